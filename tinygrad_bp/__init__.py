@@ -1,0 +1,48 @@
+"""Back-propagation made visible: a minimal scalar autograd engine, and what explains it."""
+
+from __future__ import annotations
+
+from tinygrad_bp.errors import (
+    BackpropError,
+    DataError,
+    DivisionByZeroError,
+    DomainError,
+    DrawingError,
+    ExactnessError,
+    ExpressionError,
+    GraphLostError,
+    NetworkError,
+    StaleGraphError,
+    TooManyPathsError,
+)
+from tinygrad_bp.functions import *  # noqa: F403 - the functions of the table
+from tinygrad_bp.rules import RULES
+from tinygrad_bp.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tinygrad_bp.network import Network
+    from tinygrad_bp.paths import path_count, path_sum, paths
+
+_LATER = {
+    "Network": "network",
+    "path_count": "paths",
+    "path_sum": "paths",
+    "paths": "paths",
+}  # the engine alone is loaded at once: a first gradient needs no more
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+__version__ = "0.1.0"

@@ -1,0 +1,507 @@
+"""What each number type can do, and how a row of the table is turned into code for it.
+
+An `Arithmetic` gives one number type's own functions and its own reading of the literals in the
+table; `Arithmetic.kernel` compiles a row for it.  Data is never coerced: a ``Fraction`` stays one,
+and where a type cannot do an operation exactly it is refused.  Third-party modules are imported
+only where the data already comes from them.
+
+Floats follow IEEE 754 where Python's ``math`` raises: a result too large is ``inf``.
+
+This room may not know `Value` or the graph.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+
+from tinygrad_bp.errors import DataError, ExactnessError
+from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable, Mapping
+    from types import CodeType
+    from typing import Any, TypeAlias
+
+    Number: TypeAlias = Any
+    """Anything that behaves as a real number: the types are open, so no closed union says it."""
+
+
+class Arithmetic:
+    """One number type: its functions, its literals, and the rows compiled for it.
+
+    Args:
+        name: the type, as a message names it.
+        own: its own functions and constants, by the names that the table uses.
+        literal: reads a float literal of the table as this type; ``None`` leaves it a float.
+        symbolic: comparisons may stay undecided, as those of symbols do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        own: Mapping[str, Any],
+        *,
+        literal: Callable[[float], Number] | None = None,
+        symbolic: bool = False,
+    ) -> None:
+        self.name = name
+        self.symbolic = symbolic
+        self._own = own
+        self._literal = literal
+        self._namespace: dict[str, Any] = {"__builtins__": {}}
+        self._kernels: dict[tuple[Rule, tuple[int, ...]], Callable[..., tuple[Number, ...]]] = {}
+        self._domains: dict[Rule, Callable[..., Any]] = {}
+
+    def kernel(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
+        """The row as one function of the operands: the value, then the derivatives asked for.
+
+        Args:
+            rule: a row of the table, or a user's own.
+            wrt: the operands to differentiate for, by position.  For a variadic row the operands
+                are whole lists, and so are the derivatives.
+
+        Raises:
+            ExactnessError: when called, where this type cannot do the operation.
+        """
+        try:
+            return self._kernels[rule, wrt]
+        except KeyError:
+            build = self._variadic_kernel if rule.variadic else self._kernel
+            kernel = self._kernels[rule, wrt] = build(rule, wrt)
+            return kernel
+
+    def _kernel(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
+        parameters = PARAMETERS[: rule.arity]
+        chosen = [rule.derivatives[slot] for slot in wrt]
+        value = rule.value
+        if rule.name in self._own and RULES.get(rule.name) is rule:  # the type knows better
+            value = f"{rule.name}({', '.join(parameters)})"
+        if isinstance(value, str) and all(isinstance(each, str) for each in chosen):
+            body = ", ".join([f"(out := ({value}))", *(f"({each})" for each in chosen)])
+            return self._function(parameters, f"({body},)")
+        value = self._callable(value, parameters)
+        derivatives = [self._callable(each, (*parameters, "out")) for each in chosen]
+
+        def kernel(*operands: Number) -> tuple[Number, ...]:
+            out = value(*operands)
+            return (out, *[derivative(*operands, out) for derivative in derivatives])
+
+        return kernel
+
+    def _variadic_kernel(
+        self, rule: Rule, wrt: tuple[int, ...]
+    ) -> Callable[..., tuple[Number, ...]]:
+        parameters = PARAMETERS[: rule.arity]
+        value = self._callable(rule.value, parameters)
+
+        def elementwise(
+            derivative: str | Callable[..., Any],
+        ) -> Callable[[tuple[list[Number], ...], Number], list[Number]]:
+            if derivative in parameters:
+                place = parameters.index(derivative)
+                return lambda columns, _: columns[place]
+            each = self._callable(derivative, (*parameters, "out"))
+            return lambda columns, out: [each(*row, out) for row in zip(*columns, strict=True)]
+
+        derivatives = [elementwise(rule.derivatives[slot]) for slot in wrt]
+
+        def kernel(*columns: list[Number]) -> tuple[Number, ...]:
+            out = value(*columns)
+            return (out, *[derivative(columns, out) for derivative in derivatives])
+
+        return kernel
+
+    def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
+        """Whether the operation has a value at the operands; nan is everywhere at home."""
+        if not rule.domain or any(number != number for number in operands):  # noqa: PLR0124 - nan
+            return True
+        if rule not in self._domains:
+            self._domains[rule] = self._function(PARAMETERS[: rule.arity], rule.domain)
+        inside = self._domains[rule](*operands)
+        return bool(inside) if not self.symbolic else inside != False  # noqa: E712 - undecided is inside
+
+    def _callable(
+        self, text: str | Callable[..., Any], parameters: tuple[str, ...]
+    ) -> Callable[..., Any]:
+        return self._function(parameters, text) if isinstance(text, str) else text
+
+    def _function(self, parameters: tuple[str, ...], text: str) -> Callable[..., Any]:
+        """Compile an expression of the table; its names are looked up in this type's functions."""
+        source: Any = f"lambda {', '.join(parameters)}: {text}"
+        if self._literal or self.symbolic:
+            source = self._translate(source)
+        code = compile(source, f"<{self.name}: {text}>", "eval")
+        for name in _global_names(code):
+            if name not in self._namespace:
+                self._namespace[name] = self._lookup(name)
+        return eval(code, self._namespace)  # type: ignore[no-any-return]  # noqa: S307 - a row, or a primitive its user wrote
+
+    def _lookup(self, name: str) -> Any:
+        if name in self._own:
+            return self._own[name]
+        rule = RULES.get(name)
+        if rule and isinstance(rule.value, str) and not rule.value.startswith(f"{name}("):
+            return self._function(PARAMETERS[: rule.arity], rule.value)
+
+        def refused(*operands: Number) -> Number:
+            raise ExactnessError(
+                f"{name} has no exact value for {', '.join(map(repr, operands))} of type "
+                f"{self.name}: use float(...) or an mpmath or sympy number"
+            )
+
+        return refused
+
+    def _translate(self, source: str) -> ast.Expression:
+        """The expression with each literal read as this type and, for symbols, undecided tests kept."""
+        import ast  # a first gradient in floats does not need it
+
+        arithmetic = self
+
+        class Translate(ast.NodeTransformer):
+            def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802 - ast's name
+                if arithmetic._literal is None:
+                    return node
+                name = repr(node.value)
+                arithmetic._namespace[name] = arithmetic._literal(node.value)  # type: ignore[arg-type]
+                return ast.Name(name, ast.Load())
+
+            def _call(self, name: str, *arguments: ast.expr) -> ast.expr:
+                return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+
+            def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: N802
+                self.generic_visit(node)
+                if not arithmetic.symbolic:
+                    return node
+                nothing = ast.arguments([], [], None, [], [], None, [])
+                branches = (ast.Lambda(nothing, each) for each in (node.body, node.orelse))
+                return self._call("choose", node.test, *branches)
+
+            def visit_Compare(self, node: ast.Compare) -> ast.expr:  # noqa: N802
+                self.generic_visit(node)
+                if not arithmetic.symbolic:
+                    return node
+                sides = [node.left, *node.comparators]
+                tests = [
+                    self._call(type(test).__name__, *sides[place : place + 2])
+                    for place, test in enumerate(node.ops)
+                ]
+                return tests[0] if len(tests) == 1 else self._call("And", *tests)
+
+            def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:  # noqa: N802
+                self.generic_visit(node)
+                if not arithmetic.symbolic:
+                    return node
+                return self._call(type(node.op).__name__, *node.values)
+
+        tree = Translate().visit(ast.parse(source, mode="eval"))
+        return ast.fix_missing_locations(tree)  # type: ignore[no-any-return]
+
+
+def _global_names(code: CodeType) -> set[str]:
+    inner = (each for each in code.co_consts if hasattr(each, "co_names"))
+    return set(code.co_names).union(*map(_global_names, inner))
+
+
+def gaussian(x: float) -> float:
+    """``exp(-x*x)`` to the last place: the rounding of ``x*x`` would be magnified ``x*x`` times.
+
+    >>> gaussian(26.5) == 1.0392022621430825e-305
+    True
+    """
+    if not abs(x) < 28.0:  # the result is 0, or nan
+        return math.exp(-x * x)
+    head = round(x * 64.0) / 64.0  # few enough bits for head * head to be exact
+    return math.exp(-head * head) * math.exp(-(x - head) * (x + head))
+
+
+def _dot(w: list[Number], x: list[Number]) -> Number:
+    return sum(map(operator.mul, w, x))
+
+
+_MATH = {
+    "inf": math.inf,
+    "nan": math.nan,
+    "pi": math.pi,
+    "arcsin": math.asin,
+    "arccos": math.acos,
+    "arctan": math.atan,
+    "arctan2": math.atan2,
+    "arcsinh": math.asinh,
+    "arccosh": math.acosh,
+    "arctanh": math.atanh,
+    "abs": abs,
+    "gaussian": gaussian,
+    "dot": _dot,
+    **{name: getattr(math, name) for name in RULES if hasattr(math, name)},
+    "pow": math.pow,
+}
+
+_EXACT = {
+    "inf": math.inf,
+    "nan": math.nan,
+    "abs": abs,
+    "fsum": sum,
+    "dot": _dot,
+}
+
+
+def _ieee(function: Callable[..., float]) -> Callable[..., float]:
+    """The function with IEEE 754's answers where ``math`` raises: a signed infinity, or nan."""
+
+    def extended(*operands: float) -> float:
+        try:
+            return function(*operands)
+        except OverflowError:
+            x, *rest = operands
+            odd = function is math.sinh or function is math.expm1 or (rest and rest[0] % 2.0 == 1.0)
+            return -math.inf if odd and x < 0.0 else math.inf
+        except ValueError:
+            return math.nan
+
+    return extended
+
+
+def _ieee_sum(numbers: list[float]) -> float:
+    try:
+        return math.fsum(numbers)
+    except (OverflowError, ValueError):  # too large on the way, or inf - inf
+        return sum(numbers)
+
+
+def _whole(literal: float) -> float:
+    return int(literal) if literal.is_integer() else literal
+
+
+def _exact_power(base: Number, exponent: Number) -> Number:
+    power = base**exponent
+    if isinstance(power, float):
+        raise ExactnessError(
+            f"{base!r} ** {exponent!r} has no exact value: use a whole exponent, or float(...)"
+        )
+    return power
+
+
+_EXTENDED = {
+    **{name: _ieee(each) if callable(each) else each for name, each in _MATH.items()},
+    "abs": abs,
+    "dot": _dot,
+    "fsum": _ieee_sum,
+}
+
+BARE_FLOAT = Arithmetic("float", _MATH)
+"""Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
+
+FLOAT = Arithmetic("float", _EXTENDED)
+INT = Arithmetic("int", {**_EXTENDED, "fsum": sum, "pow": operator.pow}, literal=_whole)
+
+
+def _fraction() -> Arithmetic:
+    from fractions import Fraction
+
+    return Arithmetic("Fraction", {**_EXACT, "pow": _exact_power}, literal=Fraction)
+
+
+def _decimal() -> Arithmetic:
+    from decimal import Decimal
+
+    own = {
+        **_EXACT,
+        "exp": Decimal.exp,
+        "log": Decimal.ln,
+        "log10": Decimal.log10,
+        "sqrt": Decimal.sqrt,
+        "pow": operator.pow,
+    }
+    return Arithmetic("Decimal", own, literal=Decimal)
+
+
+def _mpmath() -> Arithmetic:
+    from mpmath import mp
+
+    own = {
+        "inf": mp.inf,
+        "nan": mp.nan,
+        "pi": mp.pi,
+        "abs": abs,
+        "pow": operator.pow,
+        "arcsin": mp.asin,
+        "arccos": mp.acos,
+        "arctan": mp.atan,
+        "arctan2": mp.atan2,
+        "arcsinh": mp.asinh,
+        "arccosh": mp.acosh,
+        "arctanh": mp.atanh,
+        "log2": lambda x: mp.log(x, 2),
+        "gaussian": lambda x: mp.exp(-x * x),
+        "fsum": mp.fsum,
+        "dot": mp.fdot,
+        **{
+            name: getattr(mp, name)
+            for name in "exp expm1 log log1p log10 sqrt cbrt sin cos tan sinh cosh tanh hypot erf erfc"
+            .split()
+        },
+    }
+    return Arithmetic("mpf", own, literal=mp.mpf)
+
+
+def _sympy() -> Arithmetic:
+    import sympy
+
+    def choose(test: Any, body: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
+        if test in (True, False):
+            return body() if test else orelse()
+        return sympy.Piecewise((body(), test), (orelse(), True))
+
+    own = {
+        "choose": choose,
+        "Gt": sympy.Gt,
+        "GtE": sympy.Ge,
+        "Lt": sympy.Lt,
+        "LtE": sympy.Le,
+        "Eq": sympy.Eq,
+        "NotEq": sympy.Ne,
+        "And": sympy.And,
+        "Or": sympy.Or,
+        "inf": sympy.oo,
+        "nan": sympy.nan,
+        "pi": sympy.pi,
+        "abs": sympy.Abs,
+        "pow": operator.pow,
+        "arcsin": sympy.asin,
+        "arccos": sympy.acos,
+        "arctan": sympy.atan,
+        "arctan2": sympy.atan2,
+        "arcsinh": sympy.asinh,
+        "arccosh": sympy.acosh,
+        "arctanh": sympy.atanh,
+        "expm1": lambda x: sympy.exp(x) - 1,
+        "log1p": lambda x: sympy.log(1 + x),
+        "log2": lambda x: sympy.log(x, 2),
+        "log10": lambda x: sympy.log(x, 10),
+        "hypot": lambda x, y: sympy.sqrt(x * x + y * y),
+        "gaussian": lambda x: sympy.exp(-x * x),
+        "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
+        "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
+        "fsum": lambda x: sympy.Add(*x),
+        "dot": _dot,
+        **{
+            name: getattr(sympy, name)
+            for name in "exp log sqrt cbrt sin cos tan sinh cosh tanh erf erfc".split()
+        },
+    }
+    return Arithmetic("sympy", own, literal=sympy.Rational, symbolic=True)
+
+
+def _numpy() -> Arithmetic:
+    import numpy as np
+
+    own = {
+        **_EXTENDED,
+        **{name: getattr(np, name) for name in RULES if hasattr(np, name)},
+        "pow": operator.pow,
+    }
+    return Arithmetic("numpy", own)
+
+
+# The later a type stands here, the more of the others it takes into itself.
+_LOADERS: dict[str, Callable[[], Arithmetic]] = {
+    "int": lambda: INT,
+    "fractions": _fraction,
+    "float": lambda: FLOAT,
+    "decimal": _decimal,
+    "numpy": _numpy,
+    "mpmath": _mpmath,
+    "sympy": _sympy,
+}
+_RANKS = {name: rank for rank, name in enumerate(_LOADERS)}
+_LOADED: dict[str, Arithmetic] = {}
+_FAMILY: dict[type, str] = {float: "float", int: "int"}
+
+
+def _family(kind: type) -> str:
+    """The key of the number type in the table of loaders; empty where it is no number."""
+    if kind not in _FAMILY:
+        found = ""
+        for base in kind.__mro__:
+            module = base.__module__.partition(".")[0]
+            if module in _RANKS:
+                found = module
+            elif base in (float, int):
+                found = found or base.__name__
+        refused = kind.__name__ in ("bool", "bool_", "ndarray", "matrix") or hasattr(kind, "shape")
+        numpy_scalar = found == "numpy" and hasattr(kind, "is_integer")
+        _FAMILY[kind] = found if numpy_scalar or not refused else ""
+    return _FAMILY[kind]
+
+
+def is_number(data: object) -> bool:
+    """Whether it can be the data of a Value, or a plain operand: a real number of a known type.
+
+    >>> is_number(0.5), is_number(1), is_number(True), is_number("1"), is_number(1j)
+    (True, True, False, False, False)
+    """
+    return _family(type(data)) != ""
+
+
+def check_number(data: object, *, where: str) -> None:
+    """Refuse what is no real number, and say what to do instead.
+
+    Raises:
+        DataError: always naming ``where`` it was offered.
+    """
+    if is_number(data):
+        return
+    kind = type(data).__name__
+    way_out = {
+        "str": "convert it first, as in float(text)",
+        "NoneType": "a missing value has no gradient",
+        "bool": "write 1.0 or 0.0",
+        "bool_": "write 1.0 or 0.0",
+        "complex": "take the real and the imaginary part as two Values",
+        "ndarray": "make one Value for each entry",
+        "list": "make one Value for each entry",
+        "tuple": "make one Value for each entry",
+        "Value": "it is a Value already",
+    }.get(kind, "use float, int, Fraction, Decimal, or a NumPy, mpmath or sympy number")
+    raise DataError(f"{where} must be a real number, not {kind} {data!r:.60}: {way_out}")
+
+
+def arithmetic_of(numbers: tuple[Number, ...] | list[Number]) -> Arithmetic:
+    """The arithmetic in which numbers of these types meet, as they would in Python itself.
+
+    >>> arithmetic_of([1, 2.0]).name, arithmetic_of([1, 2]).name
+    ('float', 'int')
+    """
+    family = max((_family(kind) for kind in {*map(type, numbers)}), key=_RANKS.__getitem__)
+    if family not in _LOADED:
+        _LOADED[family] = _LOADERS[family]()
+    return _LOADED[family]
+
+
+def check_notation(text: str, parameters: tuple[str, ...]) -> None:
+    """Refuse an expression that is not in the table's notation.
+
+    Raises:
+        ExpressionError: naming the part that is not.
+    """
+    parse(text, names=(*parameters, *CONSTANTS), functions=(*RULES, "pow"))
+
+
+def format_number(number: Number, digits: int = 6) -> str:
+    """A number as a person reads it: floats to ``digits`` significant digits, exact ones exactly.
+
+    >>> from fractions import Fraction
+    >>> format_number(0.1 + 0.2), format_number(Fraction(2, 6)), format_number(1e-17 / 3)
+    ('0.3', '1/3', '3.33333e-18')
+    """
+    family = _family(type(number))
+    if family == "mpmath":
+        import mpmath
+
+        return str(mpmath.nstr(number, digits))
+    if family in ("int", "fractions", "sympy", ""):
+        return " ".join(str(number).split())
+    return f"{number:.{digits}g}"

@@ -1,0 +1,53 @@
+"""The backward pass: the chain rule, once for each edge, from the result to the leaves.
+
+A node passes its gradient on only after everything that used it has added its share, which is what
+the reversed topological order is for.  This room knows a node only by its attributes.
+"""
+
+from __future__ import annotations
+
+from tinygrad_bp.graph import topological_order
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tinygrad_bp.value import Value
+
+
+def backward(e: Value) -> None:
+    """Add ``de/dv`` to the ``grad`` of every leaf ``v``, and set it for every inner node.
+
+    The gradients of one pass are summed by themselves and added to a leaf once, so that a second
+    pass adds exactly as much as the first.  If a product cannot be formed (a ``Decimal`` times a
+    ``float``), the leaves keep what they had.
+    """
+    order = topological_order(e)
+    leaves = [(node, node.grad) for node in order if node._rule is None]
+    for node in order:
+        node.grad = 0
+    e.grad = 1
+    try:
+        for node in reversed(order):
+            grad = node.grad
+            derivative = node._dx
+            if type(derivative) is tuple:
+                for parent, each in zip(node._x, derivative, strict=True):
+                    if each is not None:
+                        parent.grad += grad * each
+                continue
+            if derivative is not None:
+                node._x.grad += grad * derivative
+            derivative = node._dy
+            if derivative is not None:
+                node._y.grad += grad * derivative
+    except BaseException:
+        for leaf, before in leaves:
+            leaf.grad = before
+        raise
+    for leaf, before in leaves:
+        leaf.grad = before + leaf.grad
+
+
+def zero_grad(e: Value) -> None:
+    """Set the ``grad`` of every node that ``e`` was made of to 0."""
+    for node in topological_order(e):
+        node.grad = 0

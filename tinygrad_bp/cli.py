@@ -1,0 +1,322 @@
+"""The command line: ``tinygrad-bp demo``, ``explain`` and ``draw``.
+
+Part of the front door: it reads what a person typed, asks the rooms behind it, and prints.  Bad
+input ends in one line on standard error and a non-zero exit; nothing else is left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from tinygrad_bp import __version__
+from tinygrad_bp.arithmetic import format_number
+from tinygrad_bp.derivation import chain, derivation, plain
+from tinygrad_bp.errors import BackpropError, ExpressionError, NetworkError
+from tinygrad_bp.expressions import names_in, record_expression
+from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.network import Network
+from tinygrad_bp.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.derivation import Derivation
+    from tinygrad_bp.network import Run
+
+BAD_INPUT = 2
+FAILED = 1
+EPILOG = """\
+exit codes: 0 done; 1 a file could not be read or written, or a picture not be drawn; 2 bad input"""
+EXAMPLE = '"(t - tanh(w*x - b))**2" w=0.5 x=2 b=0.1 t=1'
+NETWORK_EXAMPLE = "net.json --input 0.8,-0.5 --target 0.3,-0.2 --weight 1,2,1"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = _build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except (BackpropError, IndexError) as error:
+        return _complain(options.command, error, BAD_INPUT)
+    except BrokenPipeError:  # the reader, as `head`, had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _complain(options.command, error, FAILED)
+    except KeyboardInterrupt:
+        return _complain(options.command, "interrupted", 130)
+    return 0
+
+
+def _complain(command: str, error: object, code: int) -> int:
+    from tinygrad_bp.errors import DrawingError
+
+    message = " ".join(str(error).split())
+    print(f"tinygrad-bp {command}: {message}", file=sys.stderr)
+    return FAILED if isinstance(error, DrawingError) else code
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="tinygrad-bp",
+        description="Back-propagation made visible: gradients as sums over paths.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"tinygrad-bp {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], None], what: str, examples: str) -> _Parser:
+        command: _Parser = commands.add_parser(
+            name,
+            help=what,
+            description=what[0].upper() + what[1:] + ".",
+            epilog=f"examples:\n{examples}\n\n{EPILOG}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.set_defaults(run=run)
+        return command
+
+    demo = add(
+        "demo",
+        _demo,
+        "train a small network on Fisher's iris data, explain one weight, write the pictures",
+        "  tinygrad-bp demo\n  tinygrad-bp demo -o pictures",
+    )
+    demo.add_argument(
+        "-o", "--output", metavar="FOLDER", help="a new folder; default: tinygrad-bp-demo"
+    )
+    explain = add(
+        "explain",
+        _explain,
+        "write out the gradients of an expression, or of one weight of a network",
+        f"  tinygrad-bp explain {EXAMPLE}\n  tinygrad-bp explain {NETWORK_EXAMPLE}",
+    )
+    draw = add(
+        "draw",
+        _draw,
+        "draw the graph of an expression, or a network with the paths of one weight",
+        f"  tinygrad-bp draw {EXAMPLE} -o graph.svg\n"
+        f"  tinygrad-bp draw {NETWORK_EXAMPLE} -o net.svg",
+    )
+    for command in (explain, draw):
+        command.add_argument("what", metavar="EXPR|NETWORK.json", help="what to differentiate")
+        command.add_argument(
+            "values", nargs="*", metavar="NAME=VALUE", help="a value for each name: 0.5, 2 or 1/3"
+        )
+        command.add_argument("--input", metavar="X1,X2,...", help="the network's input")
+        command.add_argument("--target", metavar="T1,T2,...", help="the network's target")
+        which = command.add_mutually_exclusive_group()
+        which.add_argument("--weight", metavar="I,J,K", help="layer, node, node below; from 1")
+        which.add_argument("--bias", metavar="I,J", help="layer, node; from 1")
+    explain.add_argument("--json", action="store_true", help="print the answer as JSON")
+    draw.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help=".svg, .png, .pdf or .dot"
+    )
+    draw.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    return parser
+
+
+# ---- the commands
+
+
+def _explain(options: argparse.Namespace) -> None:
+    if _is_network(options.what):
+        run, place = _read_run(options)
+        derived = derivation(run, *place)
+        _show(json.dumps(derived.to_dict()) if options.json else _about(run, derived))
+        return
+    leaves, e = _read_expression(options)
+    root = next(name for name in ("e", "out", "result", "e_") if name not in leaves)
+    named = names(topological_order(e), root=root)
+    numbers = {name: leaf.data for name, leaf in leaves.items()}
+    chains = [
+        chain(e, leaf, again=_again(options.what, numbers, name), named=named)
+        for name, leaf in leaves.items()
+    ]
+    if options.json:
+        value = [each.to_dict() for each in chains]
+        _show(json.dumps({"expression": options.what, "value": _number(e), "gradients": value}))
+        return
+    lines = [f"{root} = {options.what} = {format_number(e.data)}", ""]
+    if e.op:
+        lines += [*_forward_lines(named), ""]
+    _show("\n".join(lines + ["\n\n".join(each.to_text() for each in chains)]))
+
+
+def _draw(options: argparse.Namespace) -> None:
+    import viz
+
+    viz.check_output(options.output, overwrite=options.force)
+    if _is_network(options.what):
+        run, place = _read_run(options)
+        run.e.backward()
+        picture = viz.network(run, weight=place)
+    else:
+        _, e = _read_expression(options)
+        e.backward()
+        picture = viz.draw(e)
+    viz.save(picture, options.output, overwrite=options.force)
+    _show(f"wrote {options.output}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from tinygrad_bp import demo
+
+    folder = demo.new_folder(options.output) if options.output else demo.new_folder()
+    iris = demo.load_iris()
+    net = demo.untrained()
+    _show(
+        f"Fisher's iris data: {len(iris.train)} flowers to train on, {len(iris.test)} held out.\n"
+        f"A {'-'.join(map(str, net.sizes))} network, e = Σ (t − o)², Δw = −η de/dw, η = {demo.ETA}."
+    )
+    errors = list(
+        track(
+            demo.train(net, iris.train),
+            "training",
+            total=demo.EPOCHS,
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+    )
+    _show(
+        f"Mean error {errors[0]:.4f} after the first epoch, {errors[-1]:.4f} after {len(errors)}.\n"
+        f"Held-out accuracy: {demo.accuracy(net, iris.test):.3f}\n"
+    )
+    run, derived = demo.explain(net, iris.test)
+    _show(_about(run, derived) + "\n")
+    _show("wrote " + "\n      ".join(str(file) for file in demo.write(folder, run, derived)))
+
+
+# ---- reading what was typed
+
+
+def _is_network(what: str) -> bool:
+    return what.endswith(".json") or Path(what).is_file()
+
+
+def _read_run(options: argparse.Namespace) -> tuple[Run, tuple[int, ...]]:
+    for name in ("input", "target"):
+        if getattr(options, name) is None:
+            raise NetworkError(f"a network needs --{name}: numbers with commas between them")
+    if options.values:
+        raise NetworkError(f"{options.values[0]!r}: a network takes --input and --target, not names")
+    if not options.weight and not options.bias:
+        raise NetworkError("say which weight, as --weight i,j,k, or which bias, as --bias i,j")
+    place = _indices("--weight I,J,K", options.weight, 3) if options.weight else _indices("--bias I,J", options.bias, 2)
+    x = [_read_number("--input", each) for each in options.input.split(",")]
+    t = [_read_number("--target", each) for each in options.target.split(",")]
+    return Network.load(options.what).forward(x, t), place
+
+
+def _indices(option: str, text: str, size: int) -> tuple[int, ...]:
+    try:
+        indices = tuple(int(each) for each in text.split(","))
+    except ValueError:
+        indices = ()
+    if len(indices) != size:
+        raise NetworkError(f"{option} takes {size} whole numbers with commas between, not {text!r}")
+    return indices
+
+
+def _read_expression(options: argparse.Namespace) -> tuple[dict[str, Value], Value]:
+    for name in ("input", "target", "weight", "bias"):
+        if getattr(options, name) is not None:
+            raise ExpressionError(f"--{name} is for a network; an expression takes NAME=VALUE")
+    values: dict[str, Number] = {}
+    for each in options.values:
+        name, equals, text = (part.strip() for part in each.partition("="))
+        if not equals or not name.isidentifier():
+            raise ExpressionError(f"{each!r} is not of the form NAME=VALUE")
+        if name in values:
+            raise ExpressionError(f"{name} is given twice")
+        values[name] = _read_number(name, text)
+    wanted = names_in(options.what)
+    missing = [name for name in wanted if name not in values]
+    if missing:
+        raise ExpressionError(
+            f"no value for {', '.join(missing)}: add {' '.join(f'{name}=NUMBER' for name in missing)}"
+        )
+    leaves = {name: Value(number, name) for name, number in values.items()}
+    return leaves, record_expression(options.what, leaves)
+
+
+def _read_number(name: str, text: str) -> Number:
+    """A float; or exactly, where a fraction ``p/q`` was written."""
+    try:
+        if "/" in text:
+            from fractions import Fraction
+
+            return Fraction(text.replace(" ", ""))
+        number = float(text)
+    except (ValueError, ZeroDivisionError):
+        raise ExpressionError(f"{name}: {text!r} is not a number such as 0.5, 2 or 1/3") from None
+    if number != number or abs(number) == float("inf"):
+        raise ExpressionError(f"{name}: {text!r} is not finite")
+    return number
+
+
+def _again(text: str, numbers: Mapping[str, Number], name: str) -> Callable[[float], float]:
+    """The expression's value in floats if one name had another number."""
+
+    def again(number: float) -> float:
+        leaves = {each: Value(float(other)) for each, other in {**numbers, name: number}.items()}
+        return float(record_expression(text, leaves).data)
+
+    return again
+
+
+# ---- writing the answer
+
+
+def _about(run: Run, derived: Derivation) -> str:
+    n = run.network.depth
+    outputs = ", ".join(
+        f"o[{n}][{j}] = {format_number(run.o(n, j).data)} (t = {format_number(run.t(j).data)})"
+        for j in range(1, run.network.sizes[-1] + 1)
+    )
+    return f"e = Σ (t − o)² = {format_number(run.e.data)}, with {outputs}\n\n{derived.to_text()}"
+
+
+def _forward_lines(named: Mapping[Value, str]) -> Iterator[str]:
+    rows = []
+    for node, name in named.items():
+        if node.rule:
+            shown = [
+                named[each] if isinstance(each, Value) else format_number(each)
+                for each in node.operands
+            ]
+            call = f"{node.op}({', '.join(shown)})"
+            rows.append((name, f" {node.op} ".join(shown) if node.rule.infix else call, node))
+    left = max(len(name) for name, _, _ in rows)
+    middle = max(len(how) for _, how, _ in rows)
+    for name, how, node in rows:
+        yield f"  {name:{left}} = {how:{middle}} = {format_number(node.data)}"
+
+
+def _number(e: Value) -> object:
+    return e.data if isinstance(e.data, (int, float)) else str(e.data)
+
+
+def _show(text: str) -> None:
+    """Print, with signs that the terminal cannot encode spelled out."""
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    print(plain(text, ascii_only=not encoding.startswith("utf")))

@@ -1,0 +1,144 @@
+"""The demonstration: a small network learns Fisher's iris data by the note's error and update.
+
+The data are the 150 flowers of R. A. Fisher, "The use of multiple measurements in taxonomic
+problems", Annals of Eugenics 7 (1936), 179-188, in centimetres; ``iris.csv`` holds them as Fisher
+printed them.  This room is part of the front door: it may draw.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+from importlib.resources import files
+from itertools import count
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING, NamedTuple
+
+import viz
+from tinygrad_bp.derivation import derivation
+from tinygrad_bp.network import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tinygrad_bp.derivation import Derivation
+    from tinygrad_bp.network import Run
+
+HIDDEN = 5
+EPOCHS = 60
+ETA = 0.05
+SEED = 1936
+
+
+class Flower(NamedTuple):
+    """One flower: its four measures, standardised, and which of the three species it is."""
+
+    x: tuple[float, ...]
+    species: int
+
+    @property
+    def t(self) -> list[float]:
+        """The target: 1 for its species, 0 for the others."""
+        return [float(each == self.species) for each in range(3)]
+
+
+class Iris(NamedTuple):
+    """The flowers, four fifths to train on and one fifth held out, alike for each species."""
+
+    names: list[str]
+    train: list[Flower]
+    test: list[Flower]
+
+
+def load_iris(seed: int = SEED) -> Iris:
+    """Fisher's flowers, shuffled and split with a fixed seed, measures standardised on the training part.
+
+    >>> iris = load_iris()
+    >>> len(iris.train), len(iris.test), iris.names
+    (120, 30, ['setosa', 'versicolor', 'virginica'])
+    """
+    with files("tinygrad_bp").joinpath("iris.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.reader(lines))[1:]
+    names = list(dict.fromkeys(row[-1] for row in rows))
+    shuffle = random.Random(seed).shuffle  # noqa: S311 - a split, not a secret
+    train, test = [], []
+    for name in names:
+        flowers = [row for row in rows if row[-1] == name]
+        shuffle(flowers)
+        train += flowers[10:]
+        test += flowers[:10]
+    columns = [[float(row[place]) for row in train] for place in range(4)]
+    scales = [(fmean(column), pstdev(column)) for column in columns]
+
+    def flower(row: list[str]) -> Flower:
+        x = [(float(each) - mean) / sd for each, (mean, sd) in zip(row, scales, strict=False)]
+        return Flower(tuple(x), names.index(row[-1]))
+
+    return Iris(names, [flower(row) for row in train], [flower(row) for row in test])
+
+
+def train(
+    net: Network, flowers: Sequence[Flower], *, epochs: int = EPOCHS, eta: float = ETA, seed: int = SEED
+) -> Iterator[float]:
+    """Descend the note's error flower by flower; yields the mean error of each epoch as it ends."""
+    flowers = list(flowers)
+    shuffle = random.Random(seed).shuffle  # noqa: S311
+    for _ in range(epochs):
+        shuffle(flowers)
+        error = 0.0
+        for flower in flowers:
+            e = net.forward(flower.x, flower.t).e
+            net.zero_grad()
+            e.backward()
+            net.descend(eta)
+            error += e.data
+        yield error / len(flowers)
+
+
+def accuracy(net: Network, flowers: Sequence[Flower]) -> float:
+    """The share of the flowers whose species has the largest output."""
+    return fmean(_guess(net.forward(flower.x)) == flower.species for flower in flowers)
+
+
+def _guess(run: Run) -> int:
+    outputs = [run.o(run.network.depth, j).data for j in (1, 2, 3)]
+    return outputs.index(max(outputs))
+
+
+def untrained(seed: int = SEED) -> Network:
+    """The network before training: 4 measures, `HIDDEN` tanh nodes, 3 sigmoid outputs."""
+    return Network.random([4, HIDDEN, 3], ["tanh", "sigmoid"], seed)
+
+
+def explain(net: Network, flowers: Sequence[Flower]) -> tuple[Run, Derivation]:
+    """The held-out flower with the largest error, and the first-layer weight that moves it most."""
+    runs = [net.forward(flower.x, flower.t) for flower in flowers]
+    run = max(runs, key=lambda run: run.e.data)
+    net.zero_grad()
+    run.e.backward()
+    places = [(1, j, k) for j in range(1, net.sizes[1] + 1) for k in range(1, net.sizes[0] + 1)]
+    return run, derivation(run, *max(places, key=lambda place: abs(net.w(*place).grad)))
+
+
+def new_folder(name: str = "tinygrad-bp-demo") -> Path:
+    """A folder that did not exist: the name, or the name with the next free number."""
+    for number in count(1):
+        folder = Path(name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError  # count does not end
+
+
+def write(folder: Path, run: Run, derived: Derivation) -> list[Path]:
+    """The trained network, the text of the derivation and its two pictures; returns the files."""
+    weight = run.network.w(*derived.place)
+    written = [folder / name for name in ("network.json", "weight.txt", "graph.svg", "network.svg")]
+    run.network.save(written[0])
+    written[1].write_text(derived.to_text() + "\n", encoding="utf-8")
+    viz.save(viz.draw(run.e, wrt=weight), written[2])
+    viz.save(viz.network(run, weight=derived.place), written[3])
+    return written

@@ -1,0 +1,51 @@
+"""Every error that the package raises on purpose, under one base class.
+
+A message names the operation, the operands and the way out.  This room knows nothing of the
+others, so that each of them may raise what it needs.
+"""
+
+from __future__ import annotations
+
+
+class BackpropError(Exception):
+    """The base of every error of this package: ``except BackpropError`` catches them all."""
+
+
+class DataError(BackpropError, TypeError):
+    """Something that is no real number was offered as the data or the operand of a Value."""
+
+
+class GraphLostError(BackpropError, TypeError):
+    """A conversion would have dropped the graph silently: ``float(v)``, ``bool(v)``, ``math.exp(v)``."""
+
+
+class DomainError(BackpropError, ValueError):
+    """An operation has no value at its operands: ``log(-1)``, ``(-2) ** 0.5``."""
+
+
+class DivisionByZeroError(DomainError, ZeroDivisionError):
+    """A division by zero: a `DomainError` that ``except ZeroDivisionError`` catches as well."""
+
+
+class ExactnessError(BackpropError, TypeError):
+    """A number type cannot do an operation exactly, as ``exp`` of a ``Fraction``."""
+
+
+class StaleGraphError(BackpropError, RuntimeError):
+    """A recording was asked for something that its leaves' new data no longer fit."""
+
+
+class ExpressionError(BackpropError, ValueError):
+    """An expression is not written in the table's notation, or a name in it has no meaning."""
+
+
+class NetworkError(BackpropError, ValueError):
+    """The weights, biases, activations, input or target of a network do not fit together."""
+
+
+class TooManyPathsError(BackpropError, ValueError):
+    """A list of paths would be longer than its limit; the message has the count."""
+
+
+class DrawingError(BackpropError, RuntimeError):
+    """A picture cannot be laid out or written."""

@@ -1,0 +1,160 @@
+"""Expressions that a person types: parsed in the table's notation, and recorded as a graph.
+
+Nothing is evaluated as Python: the syntax tree is walked, and only what the table knows is done.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from typing import TYPE_CHECKING
+
+from tinygrad_bp.errors import ExpressionError
+from tinygrad_bp.functions import logsumexp
+from tinygrad_bp.rules import RULES, parse
+from tinygrad_bp.value import FUNCTIONS, Value, apply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from tinygrad_bp.arithmetic import Number
+
+_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_SPREAD: dict[str, Callable[..., Any]] = {"fsum": FUNCTIONS["fsum"], "logsumexp": logsumexp}
+"""Functions of one list, which in an expression take their elements: ``fsum(a, b, c)``."""
+
+CALLABLE = {
+    **{name: each for name, each in FUNCTIONS.items() if not RULES[name].variadic},
+    **{name: lambda *xs, each=each: each(xs) for name, each in _SPREAD.items()},
+    "max": FUNCTIONS["maximum"],
+    "min": FUNCTIONS["minimum"],
+    "pow": lambda x, y: apply(RULES["**"], x, y),
+}
+"""The functions that an expression may call."""
+
+
+def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
+    """The graph of an expression.
+
+    Args:
+        text: in ordinary notation: numbers, names, ``+ - * / **``, the functions of the table,
+            ``pi``, and ``a if x > 0 else b``, of which only the branch taken is recorded.
+        operands: a leaf for each name.
+
+    Raises:
+        ExpressionError: the text is no such expression, or a name has no value.
+        DomainError: an operation has no value at its operands.
+
+    >>> x = Value(3.0, "x")
+    >>> record_expression("x * x + 1", {"x": x}).data
+    10.0
+    """
+    tree = parse(text, names={*operands, "pi"}, functions=CALLABLE)
+    try:
+        result = _evaluate(tree, {"pi": math.pi, **operands})
+    except TypeError as error:
+        raise ExpressionError(f"{text!r}: {error}") from None
+    if isinstance(result, bool):
+        raise ExpressionError(f"{text!r} is true or false, not a number")
+    return result if isinstance(result, Value) else Value(result)
+
+
+def names_in(text: str) -> list[str]:
+    """The names that an expression needs values for, in the order in which they come.
+
+    >>> names_in("(t - tanh(w * x - b)) ** 2")
+    ['t', 'w', 'x', 'b']
+    """
+    tree = parse(text, names=_AnyName(), functions=CALLABLE)
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
+    found.sort(key=lambda node: (node.lineno, node.col_offset))
+    return [name for name in dict.fromkeys(node.id for node in found) if name != "pi"]
+
+
+class _AnyName(frozenset[str]):
+    """A set in which every name is found."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _evaluate(tree: ast.expr, operands: Mapping[str, Any]) -> Any:
+    """Walk the tree with a stack of its own, for an expression may be nested deep."""
+    results: list[Any] = []
+    pending: list[ast.expr | Callable[[], None]] = [tree]
+
+    def after(count: int, function: Callable[..., Any], *parts: ast.expr) -> None:
+        def reduce() -> None:
+            arguments = results[len(results) - count :]
+            del results[len(results) - count :]
+            results.append(function(*arguments))
+
+        pending.append(reduce)
+        pending.extend(reversed(parts))
+
+    while pending:
+        node = pending.pop()
+        match node:
+            case ast.Constant(value=value):
+                results.append(value)
+            case ast.Name(id=name):
+                results.append(operands[name])
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
+                results.append(-value)
+            case ast.UnaryOp(op=op, operand=operand):
+                after(1, operator.pos if isinstance(op, ast.UAdd) else operator.neg, operand)
+            case ast.BinOp(left=left, op=op, right=right):
+                if type(op) not in _OPERATORS:
+                    raise ExpressionError("% is not among the operations: + - * / **")
+                after(2, _binary(_OPERATORS[type(op)]), left, right)
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                after(len(others) + 1, _comparison(ops), left, *others)
+            case ast.BoolOp(op=op, values=values):
+                every = isinstance(op, ast.And)
+                after(len(values), lambda *each, every=every: (all if every else any)(each), *values)
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                after(len(arguments), CALLABLE[name], *arguments)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+
+                def choose(body: ast.expr = body, orelse: ast.expr = orelse) -> None:
+                    pending.append(body if results.pop() else orelse)
+
+                pending.append(choose)
+                pending.append(test)
+            case _ if callable(node):
+                node()
+    return results.pop()
+
+
+def _binary(name: str) -> Callable[[Any, Any], Any]:
+    def function(a: Any, b: Any) -> Any:
+        if name == "**" and type(a) is type(b) is int and abs(b) > 1000:
+            a = float(a)  # whole numbers would grow without end
+        return apply(RULES[name], a, b)
+
+    return function
+
+
+def _comparison(ops: list[ast.cmpop]) -> Callable[..., bool]:
+    def compare(*sides: Value | Number) -> bool:
+        numbers = [side.data if isinstance(side, Value) else side for side in sides]
+        return all(
+            _compare(op, a, b) for op, a, b in zip(ops, numbers, numbers[1:], strict=False)
+        )
+
+    return compare
+
+
+def _compare(op: ast.cmpop, a: Number, b: Number) -> bool:
+    if isinstance(op, (ast.Eq, ast.NotEq)):
+        return bool((a == b) is isinstance(op, ast.Eq))
+    return _COMPARISONS[type(op)](a, b)

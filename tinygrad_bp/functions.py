@@ -1,0 +1,145 @@
+"""The functions of the table, for Values and plain numbers, and what is composed of them.
+
+Each function of a row is made from the row; see `tinygrad_bp.rules` for the list.  Given plain
+numbers they return a plain number.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tinygrad_bp.arithmetic import check_notation
+from tinygrad_bp.rules import PARAMETERS, Rule
+from tinygrad_bp.value import FUNCTIONS, Value, function_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from tinygrad_bp.arithmetic import Number
+
+    def __getattr__(name: str) -> Callable[..., Any]: ...  # every row of the table
+
+
+globals().update({name: each for name, each in FUNCTIONS.items() if name not in ("abs", "neg")})
+
+__all__ = [  # noqa: PLE0604 - the table has the names
+    "isclose",
+    "logsumexp",
+    "primitive",
+    "softmax",
+    "where",
+    *(name for name in FUNCTIONS if name not in ("abs", "neg")),
+]
+
+
+def primitive(
+    name: str,
+    value: str | Callable[..., Any],
+    derivatives: Iterable[str | Callable[..., Any]],
+    *,
+    symbol: str = "",
+    latex: str = "",
+    domain: str = "",
+) -> Callable[..., Any]:
+    """An operation of your own, as one row of the table: one node, with its derivatives.
+
+    Args:
+        name: what it is called in messages and pictures.
+        value: an expression in the table's notation, of ``x, y, z``, or a function of the operands.
+        derivatives: one for each operand: an expression, which may use ``out``, or a function of
+            the operands and then the output.
+        symbol: how pictures show it; the name if left out.
+        latex: how formulas show it, with ``%s`` where an operand goes.
+        domain: the condition for having a value, an expression.
+
+    Returns:
+        A function of Values or plain numbers.
+
+    Raises:
+        ExpressionError: an expression is not in the table's notation.
+        TypeError: an argument is neither an expression nor a function.
+
+    >>> cube = primitive("cube", "x * x * x", ("3.0 * x * x",))
+    >>> cube(Value(2.0)).local_derivatives
+    (12.0,)
+    >>> half_square = primitive("half_square", lambda x: x * x / 2, (lambda x, out: x,))
+    >>> half_square(Value(3.0)).data
+    4.5
+    """
+    if isinstance(derivatives, str) or callable(derivatives):
+        raise TypeError(f"primitive {name!r}: give the derivatives as a tuple, one for each operand")
+    derivatives = tuple(derivatives)
+    if not derivatives:
+        raise TypeError(f"primitive {name!r} needs one derivative for each operand, and has none")
+    parameters = PARAMETERS[: len(derivatives)]
+    for each in (value, *derivatives, domain):
+        if isinstance(each, str):
+            if len(derivatives) > len(PARAMETERS):
+                raise TypeError(f"primitive {name!r}: give functions where operands are more than 3")
+            if each:
+                check_notation(each, parameters if each is value else (*parameters, "out"))
+        elif not callable(each):
+            raise TypeError(f"primitive {name!r}: {each!r} is neither an expression nor a function")
+    return function_of(Rule(name, value, derivatives, symbol=symbol, latex=latex, domain=domain))
+
+
+def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - as in NumPy
+    """One of two branches, lazily: a branch given as a function is called only if it is taken.
+
+    >>> x = Value(-1.0)
+    >>> where(x > 0, lambda: FUNCTIONS["log"](x), 0.0)
+    0.0
+    """
+    taken = then if condition else otherwise
+    return taken() if callable(taken) else taken
+
+
+def _largest(values: list[Value | Number]) -> Number:
+    """The largest number among them, to be taken out of exponentials; 0 where it would not help."""
+    numbers = [each.data if isinstance(each, Value) else each for each in values]
+    try:
+        largest = max(numbers)
+        return largest if abs(largest) < math.inf else 0
+    except TypeError:  # symbols cannot be compared
+        return 0
+
+
+def logsumexp(values: Iterable[Value | Number]) -> Any:
+    """``log(sum(exp(v)))``, without overflow; its gradient is `softmax`.
+
+    >>> round(logsumexp([Value(1000.0), Value(1000.0)]).data, 4)
+    1000.6931
+    """
+    values = list(values)
+    if not values:
+        raise ValueError("logsumexp of nothing: give at least one value")
+    shift = _largest(values)
+    exp, log, fsum = FUNCTIONS["exp"], FUNCTIONS["log"], FUNCTIONS["fsum"]
+    return log(fsum(exp(each - shift) for each in values)) + shift
+
+
+def softmax(values: Iterable[Value | Number]) -> list[Any]:
+    """``exp(v) / sum(exp(v))`` for each of the values, without overflow.
+
+    >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
+    [0.5, 0.5]
+    """
+    values = list(values)
+    shift = _largest(values) if values else 0
+    exponentials = [FUNCTIONS["exp"](each - shift) for each in values]
+    total = FUNCTIONS["fsum"](exponentials)
+    return [each / total for each in exponentials]
+
+
+def isclose(
+    a: Value | Number, b: Value | Number, rel_tol: float = 1e-9, abs_tol: float = 0.0
+) -> bool:
+    """Whether two numbers, or the data of Values, are close, as `math.isclose` has it.
+
+    >>> isclose(Value(0.1) + 0.2, 0.3)
+    True
+    """
+    a, b = (each.data if isinstance(each, Value) else each for each in (a, b))
+    return math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)

@@ -1,0 +1,87 @@
+"""The walk over the graph: which nodes a result was made of, in an order that the pass can use.
+
+Nothing here recurses, so a chain of a million nodes is walked like one of ten.  This room knows a
+node only by its attributes and imports nothing of `Value`.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import count
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tinygrad_bp.value import Value
+
+_walks = count(1)
+
+
+def topological_order(e: Value) -> list[Value]:
+    """Every node that ``e`` was made of, each after all of its parents; ``e`` itself is last.
+
+    The order is that of the recursive depth-first walk with the operands taken from left to right.
+    A mark on the node, different for each walk, stands for a set of the nodes seen: so two threads
+    may walk graphs that share no node, but not the same graph, at one time.
+
+    >>> from tinygrad_bp import Value
+    >>> a = Value(2.0, label="a")
+    >>> b = a * a
+    >>> topological_order(b) == [a, b]
+    True
+    """
+    mark = next(_walks)
+    order: list[Value] = []
+    pending: list[Value | None] = [e]
+    while pending:
+        node = pending.pop()
+        if node is None:  # everything pushed after the node below has been walked
+            order.append(pending.pop())  # type: ignore[arg-type]
+        elif node._mark != mark:
+            node._mark = mark
+            derivative = node._dx
+            if derivative is None and node._dy is None:
+                order.append(node)
+                continue
+            pending.append(node)
+            pending.append(None)
+            if node._dy is not None:
+                pending.append(node._y)
+            if type(derivative) is tuple:
+                pending.extend(reversed(node.parents))
+            elif derivative is not None:
+                pending.append(node._x)
+    return order
+
+
+def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:
+    """A name to show for each node, no two alike.
+
+    In order: its label; the variable in ``__main__`` that holds it now; ``root`` for the last
+    node; else ``v1``, ``v2``, ... in the order given.  A name that is taken gets a prime.
+
+    >>> from tinygrad_bp import Value
+    >>> a = Value(2.0, label="a")
+    >>> e = (a * a) ** 2
+    >>> list(names(topological_order(e), root="e").values())
+    ['a', 'v1', 'e']
+    """
+    nodes = list(nodes)
+    variables = {
+        id(held): name
+        for name, held in reversed(list(vars(sys.modules["__main__"]).items()))
+        if not name.startswith("_")
+    }
+    given = [node.label or variables.get(id(node), "") for node in nodes]
+    if root and nodes and not given[-1]:
+        given[-1] = root
+    taken = set(given)
+    numbers = (name for name in map("v{}".format, count(1)) if name not in taken)
+    unique: dict[str, Value] = {}
+    for node, name in zip(nodes, given, strict=True):
+        chosen = name or next(numbers)
+        while chosen in unique:
+            chosen += "'"
+        unique[chosen] = node
+    return {node: name for name, node in unique.items()}

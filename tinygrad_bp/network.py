@@ -1,0 +1,505 @@
+"""The layered network in the note's notation, and the terms of its gradients.
+
+Indices start at 1, biases are subtracted, and ``e`` is the squared error without a half: see the
+table of symbols in the documentation's page on the note.  Each node is ``f(dot(w, o) - b)``, so that
+every edge of the recorded graph carries exactly one factor of the note's formula.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tinygrad_bp.arithmetic import check_number
+from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
+from tinygrad_bp.files import write_atomically
+from tinygrad_bp.functions import dot, fsum
+from tinygrad_bp.paths import LIMIT, sweep
+from tinygrad_bp.rules import RULES
+from tinygrad_bp.value import FUNCTIONS, Value
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeAlias
+
+    from tinygrad_bp.arithmetic import Number
+
+    Activation: TypeAlias = str | Callable[[Value], Value]
+
+FORMAT = "tinygrad-bp network"
+VERSION = 1
+ACTIVATIONS = tuple(
+    name for name, rule in RULES.items() if rule.arity == 1 and not rule.variadic and name in FUNCTIONS
+)
+"""The names an activation may have: every operation of one operand in the table."""
+
+
+class Term(NamedTuple):
+    """One summand of a gradient: one choice of a node in each layer above the weight's.
+
+    Attributes:
+        indices: ``(k_n, ..., k_{i+1})``, empty where the weight is in the last layer.
+        factors: ``2 (o - t), f'_n, w_n, ..., f'_i`` and then ``o_k`` for a weight, ``-1`` for a bias.
+        value: their product.
+    """
+
+    indices: tuple[int, ...]
+    factors: tuple[Number, ...]
+    value: Number
+
+
+class Network:
+    """A layered network, with weights and biases that are leaf Values.
+
+    Args:
+        weights: ``weights[i-1][j-1][k-1]`` leads into node ``j`` of layer ``i`` from node ``k`` of
+            the layer below; plain numbers.
+        biases: ``biases[i-1][j-1]``, subtracted.
+        activations: one for all nodes, or one for each layer, or for each node of each layer: a name
+            of a function in the table or any function of a Value.
+
+    Raises:
+        NetworkError: the shapes do not fit together, or an activation is unknown.
+        DataError: a weight or bias is no real number.
+
+    >>> net = Network([[[2.0]]], [[1.0]], "identity")
+    >>> run = net.forward([3.0], [4.0])
+    >>> run.o(1, 1).data, run.e.data
+    (5.0, 1.0)
+    >>> run.e.backward()
+    >>> net.w(1, 1, 1).grad
+    6.0
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[Sequence[Sequence[Number]]],
+        biases: Sequence[Sequence[Number]],
+        activations: Activation | Sequence[Activation | Sequence[Activation]] = "tanh",
+    ) -> None:
+        self.sizes = _sizes(weights, biases)
+        self._w = [
+            [
+                [Value(w, f"w[{i}][{j},{k}]") for k, w in enumerate(row, 1)]
+                for j, row in enumerate(layer, 1)
+            ]
+            for i, layer in enumerate(weights, 1)
+        ]
+        self._b = [
+            [Value(b, f"b[{i}][{j}]") for j, b in enumerate(layer, 1)]
+            for i, layer in enumerate(biases, 1)
+        ]
+        self.activations = _per_node(activations, self.sizes)
+        self._f = [[_function(each) for each in layer] for layer in self.activations]
+
+    @classmethod
+    def random(
+        cls,
+        sizes: Sequence[int],
+        activation: Activation | Sequence[Activation | Sequence[Activation]] = "tanh",
+        seed: int | None = None,
+    ) -> Network:
+        """A network of these sizes, input first, with small random weights and biases.
+
+        Weights and biases of a layer are uniform within ``sqrt(6 / (inputs + outputs))``, as Glorot
+        and Bengio have it.
+
+        >>> Network.random([2, 3, 1], seed=1).sizes
+        (2, 3, 1)
+        """
+        if len(sizes) < 2 or not all(type(size) is int and size > 0 for size in sizes):
+            raise NetworkError(
+                f"sizes {list(sizes)!r}: give the input and at least one layer, as whole numbers > 0"
+            )
+        draw = random.Random(seed).uniform  # noqa: S311 - weights, not secrets
+        weights, biases = [], []
+        for below, size in zip(sizes, sizes[1:], strict=False):
+            bound = math.sqrt(6.0 / (below + size))
+            weights.append([[draw(-bound, bound) for _ in range(below)] for _ in range(size)])
+            biases.append([draw(-bound, bound) for _ in range(size)])
+        return cls(weights, biases, activation)
+
+    @property
+    def depth(self) -> int:
+        """``n``, the number of layers; the input is not one."""
+        return len(self.sizes) - 1
+
+    @property
+    def weights(self) -> list[list[list[Number]]]:
+        """The weights now, as plain numbers."""
+        return [[[w.data for w in row] for row in layer] for layer in self._w]
+
+    @property
+    def biases(self) -> list[list[Number]]:
+        """The biases now, as plain numbers."""
+        return [[b.data for b in layer] for layer in self._b]
+
+    def w(self, i: int, j: int, k: int) -> Value:
+        """The weight into node ``j`` of layer ``i`` from node ``k`` of the layer below.
+
+        Raises:
+            IndexError: an index is 0 or past the end.
+        """
+        self.check_indices(i, j, k)
+        return self._w[i - 1][j - 1][k - 1]
+
+    def b(self, i: int, j: int) -> Value:
+        """The bias of node ``j`` of layer ``i``, which is subtracted.
+
+        Raises:
+            IndexError: an index is 0 or past the end.
+        """
+        self.check_indices(i, j)
+        return self._b[i - 1][j - 1]
+
+    def check_indices(self, i: int, j: int, k: int | None = None) -> None:
+        """Refuse a layer or a node that the network does not have.
+
+        Raises:
+            IndexError: naming the index and its range.
+        """
+        _check_index("layer i", i, self.depth)
+        _check_index(f"node j of layer {i}", j, self.sizes[i])
+        if k is not None:
+            _check_index(f"node k of layer {i - 1}", k, self.sizes[i - 1])
+
+    def parameters(self) -> list[Value]:
+        """Every weight and bias, layer by layer."""
+        return [
+            leaf
+            for layer, biases in zip(self._w, self._b, strict=True)
+            for leaf in (*(w for row in layer for w in row), *biases)
+        ]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every weight and bias to 0."""
+        for leaf in self.parameters():
+            leaf.grad = 0
+
+    def descend(self, eta: Number) -> None:
+        """The note's update, ``Delta w = -eta de/dw``, for every weight and bias.
+
+        The gradients stay; call `zero_grad` before the next pass.
+
+        >>> net = Network([[[2.0]]], [[1.0]], "identity")
+        >>> net.forward([3.0], [4.0]).e.backward()
+        >>> net.descend(0.5)
+        >>> net.w(1, 1, 1).data
+        -1.0
+        """
+        check_number(eta, where="the learning rate eta")
+        for leaf in self.parameters():
+            leaf.data = leaf.data - eta * leaf.grad
+
+    def forward(self, x: Sequence[Number | Value], t: Sequence[Number | Value] | None = None) -> Run:
+        """Record the network's output for one input, and its error where there is a target.
+
+        Args:
+            x: the input, one number for each node of layer 0.
+            t: the target, one number for each node of the last layer.
+
+        Raises:
+            NetworkError: ``x`` or ``t`` has not as many numbers as there are nodes, or an activation
+                did not return a Value.
+        """
+        return Run(self, x, t)
+
+    def save(self, file: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the network as JSON; exact fractions are kept, as strings ``"p/q"``.
+
+        Raises:
+            NetworkError: an activation is not a name, or a number has no place in JSON.
+            FileExistsError: the file exists and ``overwrite`` is false.
+        """
+        for i, layer in enumerate(self.activations, 1):
+            for j, each in enumerate(layer, 1):
+                if not isinstance(each, str):
+                    raise NetworkError(
+                        f"the activation of node {j} of layer {i} is a function: only names can be saved"
+                    )
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "activations": self.activations,
+            "weights": self.weights,
+            "biases": self.biases,
+        }
+        try:
+            text = json.dumps(content, default=_to_json, allow_nan=False, indent=1)
+        except ValueError as error:
+            raise NetworkError(f"the network cannot be saved: {error}") from None
+        write_atomically(file, text + "\n", overwrite=overwrite)
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str]) -> Network:
+        """Read a network that `save` wrote.
+
+        Raises:
+            NetworkError: the file is not such JSON, is of a newer version, or its shapes do not fit.
+            OSError: the file cannot be read.
+        """
+        try:
+            content = json.loads(Path(file).read_bytes(), parse_constant=_refuse_constant)
+            if not isinstance(content, dict) or content.get("format") != FORMAT:
+                raise NetworkError(f'it does not say "format": "{FORMAT}"')
+            if content.get("version") != VERSION:
+                raise NetworkError(
+                    f"it is of version {content.get('version')!r}, and this program reads {VERSION}"
+                )
+            missing = {"weights", "biases", "activations"} - content.keys()
+            if missing:
+                raise NetworkError(f"{', '.join(sorted(missing))} missing")
+            weights = _from_json(content["weights"])
+            return cls(weights, _from_json(content["biases"]), content["activations"])
+        except (BackpropError, ValueError, RecursionError) as error:
+            raise NetworkError(f"{str(file)!r} is not a network: {error}") from None
+
+    def __repr__(self) -> str:
+        return f"<Network {'-'.join(map(str, self.sizes))}>"
+
+
+class Run:
+    """One recorded forward pass: the Values of every node, and of the error.
+
+    Attributes:
+        network: the network that was run.
+    """
+
+    def __init__(
+        self, network: Network, x: Sequence[Number | Value], t: Sequence[Number | Value] | None
+    ) -> None:
+        self.network = network
+        below = self._x = _leaves(x, "x", network.sizes[0], "input")
+        self._t = None if t is None else _leaves(t, "t", network.sizes[-1], "target")
+        self._z: list[list[Value]] = []
+        self._o: list[list[Value]] = []
+        for i, (rows, biases, functions) in enumerate(
+            zip(network._w, network._b, network._f, strict=True), 1
+        ):
+            z = [dot(row, below) - b for row, b in zip(rows, biases, strict=True)]
+            below = [
+                _activate(f, each, f"o[{i}][{j}]")
+                for j, (f, each) in enumerate(zip(functions, z, strict=True), 1)
+            ]
+            self._z.append(z)
+            self._o.append(below)
+        self._e = None if self._t is None else _error(self._t, below)
+
+    @property
+    def e(self) -> Value:
+        """The squared error, ``sum_j (t_j - o_j)^2``.
+
+        Raises:
+            NetworkError: the run has no target.
+        """
+        if self._e is None:
+            raise NetworkError("this run has no error: give forward a target, net.forward(x, t)")
+        return self._e
+
+    def x(self, k: int) -> Value:
+        """Input ``k``."""
+        _check_index("input k", k, self.network.sizes[0])
+        return self._x[k - 1]
+
+    def t(self, j: int) -> Value:
+        """Target ``j``."""
+        if self._t is None:
+            raise NetworkError("this run has no target: net.forward(x, t)")
+        _check_index("target j", j, self.network.sizes[-1])
+        return self._t[j - 1]
+
+    def o(self, i: int, j: int) -> Value:
+        """The output of node ``j`` of layer ``i``; layer 0 is the input."""
+        if i == 0:
+            return self.x(j)
+        self.network.check_indices(i, j)
+        return self._o[i - 1][j - 1]
+
+    def z(self, i: int, j: int) -> Value:
+        """The net input of node ``j`` of layer ``i``: ``sum_k w o - b``."""
+        self.network.check_indices(i, j)
+        return self._z[i - 1][j - 1]
+
+    def terms(self, i: int, j: int, k: int, limit: int = LIMIT) -> list[Term]:
+        """The gradient of ``e`` for one weight, term by term: row "summation, expanded" of the note.
+
+        One term for each ``(k_n, ..., k_{i+1})``, in the note's order; their values add up to what
+        ``e.backward()`` gives the weight.  The factors are read from the recorded graph: an
+        activation of many nodes counts as one factor, the sum over its paths.
+
+        Raises:
+            IndexError: an index is 0 or past the end.
+            TooManyPathsError: there are more than ``limit`` terms.
+
+        >>> net = Network([[[2.0]], [[3.0]]], [[1.0], [0.0]], "identity")
+        >>> net.forward([5.0], [26.0]).terms(1, 1, 1)
+        [Term(indices=(1,), factors=(2.0, 1.0, 3.0, 1.0, 5.0), value=30.0)]
+        """
+        self.network.check_indices(i, j, k)
+        return self._terms(i, j, self._weighted(i, j).local_derivatives[k - 1], limit)
+
+    def bias_terms(self, i: int, j: int, limit: int = LIMIT) -> list[Term]:
+        """The gradient of ``e`` for one bias, term by term: the same sum with -1 for ``o_k``.
+
+        Raises:
+            IndexError: an index is 0 or past the end.
+            TooManyPathsError: there are more than ``limit`` terms.
+        """
+        self.network.check_indices(i, j)
+        return self._terms(i, j, self.z(i, j).local_derivatives[1], limit)
+
+    def _terms(self, i: int, j: int, last: Number, limit: int) -> list[Term]:
+        n, sizes = self.network.depth, self.network.sizes
+        count = math.prod(sizes[i + 1 :])
+        if count > limit:
+            raise TooManyPathsError(
+                f"there are {count} terms, more than the limit of {limit}: "
+                f"path_sum(run.e, w) has their total without listing them"
+            )
+        slopes = {
+            (m, node): self._slope(m, node)
+            for m in range(i, n + 1)
+            for node in ([j] if m == i else range(1, sizes[m] + 1))
+        }
+        outputs = self._o[-1]
+        errors = sweep(self.e, stop=set(outputs))
+        terms = []
+        for indices in product(*(range(1, sizes[m] + 1) for m in range(n, i, -1))):
+            nodes = (*indices, j)
+            factors = [errors.get(outputs[nodes[0] - 1], 0)]
+            for m, above, below in zip(range(n, i, -1), nodes, nodes[1:], strict=False):
+                weights = self._weighted(m, above).local_derivatives[sizes[m - 1] :]
+                factors += [slopes[m, above], weights[below - 1]]
+            factors += [slopes[i, j], last]
+            terms.append(Term(indices, tuple(factors), math.prod(factors)))
+        return terms
+
+    def _weighted(self, i: int, j: int) -> Value:
+        """The node ``dot(w, o)``: its derivatives are first the outputs below, then the weights."""
+        return self.z(i, j).parents[0]
+
+    def _slope(self, i: int, j: int) -> Number:
+        """``f'_{i,j}`` as recorded: the sum over the paths through the activation."""
+        return sweep(self.o(i, j), stop={self.z(i, j)}).get(self.z(i, j), 0)
+
+    def __repr__(self) -> str:
+        error = "" if self._e is None else f" e={self._e.data!r}"
+        return f"<Run of {self.network!r}{error}>"
+
+
+def _error(targets: list[Value], outputs: list[Value]) -> Value:
+    squares = [(t - o) ** 2 for t, o in zip(targets, outputs, strict=True)]
+    e: Value = squares[0] if len(squares) == 1 else fsum(squares)
+    e.label = "e"
+    return e
+
+
+def _leaves(numbers: Sequence[Any], name: str, size: int, what: str) -> list[Value]:
+    numbers = list(numbers)
+    if len(numbers) != size:
+        raise NetworkError(f"the {what} has {len(numbers)} numbers, and the network takes {size}")
+    return [
+        each if isinstance(each, Value) else Value(each, f"{name}[{place}]")
+        for place, each in enumerate(numbers, 1)
+    ]
+
+
+def _activate(f: Callable[[Value], Value], z: Value, label: str) -> Value:
+    o = f(z)
+    if not isinstance(o, Value):
+        raise NetworkError(
+            f"the activation of {label} returned {o!r:.60}, not a Value: use the functions of "
+            "tinygrad_bp and operators on the Value it is given"
+        )
+    o.label = o.label or label
+    return o
+
+
+def _function(activation: Activation) -> Callable[[Value], Value]:
+    return FUNCTIONS[activation] if isinstance(activation, str) else activation
+
+
+def _per_node(activations: Any, sizes: tuple[int, ...]) -> list[list[Activation]]:
+    """The activation of every node, from one for all, one for each layer or one for each node."""
+    layers = [activations] * (len(sizes) - 1) if _is_one(activations) else list(activations)
+    if len(layers) != len(sizes) - 1:
+        raise NetworkError(f"{len(layers)} activations for {len(sizes) - 1} layers")
+    result = []
+    for i, (layer, size) in enumerate(zip(layers, sizes[1:], strict=True), 1):
+        nodes = [layer] * size if _is_one(layer) else list(layer)
+        if len(nodes) != size:
+            raise NetworkError(f"{len(nodes)} activations for the {size} nodes of layer {i}")
+        for each in nodes:
+            if isinstance(each, str) and each not in ACTIVATIONS:
+                raise NetworkError(f"unknown activation {each!r}; known: {', '.join(ACTIVATIONS)}")
+            if not isinstance(each, str) and not callable(each):
+                raise NetworkError(f"an activation is a name or a function, not {each!r:.60}")
+        result.append(nodes)
+    return result
+
+
+def _is_one(activation: Any) -> bool:
+    if isinstance(activation, (str, int, float, dict)) or activation is None:
+        return True  # what is no name is refused by the caller
+    return callable(activation)
+
+
+def _sizes(weights: Any, biases: Any) -> tuple[int, ...]:
+    """The number of nodes of each layer, the input first, once the shapes fit together."""
+    try:
+        inputs = len(weights[0][0])
+        sizes = (inputs, *(len(layer) for layer in weights))
+        shapes = [[len(row) for row in layer] for layer in weights]
+        bias_sizes = [len(layer) for layer in biases]
+    except (TypeError, IndexError, KeyError):
+        raise NetworkError(
+            "weights are lists weights[i-1][j-1][k-1] and biases lists biases[i-1][j-1], none empty"
+        ) from None
+    for i, (shape, below, size) in enumerate(zip(shapes, sizes, sizes[1:], strict=False), 1):
+        for j, row in enumerate(shape, 1):
+            if row != below:
+                raise NetworkError(
+                    f"row {j} of the weights of layer {i} has {row} numbers, and layer {i - 1} has "
+                    f"{below} nodes"
+                )
+        if size == 0 or below == 0:
+            raise NetworkError(f"layer {i} is empty")
+    if bias_sizes != list(sizes[1:]):
+        raise NetworkError(
+            f"there are biases for layers of {bias_sizes} nodes, and weights for {list(sizes[1:])}"
+        )
+    return sizes
+
+
+def _check_index(what: str, index: int, size: int) -> None:
+    if type(index) is not int or not 1 <= index <= size:
+        raise IndexError(f"{what} is {index!r}: indices start at 1, and this one ends at {size}")
+
+
+def _to_json(number: Number) -> Any:
+    if hasattr(number, "numerator"):
+        return f"{number.numerator}/{number.denominator}"
+    raise ValueError(f"{number!r} of type {type(number).__name__} has no place in JSON")
+
+
+def _from_json(content: Any) -> Any:
+    """The nested lists with every string ``"p/q"`` read as a fraction."""
+    if isinstance(content, list):
+        return [_from_json(each) for each in content]
+    if isinstance(content, str):
+        from fractions import Fraction
+
+        try:
+            return Fraction(content)
+        except (ValueError, ZeroDivisionError):
+            raise NetworkError(f"{content!r} is not a fraction such as '1/3'") from None
+    return content
+
+
+def _refuse_constant(name: str) -> float:
+    raise NetworkError(f"{name} is not a number")

@@ -1,0 +1,262 @@
+"""The table of primitive operations: one row each, and the single source for all that knows them.
+
+The operators and methods of `Value`, the functions, the derivative rules, the symbols in the
+pictures, the table in the documentation and the domains that the tests draw from are all read off
+these rows.  To add an operation is to add a row, and nothing else.
+
+A row is written in ordinary notation: ``x, y, z`` are the operands, ``out`` is the output, ``inf``,
+``nan`` and ``pi`` are what they say, and any row's name may be called as a function.  A number
+literal is written as a float that binary can hold exactly (``2.0``, ``0.5``); every number type
+reads it as its own, so that one row serves ``float`` and ``Fraction`` alike.  ``a if test else b``
+joins two branches, which are the same analytic function wherever the function itself is smooth:
+then derivatives of any order are right on either side of the joint and at it.
+
+This room may not know any number type, nor `Value`.
+"""
+
+from __future__ import annotations
+
+from tinygrad_bp.errors import ExpressionError
+
+TYPE_CHECKING = False  # typing costs more to import than the whole engine
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable, Collection
+    from typing import Any
+
+PARAMETERS = ("x", "y", "z")
+CONSTANTS = ("inf", "nan", "pi")
+
+
+class Rule:
+    """One primitive operation.
+
+    Attributes:
+        name: what it is called, in the table and in code: ``"tanh"``, ``"*"``.
+        value: the value, an expression of the operands, or a function of them.
+        derivatives: one for each operand, an expression of the operands and ``out``, or a function
+            of the operands and then the output.
+        symbol: how a picture shows it.
+        latex: how a formula shows it, with ``%s`` where an operand goes.
+        domain: the condition under which it has a value; empty where it always has.
+        kink: the condition under which it has no derivative; empty where it always has one.
+        convention: what the derivatives are taken to be at the kink, one for each operand.
+        variadic: whether it takes lists.  The value is then a function of whole lists, and the
+            derivatives are for one element of each.
+    """
+
+    __slots__ = (
+        "convention", "derivatives", "domain", "kink", "latex", "name", "symbol", "value", "variadic",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        value: str | Callable[..., Any],
+        derivatives: tuple[str | Callable[..., Any], ...],
+        *,
+        symbol: str = "",
+        latex: str = "",
+        domain: str = "",
+        kink: str = "",
+        convention: tuple[str, ...] = (),
+        variadic: bool = False,
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.derivatives = derivatives
+        self.symbol = symbol or name
+        self.latex = latex or rf"\operatorname{{{name}}}({', '.join(['%s'] * len(derivatives))})"
+        self.domain = domain
+        self.kink = kink
+        self.convention = convention
+        self.variadic = variadic
+
+    @property
+    def arity(self) -> int:
+        """The number of operands, or of lists of operands where the operation is variadic."""
+        return len(self.derivatives)
+
+    @property
+    def infix(self) -> bool:
+        """Whether the symbol stands between its two operands."""
+        return self.arity == 2 and not self.symbol[0].isalpha()
+
+    def __repr__(self) -> str:
+        return f"Rule({self.name!r}, {self.value!r}, {self.derivatives!r})"
+
+
+# fmt: off
+_TABLE = (
+    # Arithmetic.  `-out / y` and not `-x / y**2`, which overflows where the quotient does not.
+    Rule("+",   "x + y",  ("1.0", "1.0"),     latex="%s + %s"),
+    Rule("-",   "x - y",  ("1.0", "-1.0"),    latex="%s - %s"),
+    Rule("*",   "x * y",  ("y", "x"),         latex=r"%s \cdot %s"),
+    Rule("/",   "x / y",  ("1.0 / y", "-out / y"), latex=r"\frac{%s}{%s}", domain="y != 0.0"),
+    # `y * x**(y - 1)` is exact for whole numbers, but only where `y - 1` is: the rounding of the
+    # exponent is magnified by log(x).  Elsewhere `y * out / x`.  The corners of 0**y come first.
+    Rule("**",  "pow(x, y)", (
+                "0.0 if y == 0.0 else inf if x == 0.0 and y < 1.0 else"
+                " y * pow(x, y - 1.0) if y - 1.0 + 1.0 == y else y * out / x",
+                "out * log(x) if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan"),
+                latex="{%s}^{%s}",
+                domain="x > 0.0 or y % 1.0 == 0.0 and (x != 0.0 or y >= 0.0) or x == 0.0 and y > 0.0",
+                kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0")),
+    Rule("neg", "-x",     ("-1.0",),          symbol="-", latex="-%s"),
+    Rule("abs", "abs(x)", ("1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x",), latex="|%s|",
+                kink="x == 0.0", convention=("0.0",)),
+
+    # Powers, exponentials, logarithms.
+    Rule("exp",        "exp(x)",   ("out",),                  latex="e^{%s}"),
+    Rule("expm1",      "expm1(x)", ("exp(x)",),               latex="e^{%s} - 1"),
+    Rule("log",        "log(x)",   ("1.0 / x",),              latex=r"\ln %s", domain="x > 0.0"),
+    Rule("log1p",      "log1p(x)", ("1.0 / (1.0 + x)",),      latex=r"\ln(1 + %s)", domain="x > -1.0"),
+    Rule("log2",       "log2(x)",  ("1.0 / x / log(2.0)",),   latex=r"\log_2 %s", domain="x > 0.0"),
+    Rule("log10",      "log10(x)", ("1.0 / x / log(10.0)",),  latex=r"\log_{10} %s", domain="x > 0.0"),
+    Rule("sqrt",       "sqrt(x)",  ("0.5 / out if x != 0.0 else inf",), symbol="√", latex=r"\sqrt{%s}",
+                       domain="x >= 0.0", kink="x == 0.0", convention=("inf",)),
+    Rule("cbrt",       "cbrt(x)",  ("1.0 / (3.0 * out * out) if x != 0.0 else inf",), symbol="∛",
+                       latex=r"\sqrt[3]{%s}", kink="x == 0.0", convention=("inf",)),
+    Rule("square",     "x * x",    ("2.0 * x",),              symbol="²", latex="{%s}^2"),
+    Rule("reciprocal", "1.0 / x",  ("-out * out",),           symbol="1/", latex=r"\frac{1}{%s}",
+                       domain="x != 0.0"),
+
+    # Circular and hyperbolic functions.  `1 - tanh(x)**2` is 0 at x = 20 where the truth is 1.7e-17,
+    # and `1 + x*x` overflows: square(1 / cosh(x)) and square(1 / hypot(1, x)) do neither.
+    Rule("sin",     "sin(x)",     ("cos(x)",),                latex=r"\sin %s", domain="-inf < x < inf"),
+    Rule("cos",     "cos(x)",     ("-sin(x)",),               latex=r"\cos %s", domain="-inf < x < inf"),
+    Rule("tan",     "tan(x)",     ("1.0 + out * out",),       latex=r"\tan %s", domain="-inf < x < inf"),
+    Rule("arcsin",  "arcsin(x)",  ("1.0 / sqrt((1.0 - x) * (1.0 + x)) if -1.0 < x < 1.0 else inf",),
+                    latex=r"\arcsin %s", domain="-1.0 <= x <= 1.0",
+                    kink="x == -1.0 or x == 1.0", convention=("inf",)),
+    Rule("arccos",  "arccos(x)",  ("-1.0 / sqrt((1.0 - x) * (1.0 + x)) if -1.0 < x < 1.0 else -inf",),
+                    latex=r"\arccos %s", domain="-1.0 <= x <= 1.0",
+                    kink="x == -1.0 or x == 1.0", convention=("-inf",)),
+    Rule("arctan",  "arctan(x)",  ("square(1.0 / hypot(1.0, x))",), latex=r"\arctan %s"),
+    Rule("arctan2", "arctan2(x, y)", ("y / hypot(x, y) / hypot(x, y) if x != 0.0 or y != 0.0 else nan",
+                                      "-x / hypot(x, y) / hypot(x, y) if x != 0.0 or y != 0.0 else nan"),
+                    kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),
+    Rule("sinh",    "sinh(x)",    ("cosh(x)",),               latex=r"\sinh %s"),
+    Rule("cosh",    "cosh(x)",    ("sinh(x)",),               latex=r"\cosh %s"),
+    Rule("tanh",    "tanh(x)",    ("square(1.0 / cosh(x))",), latex=r"\tanh %s"),
+    Rule("arcsinh", "arcsinh(x)", ("1.0 / hypot(1.0, x)",)),
+    Rule("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x > 1.0 else inf",),
+                    domain="x >= 1.0", kink="x == 1.0", convention=("inf",)),
+    Rule("arctanh", "arctanh(x)", ("1.0 / ((1.0 - x) * (1.0 + x))",), domain="-1.0 < x < 1.0"),
+    Rule("hypot",   "hypot(x, y)", ("x / out if out != 0.0 else 0.0", "y / out if out != 0.0 else 0.0"),
+                    kink="x == 0.0 and y == 0.0", convention=("0.0", "0.0")),
+
+    # The larger and the smaller.  The last branch is for nan, which is neither.
+    Rule("maximum", "x if x >= y else y if x < y else x + y",
+                    ("1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan",
+                     "1.0 if x < y else 0.0 if x > y else 0.5 if x == y else nan"),
+                    symbol="max", latex=r"\max(%s, %s)", kink="x == y", convention=("0.5", "0.5")),
+    Rule("minimum", "x if x <= y else y if x > y else x + y",
+                    ("1.0 if x < y else 0.0 if x > y else 0.5 if x == y else nan",
+                     "1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan"),
+                    symbol="min", latex=r"\min(%s, %s)", kink="x == y", convention=("0.5", "0.5")),
+
+    # The error function and its density.  gaussian is a row because a float exp(-x*x) is wrong by
+    # 250 ulps at x = 26: each number type brings one that is right.
+    Rule("erf",      "erf(x)",      ("2.0 / sqrt(pi) * gaussian(x)",)),
+    Rule("erfc",     "erfc(x)",     ("-2.0 / sqrt(pi) * gaussian(x)",)),
+    Rule("gaussian", "gaussian(x)", ("-2.0 * x * out",), latex="e^{-{%s}^2}"),
+
+    # Activations.
+    Rule("identity",   "x",        ("1.0",), symbol="id", latex="%s"),
+    Rule("sigmoid",    "1.0 / (1.0 + exp(-x)) if x >= 0.0 else exp(x) / (1.0 + exp(x))",
+                       ("out * sigmoid(-x)",), symbol="σ", latex=r"\sigma(%s)"),
+    Rule("softplus",   "x + log1p(exp(-x)) if x > 0.0 else log1p(exp(x))", ("sigmoid(x)",)),
+    Rule("relu",       "x if x > 0.0 else 0.0 if x <= 0.0 else x",
+                       ("1.0 if x > 0.0 else 0.0 if x <= 0.0 else nan",),
+                       kink="x == 0.0", convention=("0.0",)),
+    Rule("leaky_relu", "x if x > 0.0 else x / 100.0",
+                       ("1.0 if x > 0.0 else 1.0 / 100.0 if x <= 0.0 else nan",),
+                       kink="x == 0.0", convention=("1.0 / 100.0",)),
+    Rule("elu",        "x if x > 0.0 else expm1(x)", ("1.0 if x > 0.0 else exp(x)",)),
+    Rule("silu",       "x * sigmoid(x)", ("sigmoid(x) * (1.0 + x * sigmoid(-x))",)),
+    Rule("gelu",       "x * erfc(-x / sqrt(2.0)) / 2.0",
+                       ("erfc(-x / sqrt(2.0)) / 2.0 + x * gaussian(x / sqrt(2.0)) / sqrt(2.0 * pi)",)),
+    Rule("logaddexp",  "x + log1p(exp(y - x)) if x > y else y + log1p(exp(x - y)) if x < y else x + log(2.0)",
+                       ("sigmoid(x - y) if x != y else 0.5", "sigmoid(y - x) if x != y else 0.5")),
+
+    # One node for a whole sum: the note's own step, sum_k w_k x_k.
+    Rule("fsum", "fsum(x)",   ("1.0",),   symbol="Σ", latex=r"\sum(%s)", variadic=True),
+    Rule("dot",  "dot(x, y)", ("y", "x"), symbol="·", latex=r"%s \cdot %s", variadic=True),
+)
+# fmt: on
+
+RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
+"""The table, by name."""
+
+
+def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> ast.expr:
+    """The syntax tree of an expression in the table's notation.
+
+    Args:
+        text: the expression.
+        names: the names that it may use as operands.
+        functions: the names that it may call.
+
+    Raises:
+        ExpressionError: the text is not an expression, uses more of Python than the notation has,
+            or a name in it is unknown.
+
+    >>> parse("2.0 * x", names=["x"], functions=[])  # doctest: +ELLIPSIS
+    <ast.BinOp object at ...>
+    >>> parse("__import__('os')", names=["x"], functions=["exp"])
+    Traceback (most recent call last):
+        ...
+    tinygrad_bp.errors.ExpressionError: unknown function '__import__'; known: exp
+    """
+    import ast  # costs as much as the engine, and a first gradient does not need it
+
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        nodes = list(ast.walk(tree))
+    except SyntaxError as error:
+        raise ExpressionError(f"not an expression: {text!r} ({error.msg})") from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise ExpressionError(f"not an expression that can be read: {error}") from None
+    called = set()
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Name(id=name), keywords=[]):
+                called.add(node.func)
+                if name not in functions:
+                    raise ExpressionError(
+                        f"unknown function {name!r}; known: {', '.join(sorted(functions))}"
+                    )
+            case ast.Name(id=name):
+                if node not in called and name not in names:
+                    raise ExpressionError(
+                        f"unknown name {name!r}; known: {', '.join(sorted(names)) or 'none'}"
+                    )
+            case ast.Constant(value=value):
+                if type(value) not in (int, float):
+                    raise ExpressionError(f"{value!r} is not a number")
+            case (
+                ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow() | ast.Mod())
+                | ast.UnaryOp(op=ast.USub() | ast.UAdd())
+                | ast.Compare()
+                | ast.BoolOp()
+                | ast.IfExp()
+                | ast.operator()
+                | ast.unaryop()
+                | ast.boolop()
+                | ast.Lt()
+                | ast.LtE()
+                | ast.Gt()
+                | ast.GtE()
+                | ast.Eq()
+                | ast.NotEq()
+                | ast.Load()
+            ):
+                pass
+            case _:
+                what = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
+                raise ExpressionError(
+                    f"{what!r} is not allowed in an expression: write numbers, names, "
+                    "+ - * / **, parentheses, calls of known functions, and 'a if x > 0 else b'"
+                )
+    return tree

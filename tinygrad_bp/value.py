@@ -1,0 +1,444 @@
+"""`Value`: a number that records how it was made.
+
+Every operation is read off the table of rules: `record` makes the node, `apply` is the way through
+a row for any number type, and `unary`, `binary`, `variadic` put a quick way for floats before it.
+This room may not know the networks, the pictures or the command line.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tinygrad_bp.arithmetic import BARE_FLOAT, arithmetic_of, check_number, is_number
+from tinygrad_bp.backward import backward, zero_grad
+from tinygrad_bp.errors import DivisionByZeroError, DomainError, ExactnessError, GraphLostError
+from tinygrad_bp.rules import PARAMETERS, RULES, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
+
+    from tinygrad_bp.arithmetic import Number
+
+
+class Value:
+    """A scalar in a graph: a leaf, or the result of one operation on other Values.
+
+    Args:
+        data: the number: ``float``, ``int``, ``Fraction``, ``Decimal``, or a NumPy, mpmath or sympy
+            number.  It is kept as it is.
+        label: a name for messages and pictures.
+
+    Attributes:
+        data: the number.  That of a leaf may be assigned; what was recorded before stays as it was.
+        grad: ``de/dself`` after ``e.backward()``; 0 before.
+        label: the name.
+
+    Raises:
+        DataError: the data is no real number.
+
+    The example is row 1.1 of the note, ``o = f(w x - b)``, ``e = (t - o)^2``:
+
+    >>> from tinygrad_bp import tanh
+    >>> w, x, b, t = Value(0.5, "w"), Value(2.0, "x"), Value(0.1, "b"), Value(1.0, "t")
+    >>> o = tanh(w * x - b)
+    >>> e = (t - o) ** 2
+    >>> e.backward()
+    >>> w.grad == 2 * (o.data - t.data) * o.local_derivatives[0] * x.data
+    True
+    """
+
+    # One object a node and no tuple: the operands and the derivatives of up to two operands lie in
+    # the node, where a variadic operation keeps its lists.  An operand that is a plain number has no
+    # derivative; a leaf has neither rule nor operands.
+    __slots__ = ("_dx", "_dy", "_mark", "_rule", "_x", "_y", "data", "grad", "label")
+
+    _rule: Rule | None
+    _x: Any
+    _y: Any
+    _dx: Any
+    _dy: Any
+    _mark: int
+    data: Number
+    grad: Number
+    label: str
+
+    def __init__(self, data: Number, label: str = "") -> None:
+        if type(data) is not float:
+            check_number(data, where="the data of a Value")
+        if not isinstance(label, str):
+            raise TypeError(f"a label is a str, not {type(label).__name__} {label!r:.60}")
+        self.data = data
+        self.grad = 0
+        self.label = label
+        self._rule = self._x = self._y = self._dx = self._dy = None
+        self._mark = 0
+
+    # ---- what was recorded
+
+    @property
+    def op(self) -> str:
+        """The operation's name in the table; empty for a leaf."""
+        return self._rule.name if self._rule else ""
+
+    @property
+    def rule(self) -> Rule | None:
+        """The operation's row in the table; ``None`` for a leaf."""
+        return self._rule
+
+    @property
+    def operands(self) -> tuple[Value | Number, ...]:
+        """The operands in order, the plain numbers among them too."""
+        if self._rule is None:
+            return ()
+        if type(self._dx) is tuple:
+            return self._x  # type: ignore[no-any-return]
+        return (self._x,) if self._rule.arity == 1 else (self._x, self._y)
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The operands that are Values, in order, repeats kept: ``(x, x)`` for ``x * x``."""
+        return tuple(
+            operand
+            for operand, derivative in zip(self.operands, self._derivatives, strict=True)
+            if derivative is not None
+        )
+
+    @property
+    def local_derivatives(self) -> tuple[Number, ...]:
+        """The derivative of this node for each of its `parents`, frozen when it was recorded."""
+        return tuple(each for each in self._derivatives if each is not None)
+
+    @property
+    def _derivatives(self) -> tuple[Number | None, ...]:
+        if type(self._dx) is tuple:
+            return self._dx
+        return (self._dx, self._dy)[: len(self.operands)]
+
+    def __repr__(self) -> str:
+        fields = [" ".join(f"data={self.data!r}".split()), f"grad={self.grad!r}"]
+        fields += [f"op={self.op!r}"] * bool(self.op) + [f"label={self.label!r}"] * bool(self.label)
+        return f"Value({', '.join(fields)})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    # ---- gradients
+
+    def backward(self) -> None:
+        """Add ``dself/dleaf`` to the ``grad`` of every leaf, and set that of every inner node.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward()
+        >>> x.grad
+        6.0
+        """
+        backward(self)
+
+    def zero_grad(self) -> None:
+        """Set the ``grad`` of every node that this one was made of, and its own, to 0."""
+        zero_grad(self)
+
+    # ---- as a number: comparisons are of data; == and hash are identity
+
+    def __lt__(self, other: Value | Number) -> bool:
+        return self.data < _data(other)  # type: ignore[no-any-return]
+
+    def __le__(self, other: Value | Number) -> bool:
+        return self.data <= _data(other)  # type: ignore[no-any-return]
+
+    def __gt__(self, other: Value | Number) -> bool:
+        return self.data > _data(other)  # type: ignore[no-any-return]
+
+    def __ge__(self, other: Value | Number) -> bool:
+        return self.data >= _data(other)  # type: ignore[no-any-return]
+
+    def isclose(self, other: Value | Number, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
+        """Whether the data is close to the other's, as `math.isclose` has it."""
+        return math.isclose(self.data, _data(other), rel_tol=rel_tol, abs_tol=abs_tol)
+
+    def __bool__(self) -> NoReturn:
+        raise GraphLostError(
+            f"{self!r} is neither true nor false: compare it (v > 0), or ask its data (v.data != 0)"
+        )
+
+    def __float__(self) -> NoReturn:
+        raise GraphLostError(
+            f"float({self!r}) would drop the graph: use v.data for the number, or the functions of "
+            "tinygrad_bp (tinygrad_bp.exp, not math.exp)"
+        )
+
+    __int__ = __float__
+
+    def __pos__(self) -> Value:
+        return self
+
+    if TYPE_CHECKING:  # assigned below, from the table
+
+        def __add__(self, other: Value | Number) -> Value: ...
+        def __radd__(self, other: Number) -> Value: ...
+        def __sub__(self, other: Value | Number) -> Value: ...
+        def __rsub__(self, other: Number) -> Value: ...
+        def __mul__(self, other: Value | Number) -> Value: ...
+        def __rmul__(self, other: Number) -> Value: ...
+        def __truediv__(self, other: Value | Number) -> Value: ...
+        def __rtruediv__(self, other: Number) -> Value: ...
+        def __pow__(self, other: Value | Number) -> Value: ...
+        def __rpow__(self, other: Number) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __abs__(self) -> Value: ...
+        def __getattr__(self, name: str) -> Callable[..., Value]: ...
+
+
+def _data(operand: Value | Number) -> Number:
+    return operand.data if isinstance(operand, Value) else operand
+
+
+_new = Value.__new__
+
+
+def record(rule: Rule, data: Number, x: Any, dx: Any, y: Any = None, dy: Any = None) -> Value:
+    """A new node: the result of one operation, its operands and its local derivatives."""
+    node = _new(Value)
+    node.data = data
+    node.grad = 0
+    node.label = ""
+    node._rule = rule
+    node._x = x
+    node._dx = dx
+    node._y = y
+    node._dy = dy
+    node._mark = 0
+    return node
+
+
+def apply(rule: Rule, *operands: Value | Number) -> Any:
+    """The operation on operands of any number type: a node, or a number if no operand is a Value.
+
+    Raises:
+        DataError: an operand is no real number, or a user's primitive returned none.
+        DomainError: the operation has no value there.
+        ExactnessError: the number type cannot do it exactly.
+    """
+    if len(operands) != rule.arity:
+        raise TypeError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
+    data = tuple(map(_data, operands))
+    for number in data:
+        check_number(number, where=f"an operand of {rule.name}")
+    arithmetic = arithmetic_of(data)
+    if not arithmetic.in_domain(rule, data):
+        error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
+        raise error(
+            f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
+        )
+    wrt = tuple(slot for slot, operand in enumerate(operands) if isinstance(operand, Value))
+    try:
+        out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
+    except ExactnessError as refusal:
+        raise ExactnessError(f"{_call(rule, operands)}: {refusal}") from None
+    for number in (out, *derivatives):
+        check_number(number, where=f"what {rule.name} returns")
+    if not wrt:
+        return out
+    if rule.arity > 2:
+        return record(rule, out, operands, _spread(derivatives, wrt, rule.arity))
+    slots: dict[int, Number] = dict(zip(wrt, derivatives, strict=True))
+    x, y = (*operands, None)[:2]
+    return record(rule, out, x, slots.get(0), y, slots.get(1))
+
+
+def _spread(derivatives: Iterable[Number], wrt: tuple[int, ...], size: int) -> tuple[Any, ...]:
+    slots = dict(zip(wrt, derivatives, strict=True))
+    return tuple(slots.get(slot) for slot in range(size))
+
+
+def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
+    shown = [
+        f"{each.label}={each.data!r}" if isinstance(each, Value) and each.label else repr(_data(each))
+        for each in operands
+    ]
+    if rule.infix:
+        return f" {rule.symbol} ".join(f"({each})" if each[0] in "-" or "=" in each else each for each in shown)
+    return f"{rule.name}({', '.join(shown)})"
+
+
+def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
+    if rule.name == "**":
+        return "a base > 0, or a whole exponent, and no negative exponent at base 0"
+    condition = rule.domain.replace(".0", "")
+    where = ", ".join(
+        f"{parameter} is {_data(operand)!r}"
+        for parameter, operand in zip(PARAMETERS, operands, strict=False)
+        if parameter in condition
+    )
+    return f"{condition}, and {where}"
+
+
+# ---- from a row of the table to a function
+
+
+def unary(rule: Rule) -> Callable[[Any], Any]:
+    """The function of one operand that a row describes."""
+    kernel: Any = None
+
+    def function(x: Any) -> Any:
+        nonlocal kernel
+        if type(x) is Value and type(x.data) is float:
+            if kernel is None:  # compiled when first needed: most programs use few rows
+                kernel = BARE_FLOAT.kernel(rule, (0,))
+            try:
+                out, dx = kernel(x.data)
+            except (ValueError, ArithmeticError):
+                return apply(rule, x)
+            return record(rule, out, x, dx)
+        return apply(rule, x)
+
+    return function
+
+
+def binary(rule: Rule, otherwise: Callable[..., Any] = apply) -> Callable[[Any, Any], Any]:
+    """The function of two operands that a row describes.
+
+    Args:
+        rule: the row.
+        otherwise: called with the rule and the operands where these are not plain floats.
+    """
+    both: Any = None
+    left: Any = None
+    right: Any = None
+
+    def function(a: Any, b: Any) -> Any:
+        nonlocal both, left, right
+        if both is None:
+            both, left, right = (BARE_FLOAT.kernel(rule, wrt) for wrt in ((0, 1), (0,), (1,)))
+        try:
+            if type(a) is Value:
+                x = a.data
+                if type(x) is float:
+                    if type(b) is Value:
+                        y = b.data
+                        if type(y) is float:
+                            out, dx, dy = both(x, y)
+                            return record(rule, out, a, dx, b, dy)
+                    elif type(b) is float or type(b) is int:
+                        out, dx = left(x, b)
+                        return record(rule, out, a, dx, b)
+            elif type(b) is Value and (type(a) is float or type(a) is int):
+                y = b.data
+                if type(y) is float:
+                    out, dy = right(a, y)
+                    return record(rule, out, a, None, b, dy)
+        except (ValueError, ArithmeticError):
+            pass
+        return otherwise(rule, a, b)
+
+    return function
+
+
+def variadic(rule: Rule) -> Callable[..., Any]:
+    """The function of one or more lists that a row describes: one node, whatever their length."""
+
+    def function(*lists: Iterable[Any]) -> Any:
+        columns = [tuple(each) for each in lists]
+        size = len(columns[0])
+        if len(columns) != rule.arity or any(len(each) != size for each in columns):
+            raise ValueError(
+                f"{rule.name} takes {rule.arity} list(s) of one length, "
+                f"not lists of length {', '.join(str(len(each)) for each in columns)}"
+            )
+        operands = tuple(operand for column in columns for operand in column)
+        data = [operand.data if type(operand) is Value else operand for operand in operands]
+        if {*map(type, data)} == {float}:
+            arithmetic = BARE_FLOAT
+        elif not data:
+            return 0
+        else:
+            for number in data:
+                check_number(number, where=f"an operand of {rule.name}")
+            arithmetic = arithmetic_of(data)
+        numbers = [data[start : start + size] for start in range(0, len(data), size)]
+        wrt = tuple(range(rule.arity))
+        try:
+            out, *derivatives = arithmetic.kernel(rule, wrt)(*numbers)
+        except (ValueError, OverflowError):
+            out, *derivatives = arithmetic_of(data).kernel(rule, wrt)(*numbers)
+        flat = [each for column in derivatives for each in column]
+        kept = [each if type(v) is Value else None for v, each in zip(operands, flat, strict=True)]
+        if kept.count(None) == len(kept):
+            return out
+        return record(rule, out, operands, tuple(kept))
+
+    return function
+
+
+def function_of(rule: Rule) -> Callable[..., Any]:
+    """The function that a row describes, named and documented from it."""
+    notation = all(isinstance(each, str) for each in (rule.value, *rule.derivatives))
+    function: Callable[..., Any]
+    if rule.variadic:
+        function = variadic(rule)
+    elif notation and rule.arity in (1, 2):
+        function = unary(rule) if rule.arity == 1 else binary(rule)
+    else:  # what a user's own functions return has to be looked at
+
+        def function(*operands: Any) -> Any:
+            return apply(rule, *operands)
+
+    function.__name__ = function.__qualname__ = rule.name
+    function.__doc__ = _document(rule)
+    return function
+
+
+def _document(rule: Rule) -> str:
+    lines = [f"{rule.name}: {rule.value if isinstance(rule.value, str) else 'a primitive of the user'}."]
+    lines += [
+        f"Derivative for {operand}: {derivative}."
+        for operand, derivative in zip(PARAMETERS, rule.derivatives, strict=False)
+        if isinstance(derivative, str)
+    ]
+    if rule.domain:
+        lines += [f"Raises DomainError unless {rule.domain}."]
+    if rule.kink:
+        lines += [f"Where {rule.kink} the derivative is taken to be {', '.join(rule.convention)}."]
+    return "\n".join(lines)
+
+
+def _operate(rule: Rule, a: Any, b: Any) -> Any:
+    """What an operator does off the quick way: Python asks the other operand where we know it not."""
+    a, b = (int(each) if type(each).__name__ in ("bool", "bool_") else each for each in (a, b))
+    if all(isinstance(each, Value) or is_number(each) for each in (a, b)):
+        return apply(rule, a, b)
+    return NotImplemented
+
+
+def _install_operators() -> None:
+    for symbol, name in {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "**": "pow"}.items():
+        forward = binary(RULES[symbol], otherwise=_operate)
+
+        def reflected(self: Value, other: Any, forward: Callable[..., Any] = forward) -> Any:
+            return forward(other, self)
+
+        setattr(Value, f"__{name}__", forward)
+        setattr(Value, f"__r{name}__", reflected)
+
+    add = Value.__radd__
+
+    def right_add(self: Value, other: Any) -> Value:
+        return self if type(other) is int and other == 0 else add(self, other)  # for sum()
+
+    Value.__radd__ = right_add  # type: ignore[method-assign]
+    Value.__neg__ = function_of(RULES["neg"])  # type: ignore[method-assign]
+    Value.__abs__ = function_of(RULES["abs"])  # type: ignore[method-assign]
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: function_of(rule) for name, rule in RULES.items() if name.isidentifier()
+}
+"""The function of each row of the table whose name can be called."""
+
+_install_operators()
+for _name, _function in FUNCTIONS.items():
+    if not RULES[_name].variadic:
+        setattr(Value, _name, _function)  # NumPy's ufuncs call these on arrays of Values
