@@ -21,11 +21,15 @@ from tinygrad_bp.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tinygrad_bp import note
+    from tinygrad_bp.derivation import derivation
     from tinygrad_bp.network import Network
     from tinygrad_bp.paths import path_count, path_sum, paths
 
 _LATER = {
     "Network": "network",
+    "derivation": "derivation",
+    "note": "note",
     "path_count": "paths",
     "path_sum": "paths",
     "paths": "paths",
@@ -37,9 +41,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    found = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-    globals()[name] = found
-    return found
+    module = import_module(f"{__name__}.{_LATER[name]}")
+    return globals().setdefault(name, getattr(module, name, module))
 
 
 def __dir__() -> list[str]:

@@ -426,7 +426,7 @@ def _family(kind: type) -> str:
     if kind not in _FAMILY:
         found = ""
         for base in kind.__mro__:
-            module = base.__module__.partition(".")[0]
+            module = str(base.__module__).partition(".")[0]  # None for a symbol's own class
             if module in _RANKS:
                 found = module
             elif base in (float, int):

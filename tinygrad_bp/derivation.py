@@ -13,6 +13,7 @@ from tinygrad_bp.arithmetic import format_number
 from tinygrad_bp.differentiate import Estimate, finite_difference, gradients
 from tinygrad_bp.errors import BackpropError
 from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.modules import make_callable
 from tinygrad_bp.network import Network, Run
 from tinygrad_bp.paths import path_sum, paths
 
@@ -320,3 +321,6 @@ def _plain_number(number: Number) -> Any:
     if isinstance(number, (int, float)):
         return number if number == number and abs(number) != float("inf") else str(number)
     return str(number)
+
+
+make_callable(__name__)

@@ -244,7 +244,7 @@ class Network:
             OSError: the file cannot be read.
         """
         try:
-            content = json.loads(Path(file).read_bytes(), parse_constant=_refuse_constant)
+            content = json.loads(Path(file).read_bytes(), parse_float=_finite, parse_constant=_finite)
             if not isinstance(content, dict) or content.get("format") != FORMAT:
                 raise NetworkError(f'it does not say "format": "{FORMAT}"')
             if content.get("version") != VERSION:
@@ -501,5 +501,8 @@ def _from_json(content: Any) -> Any:
     return content
 
 
-def _refuse_constant(name: str) -> float:
-    raise NetworkError(f"{name} is not a number")
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise NetworkError(f"{text} is not a finite number")
+    return number

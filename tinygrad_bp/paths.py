@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import topological_order
+from tinygrad_bp.modules import make_callable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -158,3 +159,6 @@ def _walk(e: Value, w: Value) -> Iterator[Path]:
             slots.append(-1)
             if parent is w:
                 yield Path(tuple(nodes), tuple(slots[:-1]), tuple(locals_[1:]))
+
+
+make_callable(__name__)
