@@ -153,7 +153,9 @@ def test_the_pass_is_within_rounding_of_its_paths_at_50_digits(case):
 
 
 @settings(deadline=None, max_examples=60)
-@given(layered(magnitudes(1e-3), sorted(SMOOTH)), st.lists(st.sampled_from([-1.5, 2.5]), min_size=3))
+@given(
+    layered(magnitudes(1e-3), sorted(SMOOTH)), st.lists(st.sampled_from([-1.5, 2.5]), min_size=3)
+)
 def test_floats_are_within_rounding_of_50_digits(case, targets):
     sizes, weights, biases, names, x, _ = case
     biases = [[-b for b in layer] for layer in biases]
@@ -291,7 +293,9 @@ def test_every_edge_carries_exactly_one_factor_of_the_note():
 
 
 def test_error_is_the_sum_of_squares_without_a_half():
-    run = Network([[[1.0]], [[1.0], [1.0]]], [[0.0], [0.0, 1.0]], "identity").forward([3.0], [1.0, 5.0])
+    run = Network([[[1.0]], [[1.0], [1.0]]], [[0.0], [0.0, 1.0]], "identity").forward(
+        [3.0], [1.0, 5.0]
+    )
     assert run.e.data == (1 - 3) ** 2 + (5 - 2) ** 2
     assert run.e.op == "fsum"
 
@@ -346,7 +350,8 @@ def test_random_is_reproducible():
 
 
 @pytest.mark.parametrize(
-    ("i", "j", "k"), [(0, 1, 1), (1, 0, 1), (1, 1, 0), (3, 1, 1), (1, 4, 1), (1, 1, 3), (-1, 1, 1), (True, 1, 1)]
+    ("i", "j", "k"),
+    [(0, 1, 1), (1, 0, 1), (1, 1, 0), (3, 1, 1), (1, 4, 1), (1, 1, 3), (-1, 1, 1), (True, 1, 1)],
 )
 def test_index_zero_or_past_the_end_is_refused(i, j, k):
     net = Network.random([2, 3, 1], seed=0)
@@ -371,7 +376,12 @@ def test_bias_and_node_indices_are_refused():
 @pytest.mark.parametrize(
     ("weights", "biases", "activations", "message"),
     [
-        ([[[1.0, 2.0], [3.0]]], [[0.0, 0.0]], "tanh", "row 2 of the weights of layer 1 has 1 numbers"),
+        (
+            [[[1.0, 2.0], [3.0]]],
+            [[0.0, 0.0]],
+            "tanh",
+            "row 2 of the weights of layer 1 has 1 numbers",
+        ),
         ([[[1.0]], [[1.0, 2.0]]], [[0.0], [0.0]], "tanh", "layer 1 has 1 nodes"),
         ([[[1.0]]], [[0.0, 0.0]], "tanh", "biases for layers of"),
         ([[[1.0]]], [], "tanh", "biases for layers of"),
@@ -503,7 +513,10 @@ def test_derivation_text_has_formula_terms_total_and_both_opinions():
     run = net.forward([2.0], [1.0, 0.0])
     derived = derivation(run, 1, 1, 1)
     text = derived.to_text()
-    assert "de/dw[1][1,1] = Σ_k2 2(o[2][k2] − t[k2]) · f'[2][k2] · w[2][k2,1] · f'[1][1] · x[1]" in text
+    assert (
+        "de/dw[1][1,1] = Σ_k2 2(o[2][k2] − t[k2]) · f'[2][k2] · w[2][k2,1] · f'[1][1] · x[1]"
+        in text
+    )
     for term in run.terms(1, 1, 1):
         assert f"({term.indices[0]})" in text
         assert f"{term.value:+.6g}" in text

@@ -19,7 +19,7 @@ def graphs(draw):
     pool = [Value(draw(st.fractions(-3, 3, max_denominator=5))) for _ in range(2)]
     for _ in range(draw(st.integers(1, 7))):
         a, b = draw(st.sampled_from(pool)), draw(st.sampled_from(pool))
-        pool.append(draw(st.sampled_from([lambda: a + b, lambda: a * b, lambda: a - b, lambda: -a]))())
+        pool.append(draw(st.sampled_from([a.__add__, a.__mul__, a.__sub__]))(b))
     return pool[0], pool[-1]
 
 

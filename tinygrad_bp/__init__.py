@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinygrad_bp import functions
 from tinygrad_bp.errors import (
     BackpropError,
     DataError,
@@ -48,4 +49,27 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})
 
+
 __version__ = "0.1.0"
+__all__ = [  # noqa: PLE0604 - the table has the names of the functions
+    "RULES",
+    "BackpropError",
+    "DataError",
+    "DivisionByZeroError",
+    "DomainError",
+    "DrawingError",
+    "ExactnessError",
+    "ExpressionError",
+    "GraphLostError",
+    "Network",
+    "NetworkError",
+    "StaleGraphError",
+    "TooManyPathsError",
+    "Value",
+    "derivation",
+    "note",
+    "path_count",
+    "path_sum",
+    "paths",
+    *functions.__all__,
+]

@@ -50,7 +50,7 @@ class Arithmetic:
         self.name = name
         self.symbolic = symbolic
         self._own = own
-        self._literal = literal
+        self.literal = literal
         self._namespace: dict[str, Any] = {"__builtins__": {}}
         self._kernels: dict[tuple[Rule, tuple[int, ...]], Callable[..., tuple[Number, ...]]] = {}
         self._domains: dict[Rule, Callable[..., Any]] = {}
@@ -69,54 +69,52 @@ class Arithmetic:
         try:
             return self._kernels[rule, wrt]
         except KeyError:
-            build = self._variadic_kernel if rule.variadic else self._kernel
-            kernel = self._kernels[rule, wrt] = build(rule, wrt)
+            kernel = self._kernels[rule, wrt] = self._build(rule, wrt)
             return kernel
 
-    def _kernel(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
+    def _build(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
         parameters = PARAMETERS[: rule.arity]
         chosen = [rule.derivatives[slot] for slot in wrt]
         value = rule.value
         if rule.name in self._own and RULES.get(rule.name) is rule:  # the type knows better
             value = f"{rule.name}({', '.join(parameters)})"
-        if isinstance(value, str) and all(isinstance(each, str) for each in chosen):
+        notation = all(isinstance(each, str) for each in (value, *chosen))
+        if notation and not rule.variadic:
             body = ", ".join([f"(out := ({value}))", *(f"({each})" for each in chosen)])
             return self._function(parameters, f"({body},)")
-        value = self._callable(value, parameters)
-        derivatives = [self._callable(each, (*parameters, "out")) for each in chosen]
+        function = self._callable(value, parameters)
+        derivatives = [self.derivative(rule, slot) for slot in wrt]
 
         def kernel(*operands: Number) -> tuple[Number, ...]:
-            out = value(*operands)
+            out = function(*operands)
             return (out, *[derivative(*operands, out) for derivative in derivatives])
 
         return kernel
 
-    def _variadic_kernel(
-        self, rule: Rule, wrt: tuple[int, ...]
-    ) -> Callable[..., tuple[Number, ...]]:
+    def derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
+        """One derivative of the row, as a function of the operands and then the output.
+
+        For a variadic row the operands are whole lists, and so is the derivative.
+        """
         parameters = PARAMETERS[: rule.arity]
-        value = self._callable(rule.value, parameters)
+        derivative = rule.derivatives[slot]
+        if rule.variadic and derivative in parameters:  # the other list, as it is
+            place = parameters.index(derivative)
+            return lambda *columns_and_out: columns_and_out[place]
+        each = self._callable(derivative, (*parameters, "out"))
+        if not rule.variadic:
+            return each
 
-        def elementwise(
-            derivative: str | Callable[..., Any],
-        ) -> Callable[[tuple[list[Number], ...], Number], list[Number]]:
-            if derivative in parameters:
-                place = parameters.index(derivative)
-                return lambda columns, _: columns[place]
-            each = self._callable(derivative, (*parameters, "out"))
-            return lambda columns, out: [each(*row, out) for row in zip(*columns, strict=True)]
+        def elementwise(*columns_and_out: Any) -> list[Number]:
+            *columns, out = columns_and_out
+            return [each(*row, out) for row in zip(*columns, strict=True)]
 
-        derivatives = [elementwise(rule.derivatives[slot]) for slot in wrt]
-
-        def kernel(*columns: list[Number]) -> tuple[Number, ...]:
-            out = value(*columns)
-            return (out, *[derivative(columns, out) for derivative in derivatives])
-
-        return kernel
+        return elementwise
 
     def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
-        """Whether the operation has a value at the operands; nan is everywhere at home."""
-        if not rule.domain or any(number != number for number in operands):  # noqa: PLR0124 - nan
+        """Whether the operation has a value at the operands; nan meets every condition on it."""
+        asked = zip(PARAMETERS, operands, strict=False)
+        if not rule.domain or any(x != x for name, x in asked if name in rule.domain):  # noqa: PLR0124 - nan
             return True
         if rule not in self._domains:
             self._domains[rule] = self._function(PARAMETERS[: rule.arity], rule.domain)
@@ -131,7 +129,7 @@ class Arithmetic:
     def _function(self, parameters: tuple[str, ...], text: str) -> Callable[..., Any]:
         """Compile an expression of the table; its names are looked up in this type's functions."""
         source: Any = f"lambda {', '.join(parameters)}: {text}"
-        if self._literal or self.symbolic:
+        if self.literal or self.symbolic:
             source = self._translate(source)
         code = compile(source, f"<{self.name}: {text}>", "eval")
         for name in _global_names(code):
@@ -155,23 +153,23 @@ class Arithmetic:
         return refused
 
     def _translate(self, source: str) -> ast.Expression:
-        """The expression with each literal read as this type and, for symbols, undecided tests kept."""
+        """The expression with its literals read as this type; for symbols, undecided tests stay."""
         import ast  # a first gradient in floats does not need it
 
         arithmetic = self
 
         class Translate(ast.NodeTransformer):
-            def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802 - ast's name
-                if arithmetic._literal is None:
+            def visit_Constant(self, node: ast.Constant) -> ast.expr:
+                if arithmetic.literal is None:
                     return node
                 name = repr(node.value)
-                arithmetic._namespace[name] = arithmetic._literal(node.value)  # type: ignore[arg-type]
+                arithmetic._namespace[name] = arithmetic.literal(node.value)  # type: ignore[arg-type]
                 return ast.Name(name, ast.Load())
 
             def _call(self, name: str, *arguments: ast.expr) -> ast.expr:
                 return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
-            def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: N802
+            def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
                 self.generic_visit(node)
                 if not arithmetic.symbolic:
                     return node
@@ -179,7 +177,7 @@ class Arithmetic:
                 branches = (ast.Lambda(nothing, each) for each in (node.body, node.orelse))
                 return self._call("choose", node.test, *branches)
 
-            def visit_Compare(self, node: ast.Compare) -> ast.expr:  # noqa: N802
+            def visit_Compare(self, node: ast.Compare) -> ast.expr:
                 self.generic_visit(node)
                 if not arithmetic.symbolic:
                     return node
@@ -190,7 +188,7 @@ class Arithmetic:
                 ]
                 return tests[0] if len(tests) == 1 else self._call("And", *tests)
 
-            def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:  # noqa: N802
+            def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
                 self.generic_visit(node)
                 if not arithmetic.symbolic:
                     return node
@@ -214,7 +212,38 @@ def gaussian(x: float) -> float:
     if not abs(x) < 28.0:  # the result is 0, or nan
         return math.exp(-x * x)
     head = round(x * 64.0) / 64.0  # few enough bits for head * head to be exact
-    return math.exp(-head * head) * math.exp(-(x - head) * (x + head))
+    near = math.exp(-head * head)
+    return near + near * math.expm1(-(x - head) * (x + head))
+
+
+def ndtr(x: float) -> float:
+    """``erfc(-x / sqrt(2)) / 2`` to the last places.
+
+    The tail magnifies the rounding of its operand ``x*x`` times, so what was rounded off there is
+    put back, by the derivative.
+
+    >>> math.isclose(ndtr(-36.0), 4.182624065797283e-284, rel_tol=1e-15)
+    True
+    """
+    root, root_low = 1.4142135679721832, -5.599088178737374e-09  # sqrt(2), the first in 26 bits
+    z = -x / math.sqrt(2.0)
+    if not 1.0 < z < 28.0:
+        return math.erfc(z) / 2.0
+    head = round(z * 2.0**20) / 2.0**20  # few enough bits for head * root to be exact
+    rest = (-x - head * root - (z - head) * root - z * root_low) / math.sqrt(2.0)
+    return math.erfc(z) / 2.0 - rest * gaussian(z) / math.sqrt(math.pi)
+
+
+def cbrt(x: float) -> float:
+    """The cube root: `math.cbrt`, which on some systems is off by 3 ulps, and a step of Newton's.
+
+    >>> cbrt(-27.0), cbrt(-0.0)
+    (-3.0, -0.0)
+    """
+    root = math.cbrt(x)
+    if not 0.0 < abs(root) < math.inf:
+        return root
+    return root - (root - x / root / root) / 3.0
 
 
 def _dot(w: list[Number], x: list[Number]) -> Number:
@@ -234,8 +263,10 @@ _MATH = {
     "arctanh": math.atanh,
     "abs": abs,
     "gaussian": gaussian,
+    "ndtr": ndtr,
     "dot": _dot,
     **{name: getattr(math, name) for name in RULES if hasattr(math, name)},
+    "cbrt": cbrt,
     "pow": math.pow,
 }
 
@@ -335,12 +366,13 @@ def _mpmath() -> Arithmetic:
         "arccosh": mp.acosh,
         "arctanh": mp.atanh,
         "log2": lambda x: mp.log(x, 2),
+        "cbrt": lambda x: mp.cbrt(x) if x >= 0 else -mp.cbrt(-x),  # not the complex one
         "gaussian": lambda x: mp.exp(-x * x),
         "fsum": mp.fsum,
         "dot": mp.fdot,
         **{
             name: getattr(mp, name)
-            for name in "exp expm1 log log1p log10 sqrt cbrt sin cos tan sinh cosh tanh hypot erf erfc"
+            for name in "exp expm1 log log1p log10 sqrt sin cos tan sinh cosh tanh hypot erf erfc"
             .split()
         },
     }
@@ -380,6 +412,7 @@ def _sympy() -> Arithmetic:
         "expm1": lambda x: sympy.exp(x) - 1,
         "log1p": lambda x: sympy.log(1 + x),
         "log2": lambda x: sympy.log(x, 2),
+        "cbrt": lambda x: sympy.sign(x) * sympy.cbrt(sympy.Abs(x)),  # not the complex one
         "log10": lambda x: sympy.log(x, 10),
         "hypot": lambda x, y: sympy.sqrt(x * x + y * y),
         "gaussian": lambda x: sympy.exp(-x * x),
@@ -389,7 +422,7 @@ def _sympy() -> Arithmetic:
         "dot": _dot,
         **{
             name: getattr(sympy, name)
-            for name in "exp log sqrt cbrt sin cos tan sinh cosh tanh erf erfc".split()
+            for name in "exp log sqrt sin cos tan sinh cosh tanh erf erfc".split()
         },
     }
     return Arithmetic("sympy", own, literal=sympy.Rational, symbolic=True)
@@ -418,6 +451,7 @@ _LOADERS: dict[str, Callable[[], Arithmetic]] = {
 }
 _RANKS = {name: rank for rank, name in enumerate(_LOADERS)}
 _LOADED: dict[str, Arithmetic] = {}
+_REFUSED = ("bool", "bool_", "BooleanTrue", "BooleanFalse", "mpc", "ndarray", "matrix")
 _FAMILY: dict[type, str] = {float: "float", int: "int"}
 
 
@@ -431,7 +465,7 @@ def _family(kind: type) -> str:
                 found = module
             elif base in (float, int):
                 found = found or base.__name__
-        refused = kind.__name__ in ("bool", "bool_", "ndarray", "matrix") or hasattr(kind, "shape")
+        refused = kind.__name__ in _REFUSED or hasattr(kind, "shape")
         numpy_scalar = found == "numpy" and hasattr(kind, "is_integer")
         _FAMILY[kind] = found if numpy_scalar or not refused else ""
     return _FAMILY[kind]
@@ -460,7 +494,10 @@ def check_number(data: object, *, where: str) -> None:
         "NoneType": "a missing value has no gradient",
         "bool": "write 1.0 or 0.0",
         "bool_": "write 1.0 or 0.0",
+        "BooleanTrue": "write 1.0 or 0.0",
+        "BooleanFalse": "write 1.0 or 0.0",
         "complex": "take the real and the imaginary part as two Values",
+        "mpc": "take the real and the imaginary part as two Values",
         "ndarray": "make one Value for each entry",
         "list": "make one Value for each entry",
         "tuple": "make one Value for each entry",
@@ -487,7 +524,8 @@ def check_notation(text: str, parameters: tuple[str, ...]) -> None:
     Raises:
         ExpressionError: naming the part that is not.
     """
-    parse(text, names=(*parameters, *CONSTANTS), functions=(*RULES, "pow"))
+    functions = [name for name in (*RULES, "pow") if name.isidentifier()]
+    parse(text, names=(*parameters, *CONSTANTS), functions=functions)
 
 
 def format_number(number: Number, digits: int = 6) -> str:

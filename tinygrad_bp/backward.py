@@ -17,8 +17,8 @@ def backward(e: Value) -> None:
     """Add ``de/dv`` to the ``grad`` of every leaf ``v``, and set it for every inner node.
 
     The gradients of one pass are summed by themselves and added to a leaf once, so that a second
-    pass adds exactly as much as the first.  If a product cannot be formed (a ``Decimal`` times a
-    ``float``), the leaves keep what they had.
+    pass adds exactly as much as the first.  If a product or a sum cannot be formed (a ``Decimal``
+    and a ``float``), the leaves keep what they had.
     """
     order = topological_order(e)
     leaves = [(node, node.grad) for node in order if node._rule is None]
@@ -39,12 +39,13 @@ def backward(e: Value) -> None:
             derivative = node._dy
             if derivative is not None:
                 node._y.grad += grad * derivative
+        totals = [before + leaf.grad for leaf, before in leaves]
     except BaseException:
         for leaf, before in leaves:
             leaf.grad = before
         raise
-    for leaf, before in leaves:
-        leaf.grad = before + leaf.grad
+    for (leaf, _), total in zip(leaves, totals, strict=True):
+        leaf.grad = total
 
 
 def zero_grad(e: Value) -> None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
 from tinygrad_bp.arithmetic import format_number
 from tinygrad_bp.derivation import chain, derivation, plain
-from tinygrad_bp.errors import BackpropError, ExpressionError, NetworkError
+from tinygrad_bp.errors import BackpropError, DrawingError, ExpressionError, NetworkError
 from tinygrad_bp.expressions import names_in, record_expression
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
@@ -47,8 +47,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = _build_parser()
-    options = parser.parse_args(arguments)
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         options.run(options)
         sys.stdout.flush()
@@ -64,9 +63,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _complain(command: str, error: object, code: int) -> int:
-    from tinygrad_bp.errors import DrawingError
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options, with what argparse alone would misread.
 
+    ``-x*y`` and ``-0.5,0.8`` look like options to it, and names after an option like nothing it knows.
+    """
+    parser = _build_parser()
+    # What begins with a space is never taken for an option; -h and -o are the only short ones.
+    protected = [f" {each}" if re.match(r"-[^-ho]", each) else each for each in arguments]
+    options, rest = parser.parse_known_args(protected)
+    strange = [each for each in rest if each.startswith("-") or "values" not in options]
+    if strange:
+        parser.error(f"unknown option {' '.join(strange)}")
+    if rest:
+        options.values += rest
+    return options
+
+
+def _complain(command: str, error: object, code: int) -> int:
     message = " ".join(str(error).split())
     print(f"tinygrad-bp {command}: {message}", file=sys.stderr)
     return FAILED if isinstance(error, DrawingError) else code
@@ -81,7 +95,9 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tinygrad-bp {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable[[argparse.Namespace], None], what: str, examples: str) -> _Parser:
+    def add(
+        name: str, run: Callable[[argparse.Namespace], None], what: str, examples: str
+    ) -> _Parser:
         command: _Parser = commands.add_parser(
             name,
             help=what,
@@ -123,7 +139,7 @@ def _build_parser() -> argparse.ArgumentParser:
         command.add_argument("--target", metavar="T1,T2,...", help="the network's target")
         which = command.add_mutually_exclusive_group()
         which.add_argument("--weight", metavar="I,J,K", help="layer, node, node below; from 1")
-        which.add_argument("--bias", metavar="I,J", help="layer, node; from 1")
+        which.add_argument("--bias", metavar="I,J", help="layer, node; from 1 (explain only)")
     explain.add_argument("--json", action="store_true", help="print the answer as JSON")
     draw.add_argument(
         "-o", "--output", metavar="FILE", required=True, help=".svg, .png, .pdf or .dot"
@@ -164,9 +180,11 @@ def _draw(options: argparse.Namespace) -> None:
 
     viz.check_output(options.output, overwrite=options.force)
     if _is_network(options.what):
-        run, place = _read_run(options)
+        if options.bias:
+            raise NetworkError("a picture is of the paths of a weight: --weight i,j,k")
+        run, (i, j, k) = _read_run(options)
         run.e.backward()
-        picture = viz.network(run, weight=place)
+        picture = viz.network(run, weight=(i, j, k))
     else:
         _, e = _read_expression(options)
         e.backward()
@@ -218,10 +236,16 @@ def _read_run(options: argparse.Namespace) -> tuple[Run, tuple[int, ...]]:
         if getattr(options, name) is None:
             raise NetworkError(f"a network needs --{name}: numbers with commas between them")
     if options.values:
-        raise NetworkError(f"{options.values[0]!r}: a network takes --input and --target, not names")
+        raise NetworkError(
+            f"{options.values[0]!r}: a network takes --input and --target, not names"
+        )
     if not options.weight and not options.bias:
         raise NetworkError("say which weight, as --weight i,j,k, or which bias, as --bias i,j")
-    place = _indices("--weight I,J,K", options.weight, 3) if options.weight else _indices("--bias I,J", options.bias, 2)
+    place = (
+        _indices("--weight I,J,K", options.weight, 3)
+        if options.weight
+        else _indices("--bias I,J", options.bias, 2)
+    )
     x = [_read_number("--input", each) for each in options.input.split(",")]
     t = [_read_number("--target", each) for each in options.target.split(",")]
     return Network.load(options.what).forward(x, t), place

@@ -58,8 +58,8 @@ def load_iris(seed: int = SEED) -> Iris:
     >>> len(iris.train), len(iris.test), iris.names
     (120, 30, ['setosa', 'versicolor', 'virginica'])
     """
-    with files("tinygrad_bp").joinpath("iris.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.reader(lines))[1:]
+    text = files("tinygrad_bp").joinpath("iris.csv").read_text(encoding="utf-8")
+    rows = list(csv.reader(text.splitlines()))[1:]
     names = list(dict.fromkeys(row[-1] for row in rows))
     shuffle = random.Random(seed).shuffle  # noqa: S311 - a split, not a secret
     train, test = [], []
@@ -79,7 +79,12 @@ def load_iris(seed: int = SEED) -> Iris:
 
 
 def train(
-    net: Network, flowers: Sequence[Flower], *, epochs: int = EPOCHS, eta: float = ETA, seed: int = SEED
+    net: Network,
+    flowers: Sequence[Flower],
+    *,
+    epochs: int = EPOCHS,
+    eta: float = ETA,
+    seed: int = SEED,
 ) -> Iterator[float]:
     """Descend the note's error flower by flower; yields the mean error of each epoch as it ends."""
     flowers = list(flowers)
@@ -135,10 +140,10 @@ def new_folder(name: str = "tinygrad-bp-demo") -> Path:
 
 def write(folder: Path, run: Run, derived: Derivation) -> list[Path]:
     """The trained network, the text of the derivation and its two pictures; returns the files."""
-    weight = run.network.w(*derived.place)
+    i, j, k = derived.place
     written = [folder / name for name in ("network.json", "weight.txt", "graph.svg", "network.svg")]
     run.network.save(written[0])
     written[1].write_text(derived.to_text() + "\n", encoding="utf-8")
-    viz.save(viz.draw(run.e, wrt=weight), written[2])
-    viz.save(viz.network(run, weight=derived.place), written[3])
+    viz.save(viz.draw(run.e, wrt=run.network.w(i, j, k)), written[2])
+    viz.save(viz.network(run, weight=(i, j, k)), written[3])
     return written

@@ -89,7 +89,9 @@ class Chain(NamedTuple):
             text = "\n".join([f"{head} = Σ over {self.sum.count} paths", *rows, total])
         text += f"\n{indent}   backward: {format_number(self.gradient)}"
         if self.estimate:
-            text += f"\n{indent}   finite difference: {_show_estimate(self.estimate, format_number)}"
+            text += (
+                f"\n{indent}   finite difference: {_show_estimate(self.estimate, format_number)}"
+            )
         return text
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,7 +193,9 @@ class Derivation(NamedTuple):
         value_width = max(map(len, values), default=0)
         lines.append(f"  {_tuple(self.symbols):{key_width}}   term, and its factors")
         for term, key, value in zip(shown, keys, values, strict=True):
-            bar = "█" * max(1, round(float(abs(term.value) / largest) * width)) if term.value else ""
+            bar = (
+                "█" * max(1, round(float(abs(term.value) / largest) * width)) if term.value else ""
+            )
             factors = " · ".join(map(_factor, term.factors))
             lines.append(f"  {key:{key_width}}   {value:{value_width}}  {bar:{width}}  = {factors}")
         if len(self.terms) > SHOWN:

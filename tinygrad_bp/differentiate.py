@@ -1,22 +1,261 @@
-"""Derivatives without side effects, and by other means than the recorded pass.
+"""Derivatives as functions, to any order, and by other means than the recorded pass.
 
-`gradients` is the backward pass that touches no ``grad``.  `finite_difference` is the second opinion
-that stands beside a gradient wherever one is explained.
+`grad`, `value_and_grad`, `jacobian` and `hessian` make functions of functions; `gradients` is the
+backward pass that touches no ``grad`` and can itself be recorded, by the same rows of the table, so
+that it can be differentiated again.  `finite_difference` is the second opinion that stands beside a
+gradient wherever one is explained.
 """
 
 from __future__ import annotations
 
 import math
+import operator
+from contextvars import ContextVar
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of
 from tinygrad_bp.backward import backward
+from tinygrad_bp.errors import StaleGraphError
 from tinygrad_bp.graph import topological_order
+from tinygrad_bp.rules import RULES
+from tinygrad_bp.value import FUNCTIONS, Value, apply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from tinygrad_bp.arithmetic import Number
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.rules import Rule
+
+# ---- functions of functions
+
+
+def grad(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that gives the derivative of ``f`` for each of its arguments.
+
+    Of one argument it returns a number, of more a tuple in their order.  Called with Values it
+    returns Values, so that it nests to any order.
+
+    >>> grad(lambda x: x**3)(2.0)
+    12.0
+    >>> grad(grad(lambda x: x**3))(2.0)
+    12.0
+    >>> grad(lambda x, y: x * y)(2.0, 5.0)
+    (5.0, 2.0)
+    """
+
+    def gradient(*at: Number | Value) -> Any:
+        return value_and_grad(f)(*at)[1]
+
+    return gradient
+
+
+def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """The function that gives the value of ``f`` together with what `grad` gives.
+
+    >>> value_and_grad(lambda x: x * x)(3.0)
+    (9.0, 6.0)
+    """
+
+    def both(*at: Number | Value) -> tuple[Any, Any]:
+        (value,), (row,) = _differentiate(lambda *leaves: [f(*leaves)], at)
+        return value, row[0] if len(at) == 1 else row
+
+    return both
+
+
+def jacobian(f: Callable[..., Sequence[Any]]) -> Callable[..., tuple[tuple[Any, ...], ...]]:
+    """The function that gives, for each of the results of ``f``, a row of its derivatives.
+
+    >>> jacobian(lambda x, y: [x * y, x + y])(2.0, 5.0)
+    ((5.0, 2.0), (1.0, 1.0))
+    """
+
+    def rows(*at: Number | Value) -> tuple[tuple[Any, ...], ...]:
+        return _differentiate(f, at)[1]
+
+    return rows
+
+
+def hessian(f: Callable[..., Any]) -> Callable[..., tuple[tuple[Any, ...], ...]]:
+    """The function that gives the second derivatives of ``f``, a row for each argument.
+
+    >>> hessian(lambda x, y: x * x * y)(2.0, 5.0)
+    ((10.0, 4.0), (4.0, 0))
+    """
+
+    def gradient(*at: Value) -> tuple[Any, ...]:
+        return _differentiate(lambda *leaves: [f(*leaves)], at)[1][0]
+
+    return jacobian(gradient)
+
+
+_enclosing: ContextVar[frozenset[Value]] = ContextVar("_enclosing", default=frozenset())
+"""The arguments of the calls that are under way: a function may use those of the calls around it."""
+
+
+def _differentiate(
+    f: Callable[..., Sequence[Any]], at: Sequence[Number | Value]
+) -> tuple[tuple[Any, ...], tuple[tuple[Any, ...], ...]]:
+    """The results of ``f`` and their rows of derivatives: Values where an outer call needs them."""
+    # A Value is seen through a node of its own: what else depends on it is not this call's.
+    leaves = [FUNCTIONS["identity"](each if isinstance(each, Value) else Value(each)) for each in at]
+    outer = _enclosing.get()
+    token = _enclosing.set(outer.union(leaves))
+    try:
+        results = list(f(*leaves))
+    finally:
+        _enclosing.reset(token)
+    recorded = [each for each in results if isinstance(each, Value)]
+    nested = any(isinstance(each, Value) for each in at) or any(
+        not outer.isdisjoint(topological_order(each)) for each in recorded if outer
+    )
+    rows = tuple(
+        tuple(gradients(each, leaves, create_graph=nested))
+        if isinstance(each, Value)
+        else (0,) * len(leaves)
+        for each in results
+    )
+    return tuple(each if nested else _data(each) for each in results), rows
+
+
+def _data(each: Value | Number) -> Number:
+    return each.data if isinstance(each, Value) else each
+
+
+# ---- the pass without side effects
+
+
+def gradients(e: Value, wrt: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
+    """``de/dv`` for each of the nodes, by the backward pass, leaving every ``grad`` as it was.
+
+    Args:
+        e: the result.
+        wrt: the nodes, leaves or inner ones.
+        create_graph: record the pass, and return Values (plain numbers where a derivative does not
+            depend on any) that can be differentiated again.
+
+    Raises:
+        StaleGraphError: with ``create_graph``, where a leaf has been given new data since ``e`` was
+            recorded: the derivatives would be of another function than the recorded one.
+
+    >>> x, y = Value(3.0), Value(2.0)
+    >>> gradients(x * x * y, [x, y])
+    [12.0, 9.0]
+    >>> dx, dy = gradients(x * x * y, [x, y], create_graph=True)
+    >>> gradients(dx, [x, y])
+    [4.0, 6.0]
+    >>> x.grad
+    0
+    """
+    if create_graph:
+        return _recorded_gradients(e, wrt)
+    nodes = [*topological_order(e), *wrt]
+    before = [node.grad for node in nodes]
+    try:
+        for node in nodes:
+            node.grad = 0
+        backward(e)
+        return [node.grad for node in wrt]
+    finally:
+        for node, grad in zip(nodes, before, strict=True):
+            node.grad = grad
+
+
+def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
+    reaching = set(wrt)
+    for node in topological_order(e):
+        if not reaching.isdisjoint(node.parents):
+            reaching.add(node)
+    sums: dict[Value, Any] = {e: 1}
+    for node in reversed(topological_order(e)):
+        if node in reaching and node in sums and node.rule is not None:
+            _check_fresh(node, node.rule)
+            for parent, local in _recorded_derivatives(node, node.rule, reaching):
+                share = _product(sums[node], local)
+                sums[parent] = sums[parent] + share if parent in sums else share
+    return [sums.get(node, 0) for node in wrt]
+
+
+def _product(upstream: Any, local: Any) -> Any:
+    """The chain rule's product; the seed is no factor worth a node."""
+    return local if type(upstream) is int and upstream == 1 else upstream * local
+
+
+def _recorded_derivatives(
+    node: Value, rule: Rule, reaching: set[Value]
+) -> Iterator[tuple[Value, Any]]:
+    """The parents that matter, each with the node's derivative for it as a graph of its own."""
+    operands = node.operands
+    columns = _columns(rule, operands)
+    arithmetic = _on_values(arithmetic_of([_data(each) for each in operands]))
+    for slot in range(rule.arity):
+        derivative = arithmetic.derivative(rule, slot)
+        if rule.variadic:
+            found = zip(columns[slot], derivative(*columns, node), strict=True)
+            yield from ((v, each) for v, each in found if isinstance(v, Value) and v in reaching)
+        elif isinstance(operands[slot], Value) and operands[slot] in reaching:
+            yield operands[slot], derivative(*operands, node)
+
+
+def _columns(rule: Rule, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the row is a function of: the operands, or the lists of them."""
+    if not rule.variadic:
+        return operands
+    size = len(operands) // rule.arity
+    return tuple(list(operands[start : start + size]) for start in range(0, len(operands), size))
+
+
+def _check_fresh(node: Value, rule: Rule) -> None:
+    data = [_data(each) for each in node.operands]
+    (now,) = arithmetic_of(data).kernel(rule, ())(*_columns(rule, tuple(data)))
+    if now != node.data and not (now != now and node.data != node.data):  # noqa: PLR0124 - nan
+        moved = ", ".join(
+            each.label or repr(each)
+            for each in node.parents
+            if each.rule is None
+        )
+        raise StaleGraphError(
+            f"{node!r} was recorded from other data than its leaves have now ({moved}): record it "
+            "again, or take the gradients before the leaves are given new data"
+        )
+
+
+def _choose(test: bool, body: Callable[[], Any], orelse: Callable[[], Any]) -> Any:  # noqa: FBT001
+    return body() if test else orelse()
+
+
+def _comparing(compare: Callable[[Number, Number], bool]) -> Callable[[Any, Any], bool]:
+    return lambda a, b: compare(_data(a), _data(b))
+
+
+@cache
+def _on_values(numbers: Arithmetic) -> Arithmetic:
+    """The rows of the table read as operations on Values: a derivative is then a graph of its own."""
+    own = {
+        "inf": math.inf,
+        "nan": math.nan,
+        "pi": math.pi,
+        "pow": lambda x, y: apply(RULES["**"], x, y),
+        "choose": _choose,
+        "Gt": _comparing(operator.gt),
+        "GtE": _comparing(operator.ge),
+        "Lt": _comparing(operator.lt),
+        "LtE": _comparing(operator.le),
+        "Eq": _comparing(operator.eq),
+        "NotEq": _comparing(operator.ne),
+        "And": lambda *tests: all(tests),
+        "Or": lambda *tests: any(tests),
+        **FUNCTIONS,
+    }
+    return Arithmetic(f"Value of {numbers.name}", own, literal=numbers.literal, symbolic=True)
+
+
+# ---- a second opinion
+
+_HALVINGS = 26  # from a twentieth of the argument down to where rounding has taken over
+_COLUMNS = 7
 
 
 class Estimate(NamedTuple):
@@ -31,8 +270,8 @@ def finite_difference(
 ) -> Estimate:
     """The derivative of ``f`` for one of its arguments, from central differences.
 
-    Ridders' method: differences over shrinking steps, extrapolated to a step of zero, and of all
-    of these the one whose neighbours agree best.
+    Ridders' method: differences over halved steps, extrapolated to a step of zero, and of all of
+    these the one whose neighbours agree best.
 
     Args:
         f: takes the list of arguments and returns a float.
@@ -51,52 +290,27 @@ def finite_difference(
     def difference(step: float) -> float:
         above, below = x + step, x - step
         try:
-            rise = f([*at[:index], above, *at[index + 1 :]]) - f([*at[:index], below, *at[index + 1 :]])
+            ends = [f([*at[:index], moved, *at[index + 1 :]]) for moved in (above, below)]
         except (ValueError, ArithmeticError):
             return math.nan
-        return rise / (above - below)
+        return (ends[0] - ends[1]) / (above - below)
 
-    step = 0.1 * max(abs(x), 0.1)
+    step = 0.05 * max(abs(x), 0.01)
     while not math.isfinite(difference(step)):
         step /= 4.0
         if x + step == x:
             return Estimate(math.nan, math.inf)
-    shrink = 1.4
     best = Estimate(math.nan, math.inf)
     previous = [difference(step)]
-    for _ in range(12):
-        step /= shrink
+    for _ in range(_HALVINGS):
+        step /= 2.0
+        if x + step == x:
+            break
         row = [difference(step)]
-        factor = shrink**2
-        for column, before in enumerate(previous):
-            row.append((row[column] * factor - before) / (factor - 1.0))
-            factor *= shrink**2
+        for column, before in enumerate(previous[:_COLUMNS]):
+            row.append(row[column] + (row[column] - before) / (4.0 ** (column + 1) - 1.0))
             error = max(abs(row[-1] - row[-2]), abs(row[-1] - before))
-            if error <= best.error:
+            if error < best.error:
                 best = Estimate(row[-1], error)
-        if abs(row[-1] - previous[-1]) >= 2.0 * best.error and len(row) > 3:
-            break  # rounding has taken over
         previous = row
     return best
-
-
-def gradients(e: Value, wrt: Sequence[Value]) -> list[Number]:
-    """``de/dv`` for each of the nodes, by the backward pass, leaving every ``grad`` as it was.
-
-    >>> from tinygrad_bp import Value
-    >>> x, y = Value(3.0), Value(2.0)
-    >>> gradients(x * x * y, [x, y])
-    [12.0, 9.0]
-    >>> x.grad
-    0
-    """
-    nodes = [*topological_order(e), *wrt]
-    before = [node.grad for node in nodes]
-    try:
-        for node in nodes:
-            node.grad = 0
-        backward(e)
-        return [node.grad for node in wrt]
-    finally:
-        for node, grad in zip(nodes, before, strict=True):
-            node.grad = grad

@@ -16,7 +16,7 @@ class DataError(BackpropError, TypeError):
 
 
 class GraphLostError(BackpropError, TypeError):
-    """A conversion would have dropped the graph silently: ``float(v)``, ``bool(v)``, ``math.exp(v)``."""
+    """A conversion would have dropped the graph silently, as ``float(v)`` or ``math.exp(v)``."""
 
 
 class DomainError(BackpropError, ValueError):

@@ -108,7 +108,7 @@ def _evaluate(tree: ast.expr, operands: Mapping[str, Any]) -> Any:
                 results.append(value)
             case ast.Name(id=name):
                 results.append(operands[name])
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 results.append(-value)
             case ast.UnaryOp(op=op, operand=operand):
                 after(1, operator.pos if isinstance(op, ast.UAdd) else operator.neg, operand)
@@ -120,7 +120,9 @@ def _evaluate(tree: ast.expr, operands: Mapping[str, Any]) -> Any:
                 after(len(others) + 1, _comparison(ops), left, *others)
             case ast.BoolOp(op=op, values=values):
                 every = isinstance(op, ast.And)
-                after(len(values), lambda *each, every=every: (all if every else any)(each), *values)
+                after(
+                    len(values), lambda *each, every=every: (all if every else any)(each), *values
+                )
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 after(len(arguments), CALLABLE[name], *arguments)
             case ast.IfExp(test=test, body=body, orelse=orelse):
@@ -147,9 +149,7 @@ def _binary(name: str) -> Callable[[Any, Any], Any]:
 def _comparison(ops: list[ast.cmpop]) -> Callable[..., bool]:
     def compare(*sides: Value | Number) -> bool:
         numbers = [side.data if isinstance(side, Value) else side for side in sides]
-        return all(
-            _compare(op, a, b) for op, a, b in zip(ops, numbers, numbers[1:], strict=False)
-        )
+        return all(_compare(op, a, b) for op, a, b in zip(ops, numbers, numbers[1:], strict=False))
 
     return compare
 

@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(file: str | os.PathLike[str], content: str | bytes, *, overwrite: bool) -> None:
+def write_atomically(
+    file: str | os.PathLike[str], content: str | bytes, *, overwrite: bool
+) -> None:
     """Write the content under a temporary name beside the file, then give it its name at once.
 
     Args:
@@ -20,7 +22,9 @@ def write_atomically(file: str | os.PathLike[str], content: str | bytes, *, over
         OSError: the folder is missing or cannot be written.  No partial file is left behind.
     """
     path = Path(file)
-    exists = FileExistsError(f"{str(path)!r} exists already: choose another name, or allow overwriting")
+    exists = FileExistsError(
+        f"{str(path)!r} exists already: choose another name, or allow overwriting"
+    )
     if not overwrite and os.path.lexists(path):
         raise exists
     try:

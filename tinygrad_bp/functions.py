@@ -74,12 +74,11 @@ def primitive(
     if not derivatives:
         raise TypeError(f"primitive {name!r} needs one derivative for each operand, and has none")
     parameters = PARAMETERS[: len(derivatives)]
-    for each in (value, *derivatives, domain):
+    for each in (value, *derivatives, *filter(None, [domain])):
         if isinstance(each, str):
             if len(derivatives) > len(PARAMETERS):
                 raise TypeError(f"primitive {name!r}: give functions where operands are more than 3")
-            if each:
-                check_notation(each, parameters if each is value else (*parameters, "out"))
+            check_notation(each, parameters + ("out",) * (each not in (value, domain)))
         elif not callable(each):
             raise TypeError(f"primitive {name!r}: {each!r} is neither an expression nor a function")
     return function_of(Rule(name, value, derivatives, symbol=symbol, latex=latex, domain=domain))

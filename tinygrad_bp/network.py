@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 FORMAT = "tinygrad-bp network"
 VERSION = 1
 ACTIVATIONS = tuple(
-    name for name, rule in RULES.items() if rule.arity == 1 and not rule.variadic and name in FUNCTIONS
+    name
+    for name, rule in RULES.items()
+    if rule.arity == 1 and not rule.variadic and name in FUNCTIONS
 )
 """The names an activation may have: every operation of one operand in the table."""
 
@@ -196,7 +198,9 @@ class Network:
         for leaf in self.parameters():
             leaf.data = leaf.data - eta * leaf.grad
 
-    def forward(self, x: Sequence[Number | Value], t: Sequence[Number | Value] | None = None) -> Run:
+    def forward(
+        self, x: Sequence[Number | Value], t: Sequence[Number | Value] | None = None
+    ) -> Run:
         """Record the network's output for one input, and its error where there is a target.
 
         Args:
@@ -244,7 +248,9 @@ class Network:
             OSError: the file cannot be read.
         """
         try:
-            content = json.loads(Path(file).read_bytes(), parse_float=_finite, parse_constant=_finite)
+            content = json.loads(
+                Path(file).read_bytes(), parse_float=_finite, parse_constant=_finite
+            )
             if not isinstance(content, dict) or content.get("format") != FORMAT:
                 raise NetworkError(f'it does not say "format": "{FORMAT}"')
             if content.get("version") != VERSION:

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0913, PLR0917  a row takes what its formula names, however many
 """The note's formulas, evaluated by themselves, without the engine.
 
 One function for each row of "Back Propagation Explanation" (Xing Chao, 2016), named after the row,

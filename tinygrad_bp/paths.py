@@ -8,6 +8,7 @@ one sweep over the graph, however many paths there are; only `paths` lists them.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.errors import TooManyPathsError
@@ -43,7 +44,8 @@ class Path(NamedTuple):
         return math.prod(self.local_derivatives)
 
 
-class PathSum(NamedTuple):
+@dataclass(frozen=True)
+class PathSum:
     """All paths together.
 
     Attributes:

@@ -97,7 +97,7 @@ _TABLE = (
     # exponent is magnified by log(x).  Elsewhere `y * out / x`.  The corners of 0**y come first.
     Rule("**",  "pow(x, y)", (
                 "0.0 if y == 0.0 else inf if x == 0.0 and y < 1.0 else"
-                " y * pow(x, y - 1.0) if y - 1.0 + 1.0 == y else y * out / x",
+                " y * pow(x, y - 1.0) if x == 0.0 or y - 1.0 + 1.0 == y != y - 1.0 else y * out / x",
                 "out * log(x) if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan"),
                 latex="{%s}^{%s}",
                 domain="x > 0.0 or y % 1.0 == 0.0 and (x != 0.0 or y >= 0.0) or x == 0.0 and y > 0.0",
@@ -111,8 +111,8 @@ _TABLE = (
     Rule("expm1",      "expm1(x)", ("exp(x)",),               latex="e^{%s} - 1"),
     Rule("log",        "log(x)",   ("1.0 / x",),              latex=r"\ln %s", domain="x > 0.0"),
     Rule("log1p",      "log1p(x)", ("1.0 / (1.0 + x)",),      latex=r"\ln(1 + %s)", domain="x > -1.0"),
-    Rule("log2",       "log2(x)",  ("1.0 / x / log(2.0)",),   latex=r"\log_2 %s", domain="x > 0.0"),
-    Rule("log10",      "log10(x)", ("1.0 / x / log(10.0)",),  latex=r"\log_{10} %s", domain="x > 0.0"),
+    Rule("log2",       "log2(x)",  ("1.0 / log(2.0) / x",),   latex=r"\log_2 %s", domain="x > 0.0"),
+    Rule("log10",      "log10(x)", ("1.0 / log(10.0) / x",),  latex=r"\log_{10} %s", domain="x > 0.0"),
     Rule("sqrt",       "sqrt(x)",  ("0.5 / out if x != 0.0 else inf",), symbol="√", latex=r"\sqrt{%s}",
                        domain="x >= 0.0", kink="x == 0.0", convention=("inf",)),
     Rule("cbrt",       "cbrt(x)",  ("1.0 / (3.0 * out * out) if x != 0.0 else inf",), symbol="∛",
@@ -126,10 +126,10 @@ _TABLE = (
     Rule("sin",     "sin(x)",     ("cos(x)",),                latex=r"\sin %s", domain="-inf < x < inf"),
     Rule("cos",     "cos(x)",     ("-sin(x)",),               latex=r"\cos %s", domain="-inf < x < inf"),
     Rule("tan",     "tan(x)",     ("1.0 + out * out",),       latex=r"\tan %s", domain="-inf < x < inf"),
-    Rule("arcsin",  "arcsin(x)",  ("1.0 / sqrt((1.0 - x) * (1.0 + x)) if -1.0 < x < 1.0 else inf",),
+    Rule("arcsin",  "arcsin(x)",  ("inf if x == -1.0 or x == 1.0 else 1.0 / sqrt((1.0 - x) * (1.0 + x))",),
                     latex=r"\arcsin %s", domain="-1.0 <= x <= 1.0",
                     kink="x == -1.0 or x == 1.0", convention=("inf",)),
-    Rule("arccos",  "arccos(x)",  ("-1.0 / sqrt((1.0 - x) * (1.0 + x)) if -1.0 < x < 1.0 else -inf",),
+    Rule("arccos",  "arccos(x)",  ("-inf if x == -1.0 or x == 1.0 else -1.0 / sqrt((1.0 - x) * (1.0 + x))",),
                     latex=r"\arccos %s", domain="-1.0 <= x <= 1.0",
                     kink="x == -1.0 or x == 1.0", convention=("-inf",)),
     Rule("arctan",  "arctan(x)",  ("square(1.0 / hypot(1.0, x))",), latex=r"\arctan %s"),
@@ -140,7 +140,7 @@ _TABLE = (
     Rule("cosh",    "cosh(x)",    ("sinh(x)",),               latex=r"\cosh %s"),
     Rule("tanh",    "tanh(x)",    ("square(1.0 / cosh(x))",), latex=r"\tanh %s"),
     Rule("arcsinh", "arcsinh(x)", ("1.0 / hypot(1.0, x)",)),
-    Rule("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x > 1.0 else inf",),
+    Rule("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x != 1.0 else inf",),
                     domain="x >= 1.0", kink="x == 1.0", convention=("inf",)),
     Rule("arctanh", "arctanh(x)", ("1.0 / ((1.0 - x) * (1.0 + x))",), domain="-1.0 < x < 1.0"),
     Rule("hypot",   "hypot(x, y)", ("x / out if out != 0.0 else 0.0", "y / out if out != 0.0 else 0.0"),
@@ -156,11 +156,14 @@ _TABLE = (
                      "1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan"),
                     symbol="min", latex=r"\min(%s, %s)", kink="x == y", convention=("0.5", "0.5")),
 
-    # The error function and its density.  gaussian is a row because a float exp(-x*x) is wrong by
-    # 250 ulps at x = 26: each number type brings one that is right.
+    # The error function, its density, and the normal distribution function.  The last two are rows
+    # because a float exp(-x*x) is wrong by 250 ulps at x = 26, and a float erfc(-x / sqrt(2)) by
+    # 1400 at x = -36: each number type brings one that is right.
     Rule("erf",      "erf(x)",      ("2.0 / sqrt(pi) * gaussian(x)",)),
     Rule("erfc",     "erfc(x)",     ("-2.0 / sqrt(pi) * gaussian(x)",)),
-    Rule("gaussian", "gaussian(x)", ("-2.0 * x * out",), latex="e^{-{%s}^2}"),
+    Rule("gaussian", "gaussian(x)", ("-2.0 * (x * out)",), latex="e^{-{%s}^2}"),
+    Rule("ndtr",     "erfc(-x / sqrt(2.0)) / 2.0", ("square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",),
+                     symbol="Φ", latex=r"\Phi(%s)"),
 
     # Activations.
     Rule("identity",   "x",        ("1.0",), symbol="id", latex="%s"),
@@ -175,9 +178,8 @@ _TABLE = (
                        kink="x == 0.0", convention=("1.0 / 100.0",)),
     Rule("elu",        "x if x > 0.0 else expm1(x)", ("1.0 if x > 0.0 else exp(x)",)),
     Rule("silu",       "x * sigmoid(x)", ("sigmoid(x) * (1.0 + x * sigmoid(-x))",)),
-    Rule("gelu",       "x * erfc(-x / sqrt(2.0)) / 2.0",
-                       ("erfc(-x / sqrt(2.0)) / 2.0 + x * gaussian(x / sqrt(2.0)) / sqrt(2.0 * pi)",)),
-    Rule("logaddexp",  "x + log1p(exp(y - x)) if x > y else y + log1p(exp(x - y)) if x < y else x + log(2.0)",
+    Rule("gelu",       "x * ndtr(x)", ("ndtr(x) + x * square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",)),
+    Rule("logaddexp",  "x + log1p(exp(y - x)) if x > y else x + log(2.0) if x == y else y + log1p(exp(x - y))",
                        ("sigmoid(x - y) if x != y else 0.5", "sigmoid(y - x) if x != y else 0.5")),
 
     # One node for a whole sum: the note's own step, sum_k w_k x_k.

@@ -172,6 +172,12 @@ class Value:
 
     __int__ = __float__
 
+    def _sympy_(self) -> NoReturn:
+        """Tell a sympy number on the left of an operator to leave it to the Value on the right."""
+        from sympy import SympifyError
+
+        raise SympifyError(self)
+
     def __pos__(self) -> Value:
         return self
 
@@ -379,9 +385,9 @@ def function_of(rule: Rule) -> Callable[..., Any]:
     function: Callable[..., Any]
     if rule.variadic:
         function = variadic(rule)
-    elif notation and rule.arity in (1, 2):
+    elif notation and rule.arity in (1, 2) and (not rule.domain or RULES.get(rule.name) is rule):
         function = unary(rule) if rule.arity == 1 else binary(rule)
-    else:  # what a user's own functions return has to be looked at
+    else:  # what a user's own functions return has to be looked at, and where they have a value
 
         def function(*operands: Any) -> Any:
             return apply(rule, *operands)

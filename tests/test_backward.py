@@ -1,0 +1,408 @@
+"""The pass against exact forward-mode differentiation, against micrograd, and on hard shapes."""
+
+from __future__ import annotations
+
+import operator
+import subprocess
+import sys
+from fractions import Fraction
+from typing import NamedTuple
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tinygrad_bp import Value, dot, exp, fsum, relu, tanh
+from tinygrad_bp.graph import topological_order
+from tinygrad_bp.testing.strategies import OPERATIONS, RATIONAL, Program, numbers, programs
+
+EXACT = settings(max_examples=120, deadline=None)
+
+
+# ---- the oracle: dual numbers, which know nothing of graphs or of the table
+
+
+class Dual(NamedTuple):
+    """``value + slope * epsilon``, where ``epsilon**2`` is 0."""
+
+    value: Fraction
+    slope: Fraction = Fraction(0)
+
+
+def dual(function):
+    return lambda *operands: function(
+        *(each if isinstance(each, (Dual, list)) else Dual(each) for each in operands)
+    )
+
+
+def times(a, b):
+    return Dual(a.value * b.value, a.slope * b.value + a.value * b.slope)
+
+
+def over(a, b):
+    quotient = a.value / b.value
+    return Dual(quotient, (a.slope - quotient * b.slope) / b.value)
+
+
+def power(a, n):
+    result = Dual(Fraction(1))
+    for _ in range(abs(int(n.value))):
+        result = times(result, a)
+    return result if n.value >= 0 else over(Dual(Fraction(1)), result)
+
+
+def scaled(a, factor):
+    return Dual(factor * a.value, factor * a.slope)
+
+
+def plus(a, b):
+    return Dual(a.value + b.value, a.slope + b.slope)
+
+
+def chosen(a, b, *, first):
+    return scaled(plus(a, b), Fraction(1, 2)) if a.value == b.value else a if first else b
+
+
+def total(terms):
+    result = Dual(Fraction(0))
+    for each in terms:
+        result = plus(result, each if isinstance(each, Dual) else Dual(each))
+    return result
+
+
+DUALS = {
+    "+": plus,
+    "-": lambda a, b: plus(a, scaled(b, -1)),
+    "*": times,
+    "/": over,
+    "**": power,
+    "neg": lambda a: scaled(a, -1),
+    "abs": lambda a: scaled(a, (a.value > 0) - (a.value < 0)),
+    "square": lambda a: times(a, a),
+    "reciprocal": lambda a: over(Dual(Fraction(1)), a),
+    "relu": lambda a: scaled(a, int(a.value > 0)),
+    "leaky_relu": lambda a: scaled(a, 1 if a.value > 0 else Fraction(1, 100)),
+    "maximum": lambda a, b: chosen(a, b, first=a.value > b.value),
+    "minimum": lambda a, b: chosen(a, b, first=a.value < b.value),
+    "fsum": total,
+    "dot": lambda w, x: total(map(dual(times), w, x)),
+}
+DUALS = {name: dual(each) for name, each in DUALS.items()}
+
+
+def exact(program: Program) -> tuple[Fraction, list[Fraction]]:
+    """The last register and its derivative for each leaf, by forward mode."""
+    runs = [
+        program.run(
+            [Dual(x, Fraction(place == slot)) for place, x in enumerate(program.leaves)],
+            operations=DUALS,
+        )[-1]
+        for slot in range(len(program.leaves))
+    ]
+    return runs[0].value, [each.slope for each in runs]
+
+
+def test_the_oracle_knows_every_rational_operation():
+    assert DUALS.keys() == {*RATIONAL}
+
+
+@EXACT
+@given(programs())
+def test_the_pass_equals_forward_mode_exactly(program):
+    leaves = [*map(Value, program.leaves)]
+    e = program.run(leaves)[-1]
+    e.backward()
+    value, slopes = exact(program)
+    assert e.data == value
+    assert [leaf.grad for leaf in leaves] == slopes
+
+
+@pytest.mark.parametrize("op", RATIONAL)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_each_operation_is_exact_in_programs_of_its_own(op, data):
+    program = data.draw(programs([op], max_size=4))
+    leaves = [*map(Value, program.leaves)]
+    program.run(leaves)[-1].backward()
+    assert [leaf.grad for leaf in leaves] == exact(program)[1]
+
+
+@EXACT
+@given(programs(["+", "*", "-", "square", "fsum", "dot"], max_size=8), st.data())
+def test_every_node_gets_its_own_gradient(program, data):
+    """The gradient of an inner node is that for a leaf put in its place."""
+    registers = program.run([*map(Value, program.leaves)])
+    registers[-1].backward()
+    slot = data.draw(st.integers(0, len(registers) - 1))
+    size = len(program.leaves)
+    duals = [Dual(x, Fraction(place == slot)) for place, x in enumerate(program.leaves)]
+    for place, instruction in enumerate(program.instructions, size):
+        (*_, out) = Program((), (instruction,)).run(duals, operations=DUALS)
+        duals.append(Dual(out.value, Fraction(1)) if place == slot else out)
+    used = registers[slot] in topological_order(registers[-1])
+    assert registers[slot].grad == (duals[-1].slope if used else 0)
+
+
+# ---- what a pass adds, and what it sets
+
+
+@EXACT
+@given(programs(), st.integers(2, 4))
+def test_every_further_pass_adds_the_same_again_exactly(program, passes):
+    leaves = [Value(float(x)) for x in program.leaves]
+    registers = program.run(leaves, constant=float)
+    e = registers[-1]
+    e.backward()
+    first = [node.grad for node in registers]
+    expected = [*first]
+    for _ in range(passes - 1):
+        e.backward()
+        expected[: len(leaves)] = map(operator.add, expected[: len(leaves)], first)
+    assert [node.grad for node in registers] == expected
+
+
+def test_twice_is_54_and_not_72():
+    """Micrograd carries the inner gradients of the first pass into the second, and finds 72."""
+    x = Value(3.0)
+    square = x**2
+    y = square * x
+    y.backward()
+    assert (x.grad, square.grad, y.grad) == (27.0, 3.0, 1)
+    y.backward()
+    assert (x.grad, square.grad, y.grad) == (54.0, 3.0, 1)
+
+
+def test_repeated_operand():
+    x = Value(3.0)
+    (x * x).backward()
+    assert x.grad == 6.0
+    y = Value(3.0)
+    (y + y + y).backward()
+    assert y.grad == 3.0
+    z = Value(Fraction(3))
+    dot([z, z, 2], [z, 5, z]).backward()
+    assert z.grad == 6 + 5 + 2
+
+
+def test_diamond():
+    a = Value(2.0)
+    b = a * 3.0
+    c = b + b * b
+    c.backward()
+    assert (c.grad, b.grad, a.grad) == (1, 13.0, 39.0)
+
+
+def test_parallel_edges_are_not_merged():
+    a = Value(2.0)
+    b = a + a
+    c = b + b
+    c.backward()
+    assert (b.grad, a.grad) == (2.0, 4.0)
+    assert c.parents == (b, b)
+
+
+def test_two_outputs_share_a_graph():
+    x = Value(2.0)
+    shared = x * x
+    p, q = shared * 3.0, shared + x
+    p.backward()
+    assert (x.grad, shared.grad) == (12.0, 3.0)
+    q.backward()
+    assert (x.grad, shared.grad) == (12.0 + 5.0, 1.0)
+    assert p.grad == 1  # the second pass does not reach it
+
+
+def test_from_a_leaf():
+    x = Value(3.0)
+    x.backward()
+    assert x.grad == 1
+    x.backward()
+    assert x.grad == 2
+
+
+def test_from_an_inner_node():
+    x = Value(3.0)
+    y = x * x
+    e = y * 10.0
+    y.backward()
+    assert (x.grad, y.grad, e.grad) == (6.0, 1, 0)
+
+
+def test_nodes_that_the_result_was_not_made_of_are_left_alone():
+    x, y = Value(1.0), Value(2.0)
+    unused = x * y
+    unused.grad = "untouched"
+    (x + 1.0).backward()
+    assert (x.grad, y.grad, unused.grad) == (1.0, 0, "untouched")
+
+
+def test_zero_grad():
+    x = Value(3.0)
+    y = x * x
+    e = y + x
+    e.backward()
+    e.zero_grad()
+    assert [x.grad, y.grad, e.grad] == [0, 0, 0]
+    e.backward()
+    assert x.grad == 7.0
+
+
+def test_an_int_gradient_stays_an_int_and_a_fraction_a_fraction():
+    for kind in (int, Fraction):
+        x = Value(kind(3))
+        (x * x * 2 - x).backward()
+        assert x.grad == 11
+        assert type(x.grad) is kind
+
+
+def test_a_pass_that_fails_leaves_the_leaves_as_they_were():
+    from decimal import Decimal
+
+    x, y = Value(Decimal(2)), Value(3.0)
+    product = x * x
+    product.backward()
+    before = x.grad
+    assert before == 4
+    # Python multiplies no Decimal with a float: the graph is made by hand
+    from tinygrad_bp import RULES
+    from tinygrad_bp.value import record
+
+    mixed = record(RULES["+"], 7.0, product, 1.5, y, 1.0)
+    with pytest.raises(TypeError):
+        mixed.backward()
+    assert (x.grad, y.grad) == (before, 0)
+
+
+def test_a_sum_that_fails_leaves_all_the_leaves_as_they_were():
+    from decimal import Decimal
+
+    x, y = Value(2.0), Value(3.0)
+    x.grad, y.grad = 1.0, Decimal(1)
+    with pytest.raises(TypeError):
+        (x * y).backward()
+    assert (x.grad, y.grad) == (1.0, Decimal(1))
+
+
+def test_the_pass_reads_the_recording_and_not_the_data():
+    x = Value(3.0)
+    y = x * x
+    x.data = 100.0
+    y.backward()
+    assert x.grad == 6.0
+
+
+# ---- size and depth
+
+
+def test_a_long_chain():
+    x = Value(1.0)
+    node = x
+    for _ in range(100_000):
+        node = node + 1.0
+    node.backward()
+    assert x.grad == 1.0
+
+
+def test_a_wide_sum():
+    leaves = [Value(float(place)) for place in range(20_000)]
+    for e in (sum(leaves), fsum(leaves), dot(leaves, leaves)):
+        for leaf in leaves:
+            leaf.grad = 0
+        e.backward()
+        factor = 2.0 if e.op == "dot" else 0.0
+        assert all(leaf.grad == (factor * leaf.data or 1.0) or leaf.data == 0.0 for leaf in leaves)
+
+
+def test_exponentially_many_paths_cost_nothing():
+    x = Value(1)
+    node = x
+    for _ in range(300):
+        node = node + node
+    node.backward()
+    assert x.grad == 2**300
+
+
+def test_nothing_recurses():
+    """Build, order, pass, repr and free a deep graph where the stack is small."""
+    program = """
+import sys, threading
+from tinygrad_bp import Value, tanh
+from tinygrad_bp.graph import topological_order
+
+def run():
+    sys.setrecursionlimit(60)
+    x = Value(0.5)
+    node = x
+    for _ in range(50_000):
+        node = node * 1.0 + x
+    node.backward()
+    assert x.grad == 50_001.0
+    assert len(topological_order(node)) == 100_001
+    assert len(repr(node)) < 100
+    del node
+    print("freed")
+
+threading.stack_size(256 * 1024)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("freed\n", "", 0)
+
+
+# ---- a peer
+
+MICROGRAD = ("+", "-", "*", "/", "**", "neg", "relu")
+
+
+@EXACT
+@given(programs(MICROGRAD))
+def test_agrees_with_micrograd(program):
+    engine = pytest.importorskip("micrograd.engine")
+    assume(
+        all(op != "**" or operands[1] != 0 for op, operands in program.instructions)
+    )  # it divides
+
+    def scalar(number):
+        return number if isinstance(number, engine.Value) else engine.Value(number)
+
+    operations = {
+        **OPERATIONS,
+        "/": lambda a, b: a * scalar(b) ** -1,  # its own has no `other**-1` for a Fraction
+        "**": lambda a, n: a ** int(n),
+        "relu": lambda a: a.relu(),
+    }
+    theirs = [*map(engine.Value, program.leaves)]
+    their_result = program.run(theirs, operations=operations)[-1]
+    their_result.backward()
+    ours = [*map(Value, program.leaves)]
+    e = program.run(ours)[-1]
+    e.backward()
+    assert e.data == their_result.data
+    assert [leaf.grad for leaf in ours] == [leaf.grad for leaf in theirs]
+
+
+def test_a_neuron_by_hand():
+    """The note's row 1.1 in fractions where it can be, with the sigmoid's derivative where not."""
+    w, x, b, t = Value(0.5), Value(2.0), Value(0.1), Value(1.0)
+    o = tanh(w * x - b)
+    e = (t - o) ** 2
+    e.backward()
+    slope = o.local_derivatives[0]
+    assert w.grad == 2 * (o.data - t.data) * slope * x.data
+    assert b.grad == -2 * (o.data - t.data) * slope
+    assert t.grad == 2 * (t.data - o.data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(numbers(float), min_size=1, max_size=6))
+def test_a_sum_of_nodes_gives_each_its_own_slope(xs):
+    leaves = [*map(Value, xs)]
+    fsum(map(exp, leaves)).backward()
+    assert [leaf.grad for leaf in leaves] == [exp(x) for x in xs]
+    clipped = [*map(Value, xs)]
+    fsum(map(relu, clipped)).backward()
+    assert [leaf.grad for leaf in clipped] == [1.0 if x > 0 else 0.0 for x in xs]

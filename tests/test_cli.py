@@ -1,0 +1,360 @@
+"""The command line as a person has it: run as a program, in a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from fractions import Fraction
+
+import pexpect
+import pytest
+
+from tinygrad_bp import Network
+
+NOTE_1_1 = ["(t - tanh(w*x - b))**2", "w=0.5", "x=2", "b=0.1", "t=1"]
+COMMAND = [sys.executable, "-m", "tinygrad_bp"]
+
+
+def run(*arguments, cwd=None, **environment):
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def net(tmp_path):
+    file = tmp_path / "net.json"
+    Network.random([2, 3, 3, 2], "tanh", seed=7).save(file)
+    return file
+
+
+NETWORK_OPTIONS = ["--input", "0.8,-0.5", "--target", "0.3,-0.2", "--weight", "1,2,1"]
+
+
+# ---- explain
+
+
+def test_explain_prints_each_gradient_as_its_product_along_the_chain():
+    done = run("explain", *NOTE_1_1)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("w", "x", "b", "t"):
+        block = re.search(rf"^de/d{name} = .*?(?=\n\n|\Z)", done.stdout, re.M | re.S).group()
+        symbols, numbers, product, backward, difference = block.splitlines()
+        assert symbols.count("·") == numbers.count("×") >= 1
+        factors = [float(each.strip("() ")) for each in numbers.split("=")[1].split("×")]
+        value = 1.0
+        for factor in factors:
+            value *= factor
+        shown = float(product.split("=")[1])
+        assert value == pytest.approx(shown, rel=1e-4)  # of numbers shown to six digits
+        assert float(backward.split(":")[1]) == shown
+        assert float(difference.split(":")[1].split("±")[0]) == pytest.approx(shown, rel=1e-5)
+
+
+def test_explain_as_json_agrees_with_the_engine():
+    done = run("explain", *NOTE_1_1, "--json")
+    answer = json.loads(done.stdout)
+    assert [each["for"] for each in answer["gradients"]] == ["w", "x", "b", "t"]
+    for each in answer["gradients"]:
+        assert each["total"] == pytest.approx(each["gradient"], rel=1e-14)
+        assert each["finite_difference"]["value"] == pytest.approx(each["gradient"], rel=1e-8)
+        (path,) = each["paths"]
+        assert path["product"] == pytest.approx(each["gradient"], rel=1e-14)
+
+
+def test_explain_lists_every_path_where_there_are_several():
+    done = run("explain", "x*x + x", "x=1/3")
+    assert "Σ over 3 paths" in done.stdout
+    assert "sum = 5/3" in done.stdout
+    assert json.loads(run("explain", "x*x + x", "x=1/3", "--json").stdout)["value"] == str(
+        Fraction(4, 9)
+    )
+
+
+def test_explain_says_where_the_result_does_not_depend_on_a_name():
+    assert "de/dy = 0: e does not depend on y" in run("explain", "x*2", "x=1", "y=2").stdout
+
+
+def test_explain_names_the_result_otherwise_where_e_is_taken():
+    assert "dout/de = " in run("explain", "e*e", "e=3").stdout
+
+
+def test_explain_of_a_bare_name_and_of_a_number():
+    assert "dx" in run("explain", "x", "x=3").stdout
+    done = run("explain", "2 + 3")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_explain_network_prints_formula_terms_total_and_both_opinions(net):
+    done = run("explain", str(net), *NETWORK_OPTIONS)
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = Network.load(net)
+    forward = expected.forward([0.8, -0.5], [0.3, -0.2])
+    forward.e.backward()
+    text = done.stdout
+    assert "Σ_k3 Σ_k2 2(o[3][k3] − t[k3]) · f'[3][k3] · w[3][k3,k2]" in text
+    for term in forward.terms(1, 2, 1):
+        assert f"({term.indices[0]}, {term.indices[1]})" in text
+        assert f"{term.value:+.6g}" in text
+    assert text.count(f"{expected.w(1, 2, 1).grad:+.6g}") == 3
+
+
+def test_explain_network_takes_a_bias_and_json(net):
+    done = run("explain", str(net), *NETWORK_OPTIONS[:4], "--bias", "2,1", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["for"] == "b[2][1]"
+    assert [term["factors"][-1] for term in answer["terms"]] == [-1.0, -1.0]
+
+
+def test_what_looks_like_an_option_but_is_none(net):
+    assert "de/dx = de/dv1" in run("explain", "-x*y", "x=-1", "y=-2").stdout
+    done = run("explain", str(net), "--input", "-0.5,0.8", "--target", "-1,-2", "--weight", "1,1,1")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_names_may_stand_after_an_option():
+    assert run("explain", "x*y", "x=1", "--json", "y=2").returncode == 0
+
+
+# ---- what is refused: one line, a code, and nothing left behind
+
+
+BAD = {
+    "unknown name": ["w * q", "w=1"],
+    "missing value": ["w * x", "w=1"],
+    "division by zero": ["w / x", "w=1", "x=0"],
+    "constant division by zero": ["w * (1 / 0)", "w=1"],
+    "import": ["__import__('os').system('true')"],
+    "attribute": ["w.data", "w=1"],
+    "lambda": ["(lambda: 1)()"],
+    "string": ["'a' * w", "w=1"],
+    "unknown function": ["eval(w)", "w=1"],
+    "keyword argument": ["exp(x=w)", "w=1"],
+    "too many arguments": ["exp(w, w)", "w=1"],
+    "starred": ["exp(*w)", "w=1"],
+    "index": ["w[0]", "w=1"],
+    "walrus": ["(w := 3)"],
+    "power sign": ["w ^ 2", "w=1"],
+    "remainder": ["w % 2", "w=1"],
+    "syntax": ["w +", "w=1"],
+    "empty": [""],
+    "comparison": ["w > 1", "w=1"],
+    "domain": ["log(w)", "w=-1"],
+    "complex power": ["w ** 0.5", "w=-2"],
+    "exactness": ["exp(w)", "w=1/3"],
+    "no number": ["w", "w=abc"],
+    "no value": ["w", "w="],
+    "no name": ["w", "=1"],
+    "not finite": ["w", "w=inf"],
+    "nan": ["w", "w=nan"],
+    "fraction by zero": ["w", "w=1/0"],
+    "twice": ["w", "w=1", "w=2"],
+    "no equals": ["w", "1"],
+    "complex": ["w * 1j", "w=1"],
+    "deep": ["(" * 500 + "w" + ")" * 500, "w=1"],
+    "network option": ["w", "w=1", "--weight", "1,1,1"],
+}
+
+
+def assert_refused(done, folder=None):
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("tinygrad-bp")
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_expression_is_one_clear_line(case, tmp_path):
+    for command in (["explain"], ["draw", "-o", "new.svg"]):
+        done = run(*command, *BAD[case], cwd=tmp_path)
+        assert_refused(done)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--weight", "0,1,1"], "layer i is 0"),
+        (["--weight", "4,1,1"], "layer i is 4"),
+        (["--weight", "1,4,1"], "node j of layer 1 is 4"),
+        (["--weight", "1,1,3"], "node k of layer 0 is 3"),
+        (["--weight", "1,1"], "takes 3 whole numbers"),
+        (["--weight", "a,b,c"], "takes 3 whole numbers"),
+        (["--bias", "1,0"], "node j of layer 1 is 0"),
+        ([], "say which weight"),
+        (["--weight", "1,1,1", "--bias", "1,1"], "not allowed with"),
+        (["w=1", "--weight", "1,1,1"], "not names"),
+    ],
+)
+def test_bad_weight_index_is_one_clear_line(net, arguments, message):
+    done = run("explain", str(net), "--input", "1,2", "--target", "1,2", *arguments)
+    assert_refused(done)
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (["--input", "1", "--target", "1,2"], "the input has 1 numbers"),
+        (["--input", "1,2", "--target", "1"], "the target has 1 numbers"),
+        (["--input", "1,x", "--target", "1,2"], "is not a number"),
+        (["--target", "1,2"], "needs --input"),
+        (["--input", "1,2"], "needs --target"),
+    ],
+)
+def test_bad_input_or_target_is_one_clear_line(net, numbers, message):
+    done = run("explain", str(net), *numbers, "--weight", "1,1,1")
+    assert_refused(done)
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": "tinygrad-bp network", "version": 1}', ""])
+def test_bad_json_is_one_clear_line(tmp_path, text):
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+    for command in (["explain"], ["draw", "-o", str(tmp_path / "new.svg")]):
+        done = run(*command, str(file), *NETWORK_OPTIONS)
+        assert_refused(done)
+        assert "is not a network" in done.stderr
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_missing_network_is_one_clear_line(tmp_path):
+    done = run("explain", str(tmp_path / "none.json"), *NETWORK_OPTIONS)
+    assert_refused(done)
+    assert "No such file" in done.stderr
+
+
+def test_no_command_and_unknown_command_are_one_line():
+    for arguments in ([], ["fly"], ["explain"], ["draw", "x", "x=1"], ["demo", "x"], ["explain", "x", "x=1", "--fly"]):
+        done = run(*arguments)
+        assert_refused(done)
+        assert done.returncode == 2
+
+
+# ---- draw
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "dot"])
+def test_draw_writes_the_picture(tmp_path, suffix):
+    done = run("draw", *NOTE_1_1, "-o", f"graph.{suffix}", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"wrote graph.{suffix}\n", "")
+    start = {"svg": b"<?xml", "png": b"\x89PNG", "dot": b"digraph"}[suffix]
+    assert start in (tmp_path / f"graph.{suffix}").read_bytes()[:200]
+
+
+def test_draw_a_network(tmp_path, net):
+    file = tmp_path / "net.svg"
+    done = run("draw", str(net), *NETWORK_OPTIONS, "-o", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "<svg" in file.read_text()
+
+
+def test_draw_refuses_an_existing_file_unless_forced(tmp_path):
+    file = tmp_path / "graph.svg"
+    file.write_text("mine")
+    done = run("draw", *NOTE_1_1, "-o", str(file))
+    assert_refused(done)
+    assert "exists already" in done.stderr
+    assert file.read_text() == "mine"
+    assert run("draw", *NOTE_1_1, "-o", str(file), "--force").returncode == 0
+    assert "<svg" in file.read_text()
+
+
+@pytest.mark.parametrize("name", ["graph.bmp", "graph", "none/graph.svg", ".", "graph.svg/x.svg"])
+def test_draw_refuses_what_it_cannot_write(tmp_path, name):
+    done = run("draw", *NOTE_1_1, "-o", name, cwd=tmp_path)
+    assert_refused(done)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_draw_refuses_a_folder_it_may_not_write(tmp_path):
+    tmp_path.chmod(0o500)
+    assert_refused(run("draw", *NOTE_1_1, "-o", "graph.svg", cwd=tmp_path))
+
+
+def test_draw_takes_odd_names_as_names(tmp_path):
+    assert run("draw", "x*x", "x=1", "-o=-x.svg", cwd=tmp_path).returncode == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["-x.svg"]
+
+
+# ---- the terminal
+
+
+def test_demo_in_a_terminal_shows_progress_accuracy_and_where(tmp_path):
+    child = pexpect.spawn(
+        COMMAND[0], [*COMMAND[1:], "demo"], cwd=tmp_path, encoding="utf-8", timeout=60,
+        dimensions=(50, 160), env={**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"},
+    )  # fmt: skip
+    child.expect("120 flowers to train on, 30 held out")
+    child.expect("training")
+    child.expect("100%")
+    child.expect(r"Held-out accuracy: (\d\.\d+)")
+    assert float(child.match.group(1)) >= 0.9
+    child.expect(r"de/dw\[1\]\[\d,\d\] = Σ_k2")
+    child.expect("sum of the terms +([+-][0-9.e-]+)")
+    total = child.match.group(1)
+    child.expect("backward +([+-][0-9.e-]+)")
+    assert child.match.group(1) == total
+    child.expect("finite difference +([+-][0-9.e-]+)")
+    assert float(child.match.group(1)) == pytest.approx(float(total), rel=1e-5)
+    child.expect("wrote tinygrad-bp-demo")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    written = sorted(each.name for each in (tmp_path / "tinygrad-bp-demo").iterdir())
+    assert written == ["graph.svg", "network.json", "network.svg", "weight.txt"]
+
+
+def test_demo_in_a_pipe_is_reproducible_and_overwrites_nothing(tmp_path):
+    first, second = run("demo", cwd=tmp_path), run("demo", cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert second.stdout.replace("tinygrad-bp-demo-2", "tinygrad-bp-demo") == first.stdout
+    folders = [tmp_path / "tinygrad-bp-demo", tmp_path / "tinygrad-bp-demo-2"]
+    for one, other in zip(*(sorted(each.iterdir()) for each in folders), strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_the_demos_network_can_be_explained(tmp_path):
+    assert run("demo", "-o", "out", cwd=tmp_path).returncode == 0
+    done = run(
+        "explain", "out/network.json", "--input", "1,0,1,1", "--target", "0,0,1", "--weight", "2,1,1",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_plain_ascii_where_the_terminal_has_no_utf8():
+    done = run("explain", "x*x + x", "x=2", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+    assert "sum over 3 paths" in done.stdout
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    shell = f"{sys.executable} -m tinygrad_bp explain 'x*x' x=2 | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["explain"], ["draw"]])
+def test_help_has_what_it_does_examples_and_exit_codes(command):
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    assert "exit codes" in done.stdout
+    assert not command or "examples:" in done.stdout
+
+
+def test_version():
+    assert re.fullmatch(r"tinygrad-bp \d+\.\d+\.\d+\n", run("--version").stdout)

@@ -1,0 +1,115 @@
+"""Expressions that a person types: what they mean, and that they are never run as Python."""
+
+from __future__ import annotations
+
+import ast
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinygrad_bp import RULES, DomainError, ExpressionError, Value
+from tinygrad_bp.expressions import CALLABLE, names_in, record_expression
+
+NUMBERS = st.integers(-9, 9).map(Fraction)
+EXPRESSIONS = st.recursive(
+    st.sampled_from(["x", "y", "2", "3"]),
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from("+-*"), inner)
+        | st.builds("(-{})".format, inner)
+        | st.builds("({} if {} > {} else {})".format, inner, inner, inner, inner)
+        | st.builds("max({}, abs({}))".format, inner, inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(EXPRESSIONS, NUMBERS, NUMBERS)
+def test_an_expression_means_what_it_means_in_python(text, x, y):
+    result = record_expression(text, {"x": Value(x), "y": Value(y)})
+    assert result.data == eval(text, {"x": x, "y": y})
+
+
+def test_the_graph_of_the_note_s_first_row():
+    leaves = {
+        name: Value(number, name) for name, number in zip("twxb", (1.0, 0.5, 2.0, 0.1), strict=True)
+    }
+    e = record_expression("(t - tanh(w*x - b))**2", leaves)
+    assert e.data == (1.0 - math.tanh(0.5 * 2.0 - 0.1)) ** 2
+    assert [e.op, e.parents[0].op, e.operands[1]] == ["**", "-", 2]
+
+
+def test_only_the_branch_taken_is_recorded():
+    x = Value(-1.0)
+    assert record_expression("log(x) if x > 0 else 2 * x", {"x": x}).data == -2.0
+    with pytest.raises(DomainError):
+        record_expression("log(x) if x < 0 else 2 * x", {"x": x})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1 < x < 3", None),
+        ("x if 1 < x <= 2 and x == 2 else 0", 2.0),
+        ("x if x != 2 or x >= 3 else -x", -2.0),
+        ("+x", 2.0),
+        ("-2 ** 2 * x", -8.0),
+        ("2 ** -1 * x", 1.0),
+        ("2 ** 3 ** 2 * x", 1024.0),
+        ("pi * x", 2 * math.pi),
+        ("fsum(x, x, 1)", 5.0),
+        ("min(x, 1)", 1.0),
+        ("pow(x, 3)", 8.0),
+        ("arctan2(x, 1)", math.atan2(2.0, 1.0)),
+        ("  x  ", 2.0),
+        ("1e3 * x", 2000.0),
+    ],
+)
+def test_notation(text, value):
+    x = Value(2.0)
+    if value is None:
+        with pytest.raises(ExpressionError, match="true or false"):
+            record_expression(text, {"x": x})
+    else:
+        assert record_expression(text, {"x": x}).data == value
+
+
+def test_every_function_of_the_table_can_be_called():
+    assert {name for name in RULES if name.isidentifier()} <= {*CALLABLE, "dot"}
+
+
+def test_names_come_in_the_order_of_the_text():
+    assert names_in("exp(b) + a * b - pi + max(c, a)") == ["b", "a", "c"]
+    assert names_in("exp + exp(1)") == ["exp"]
+
+
+def test_a_long_sum_and_a_deep_nest():
+    x = Value(Fraction(1))
+    assert record_expression("+".join(["x"] * 500), {"x": x}).data == 500
+    with pytest.raises(ExpressionError):
+        record_expression("+".join(["x"] * 100_000), {"x": x})
+    with pytest.raises(ExpressionError):
+        record_expression("(" * 300 + "x" + ")" * 300, {"x": x})
+
+
+def test_whole_numbers_do_not_grow_without_end():
+    assert record_expression("x * 9**9**9", {"x": Value(1.0)}).data == math.inf
+
+
+ALLOWED = (
+    ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp, ast.Call, ast.Name, ast.Constant,
+    ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
+)  # fmt: skip
+
+
+@given(st.text("xy0123456789.()[]{}+-*/%<>=!,:'\"\\ _abcdefilmnoprst@&|^~\n", max_size=25))
+def test_whatever_is_typed_is_an_expression_or_refused(text):
+    try:
+        result = record_expression(text, {"x": Value(1.5), "y": Value(2.5)})
+    except (ExpressionError, DomainError, ArithmeticError):
+        return
+    assert isinstance(result, Value)
+    tree = ast.parse(text.strip(), mode="eval").body
+    assert all(isinstance(node, ALLOWED) for node in ast.walk(tree))

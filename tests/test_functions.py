@@ -1,0 +1,316 @@
+"""What is composed of rows, and the operations that users add."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import mpmath
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+
+import tinygrad_bp
+from tinygrad_bp import (
+    RULES,
+    DataError,
+    DomainError,
+    ExpressionError,
+    Value,
+    dot,
+    fsum,
+    functions,
+    isclose,
+    log,
+    logsumexp,
+    primitive,
+    softmax,
+    where,
+)
+
+LISTS = st.lists(st.floats(-600.0, 600.0), min_size=1, max_size=5)
+EPS = 2.0**-52
+
+
+def test_every_row_with_a_name_is_a_function_of_the_package():
+    named = {name for name in RULES if name.isidentifier()} - {"abs", "neg"}
+    assert named <= {*functions.__all__}
+    assert all(getattr(tinygrad_bp, name) is getattr(functions, name) for name in named)
+    assert tinygrad_bp.abs is abs if hasattr(tinygrad_bp, "abs") else True
+
+
+# ---- primitive
+
+
+def test_the_primitive_of_the_design():
+    square = primitive("square", lambda x: x * x, (lambda x, out: 2 * x,))
+    x = Value(3.0)
+    node = square(x)
+    assert (node.data, node.op, node.parents, node.local_derivatives) == (
+        9.0,
+        "square",
+        (x,),
+        (6.0,),
+    )
+    assert square(3.0) == 9.0
+    assert square(Value(Fraction(1, 3))).local_derivatives == (Fraction(2, 3),)
+    assert square.__name__ == "square"
+
+
+def test_a_primitive_of_strings_serves_every_number_type():
+    cube = primitive("cube", "x * x * x", ("3.0 * x * x",), symbol="³", latex="{%s}^3")
+    assert cube(Value(2.0)).local_derivatives == (12.0,)
+    assert cube(Value(Fraction(1, 2))).local_derivatives == (Fraction(3, 4),)
+    assert cube(2) == 8
+    assert cube(Value(2.0)).rule.symbol == "³"
+    assert cube(Value(2.0)).rule.latex == "{%s}^3"
+    assert "cube" not in RULES
+
+
+def test_a_primitive_of_strings_may_use_its_output_and_the_rows():
+    logistic = primitive("logistic", "1.0 / (1.0 + exp(-x))", ("out * (1.0 - out)",))
+    node = logistic(Value(0.0))
+    assert (node.data, node.local_derivatives) == (0.5, (0.25,))
+
+
+def test_primitives_of_two_and_three_operands():
+    for arity, make in (
+        (2, primitive("two", "x * y", ("y", "x"))),
+        (2, primitive("two", lambda x, y: x * y, (lambda x, y, out: y, lambda x, y, out: x))),
+        (3, primitive("three", "x * y + z", ("y", "x", "1.0"))),
+    ):
+        leaves = [*map(Value, (2.0, 5.0, 7.0))][:arity]
+        node = make(*leaves)
+        assert node.parents == tuple(leaves)
+        assert node.local_derivatives == (5.0, 2.0, 1.0)[:arity]
+        node.backward()
+        assert [leaf.grad for leaf in leaves] == [5.0, 2.0, 1.0][:arity]
+        mixed = make(2.0, leaves[1], *[7.0] * (arity - 2))
+        assert mixed.parents == (leaves[1],)
+        assert mixed.local_derivatives == (2.0,)
+        assert mixed.operands[0] == 2.0
+
+
+def test_a_primitive_of_more_operands_is_made_of_functions():
+    four = primitive("four", lambda *v: sum(v), tuple((lambda *v, n=n: float(n)) for n in range(4)))
+    leaves = [*map(Value, (1.0, 2.0, 3.0, 4.0))]
+    node = four(*leaves)
+    assert node.data == 10.0
+    assert node.local_derivatives == (0.0, 1.0, 2.0, 3.0)
+    with pytest.raises(TypeError, match="give functions where operands are more than 3"):
+        primitive("four", "x", ("1.0",) * 4)
+
+
+def test_only_the_derivatives_that_are_needed_are_asked_for():
+    def refuse(x, y, out):
+        raise AssertionError
+
+    half = primitive("half", lambda x, y: x * y, (lambda x, y, out: y, refuse))
+    assert half(Value(2.0), 3.0).local_derivatives == (3.0,)
+
+
+def test_a_wrong_number_of_operands():
+    two = primitive("two", lambda x, y: x * y, (lambda x, y, out: y, lambda x, y, out: x))
+    with pytest.raises(TypeError, match="two takes 2 operands, not 1"):
+        two(Value(1.0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("f", "x", ()), TypeError, "needs one derivative for each operand, and has none"),
+        (("f", "x", "1.0"), TypeError, "give the derivatives as a tuple"),
+        (("f", "x", abs), TypeError, "give the derivatives as a tuple"),
+        (("f", 3, ("1.0",)), TypeError, "3 is neither an expression nor a function"),
+        (("f", "x", (None,)), TypeError, "None is neither an expression nor a function"),
+        (("f", "x * y", ("y",)), ExpressionError, "unknown name 'y'"),
+        (("f", "x", ("grad",)), ExpressionError, "unknown name 'grad'"),
+        (("f", "out", ("1.0",)), ExpressionError, "unknown name 'out'"),
+        (("f", "sine(x)", ("1.0",)), ExpressionError, "unknown function 'sine'; known: abs, "),
+        (("f", "x.real", ("1.0",)), ExpressionError, "'x.real' is not allowed in an expression"),
+        (("f", "x +", ("1.0",)), ExpressionError, "not an expression: 'x \\+'"),
+        (("f", "'a'", ("1.0",)), ExpressionError, "'a' is not a number"),
+        (("f", "__import__('os')", ("1.0",)), ExpressionError, "unknown function '__import__'"),
+        (("f", "(lambda: x)()", ("1.0",)), ExpressionError, "is not allowed in an expression"),
+    ],
+    ids=str,
+)
+def test_what_is_no_primitive_is_refused_when_it_is_made(arguments, error, message):
+    with pytest.raises(error, match=message):
+        primitive(*arguments)
+
+
+def test_the_domain_of_a_primitive_is_kept_on_every_way():
+    for value, derivative in (("x * x", "2.0 * x"), (lambda x: x * x, lambda x, out: 2 * x)):
+        positive = primitive("positive", value, (derivative,), domain="x > 0.0")
+        assert positive(Value(2.0)).local_derivatives == (4.0,)
+        for operand in (Value(-1.0, "w"), Value(-1), Value(Fraction(-1)), -1.0):
+            with pytest.raises(DomainError, match="positive needs x > 0, and x is"):
+                positive(operand)
+    with pytest.raises(ExpressionError, match="unknown name 'out'"):
+        primitive("positive", "x", ("1.0",), domain="out > 0.0")
+
+
+@pytest.mark.parametrize("wrong", [None, [1.0], "1.0", 1j, True], ids=repr)
+def test_a_primitive_that_returns_no_number_is_an_error_that_names_it(wrong):
+    by_value = primitive("wrong", lambda x: wrong, (lambda x, out: 1.0,))
+    by_derivative = primitive("wrong", lambda x: x, (lambda x, out: wrong,))
+    for make in (by_value, by_derivative):
+        with pytest.raises(DataError, match="what wrong returns must be a real number, not"):
+            make(Value(1.0))
+    with pytest.raises(DataError, match="what wrong returns must be a real number, not"):
+        by_value(1.0)
+
+
+def test_a_primitive_that_returns_an_array_is_told_what_to_do():
+    import numpy as np
+
+    wrong = primitive("wrong", lambda x: np.ones(2) * x, (lambda x, out: 1.0,))
+    with pytest.raises(DataError, match="make one Value for each entry"):
+        wrong(Value(1.0))
+
+
+# ---- where
+
+
+def test_where_is_lazy():
+    x = Value(-1.0)
+    assert where(x > 0, lambda: log(x), lambda: x * 2.0).data == -2.0
+    assert where(x < 0, 1.0, lambda: log(x)) == 1.0
+    y = Value(2.0)
+    assert where(x < 0, x, y) is x
+
+
+def test_where_asks_for_a_comparison():
+    with pytest.raises(tinygrad_bp.GraphLostError):
+        where(Value(1.0), 1.0, 2.0)
+
+
+# ---- softmax and logsumexp
+
+
+def exact_softmax(xs):
+    weights = [mp.exp(mpf(x)) for x in xs]
+    return [each / sum(weights) for each in weights]
+
+
+def near(got, truth, spread):
+    """To a few ulps, and one more for each unit by which exp magnifies the rounding of v - max."""
+    return abs(mpf(got) - truth) <= (8 + spread) * EPS * truth + mpf(2) ** -1074
+
+
+@settings(max_examples=80, deadline=None)
+@given(LISTS)
+def test_the_gradient_of_logsumexp_is_softmax(xs):
+    with mpmath.workdps(50):
+        leaves = [*map(Value, xs)]
+        e = logsumexp(leaves)
+        e.backward()
+        truth = mp.log(sum(mp.exp(mpf(x)) for x in xs))
+        assert abs(mpf(e.data) - truth) <= 4 * EPS * (len(xs) + abs(max(xs)))
+        for x, leaf, share in zip(xs, leaves, exact_softmax(xs), strict=True):
+            assert near(leaf.grad, share, max(xs) - x)
+
+
+@settings(max_examples=80, deadline=None)
+@given(LISTS)
+def test_softmax_and_its_gradient(xs):
+    with mpmath.workdps(50):
+        leaves = [*map(Value, xs)]
+        shares = softmax(leaves)
+        truth = exact_softmax(xs)
+        for x, share, true in zip(xs, shares, truth, strict=True):
+            assert near(share.data, true, max(xs) - x)
+        shares[0].backward()
+        for place, leaf in enumerate(leaves):
+            slope = truth[0] * ((place == 0) - truth[place])
+            bound = (20 + max(xs) - min(xs)) * EPS * truth[0]
+            assert abs(mpf(leaf.grad) - slope) <= bound + mpf(2) ** -1074
+
+
+def test_neither_overflows():
+    leaves = [*map(Value, (1e300, 1e300, -1e300))]
+    e = logsumexp(leaves)
+    e.backward()
+    assert e.data == 1e300
+    assert [leaf.grad for leaf in leaves] == [0.5, 0.5, 0.0]
+    assert [each.data for each in softmax(leaves)] == [0.5, 0.5, 0.0]
+
+
+def test_of_plain_numbers_generators_and_nothing():
+    assert logsumexp([0.0, 0.0]) == math.log(2.0)
+    assert softmax(x for x in (0.0, 0.0)) == [0.5, 0.5]
+    assert logsumexp(iter([Value(3.0)])).data == 3.0
+    assert softmax([]) == []
+    with pytest.raises(ValueError, match="logsumexp of nothing: give at least one value"):
+        logsumexp([])
+
+
+def test_softmax_of_symbols_sums_to_one():
+    import sympy as sp
+
+    x, y = sp.symbols("x y")
+    assert sp.simplify(sum(each.data for each in softmax([Value(x), Value(y)]))) == 1
+
+
+# ---- fsum and dot
+
+
+def test_fsum_is_one_node():
+    a, b = Value(1.0), Value(2.0)
+    node = fsum([a, 10.0, b, a])
+    assert (node.op, node.data) == ("fsum", 14.0)
+    assert node.parents == (a, b, a)
+    assert node.operands == (a, 10.0, b, a)
+    assert node.local_derivatives == (1.0, 1.0, 1.0)
+
+
+def test_dot_is_one_node_with_the_notes_factors():
+    w, x = [*map(Value, (2.0, 3.0))], [*map(Value, (5.0, 7.0))]
+    node = dot(w, x)
+    assert (node.op, node.data) == ("dot", 31.0)
+    assert node.parents == (*w, *x)
+    assert node.local_derivatives == (5.0, 7.0, 2.0, 3.0)
+    assert dot(w, [5.0, 7.0]).parents == tuple(w)
+    assert dot([2.0, 3.0], x).local_derivatives == (2.0, 3.0)
+
+
+def test_dot_with_mixed_constants_keeps_the_order():
+    w, x = Value(2.0), Value(7.0)
+    node = dot([w, 3.0], [5.0, x])
+    assert node.parents == (w, x)
+    assert node.local_derivatives == (5.0, 3.0)
+    assert node.operands == (w, 3.0, 5.0, x)
+
+
+def test_of_exact_numbers_they_are_exact():
+    thirds = [Value(Fraction(1, 3)) for _ in range(3)]
+    assert fsum(thirds).data == 1
+    assert type(dot(thirds, [3, 2, 1]).data) is Fraction
+    assert dot([Value(2)], [3]).data == 6
+    assert type(fsum([Value(2), 3]).data) is int
+    assert fsum([Value(0.1)] * 10).data == 1.0  # in one rounding
+
+
+def test_of_generators_and_of_nothing():
+    assert fsum(Value(float(n)) for n in range(4)).data == 6.0
+    assert dot(iter([Value(2.0)]), (x for x in [3.0])).data == 6.0
+    assert fsum([]) == 0
+    assert dot([], []) == 0
+    assert fsum([1.0, 2.0]) == 3.0
+    assert dot([1, 2], [3, 4]) == 11
+
+
+def test_lists_of_unequal_lengths_are_refused():
+    with pytest.raises(ValueError, match="not lists of length 2, 1"):
+        dot([Value(1.0), 2.0], [3.0])
+    with pytest.raises(ValueError, match=r"dot takes 2 list\(s\) of one length"):
+        dot([Value(1.0)])
+
+
+def test_isclose():
+    assert isclose(Value(1.0), 1.0 + 1e-12)
+    assert isclose(1.0, Value(1.1), rel_tol=0.2)
+    assert not isclose(Value(1.0), Value(1.1))
+    assert isclose(Value(0.0), 1e-12, abs_tol=1e-9)

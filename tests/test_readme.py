@@ -1,0 +1,68 @@
+"""The README and the documentation say what runs."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import sys
+from pathlib import Path
+
+from tinygrad_bp.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_sessions_run_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    test = doctest.DocTestParser().get_doctest(
+        "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL)), {}, "README", "README.md", 0
+    )
+    results = doctest.DocTestRunner().run(test)
+    assert results.attempted > 10
+    assert results.failed == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["chain.svg"]
+
+
+def test_the_command_prints_what_the_readme_prints(capsys):
+    command, _, printed = re.search(
+        r"\$ tinygrad-bp explain (.*?)\n((.*?)\n)\.\.\.\n```", README, re.DOTALL
+    ).groups()
+    quoted, *values = re.findall(r'"[^"]*"|\S+', command)
+    assert main(["explain", quoted.strip('"'), *values]) == 0
+    found = capsys.readouterr().out
+    without_error = re.compile("± .*")  # the last digits are the platform's
+    assert without_error.sub("", found).startswith(without_error.sub("", printed))
+
+
+def test_two_commands_do_all_their_own_set_up():
+    for name, last in (("main job", "tinygrad-bp demo"), ("tests", "pytest")):
+        (command,) = re.findall(rf"<!-- {name} -->\n```sh\n(.*)\n```", README)
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+        assert command.endswith(f"&& .venv/bin/{last}")
+
+
+def test_the_page_of_operations_is_the_table(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    import build
+
+    assert (ROOT / "docs" / "operations.md").read_text(encoding="utf-8") == build.operations()
+    sys.modules.pop("build")
+
+
+def test_every_link_leads_somewhere():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_names_in_the_page_on_the_note_exist():
+    from tinygrad_bp import note
+
+    text = (ROOT / "docs" / "note.md").read_text(encoding="utf-8")
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").glob("test_*.py"))
+    for name in re.findall(r"`note\.(\w+)`", text):
+        assert hasattr(note, name)
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert f"def {name}(" in tests

@@ -1,0 +1,447 @@
+"""`Value`, line by line of section 4 of the design: it behaves as the number inside it."""
+
+from __future__ import annotations
+
+import copy
+import math
+import operator
+from decimal import Decimal
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygrad_bp import RULES, DataError, GraphLostError, Value, exp, log, maximum, tanh
+from tinygrad_bp.testing.strategies import numbers, values
+from tinygrad_bp.value import FUNCTIONS, apply
+
+OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+OPERATORS["**"] = operator.pow
+
+
+def test_the_example_of_the_design():
+    w, x = Value(0.5, label="w"), Value(2.0, label="x")
+    b, t = Value(0.1, label="b"), Value(1.0, label="t")
+    o = tanh(w * x - b)
+    e = (t - o) ** 2
+    e.backward()
+    assert o.op == "tanh"
+    assert o.data == math.tanh(0.5 * 2.0 - 0.1)
+    assert w.grad == 2.0 * (t.data - o.data) * -1.0 * o.local_derivatives[0] * 2.0
+    assert (x * x).parents == (x, x)
+    assert (x * x).local_derivatives == (2.0, 2.0)
+
+
+def test_micrograds_example_prints_the_same():
+    a, b = Value(-4.0), Value(2.0)
+    c = a + b
+    d = a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g += 10.0 / f
+    assert f"{g.data:.4f}" == "24.7041"
+    g.backward()
+    assert f"{a.grad:.4f}" == "138.8338"
+    assert f"{b.grad:.4f}" == "645.5773"
+
+
+# ---- what is recorded
+
+
+def test_a_leaf():
+    x = Value(3.0, "x")
+    assert (x.data, x.grad, x.label, x.op, x.rule) == (3.0, 0, "x", "", None)
+    assert (x.parents, x.local_derivatives, x.operands) == ((), (), ())
+    assert Value(3.0).label == ""
+
+
+@pytest.mark.parametrize("symbol", OPERATORS)
+@given(x=st.floats(0.5, 4.0), y=st.floats(0.5, 4.0))
+def test_operators_record_the_python_number_and_their_operands_in_order(symbol, x, y):
+    act = OPERATORS[symbol]
+    a, b = Value(x), Value(y)
+    for node, parents, operands in (
+        (act(a, b), (a, b), (a, b)),
+        (act(a, y), (a,), (a, y)),
+        (act(x, b), (b,), (x, b)),
+        (act(a, a), (a, a), (a, a)),
+    ):
+        expected = act(*(each.data if isinstance(each, Value) else each for each in operands))
+        assert node.data == expected
+        assert node.op == symbol
+        assert node.rule is RULES[symbol]
+        assert node.parents == parents
+        assert node.operands == operands
+        assert len(node.local_derivatives) == len(parents)
+    assert act(a, y).local_derivatives == act(a, b).local_derivatives[:1]
+    assert act(x, b).local_derivatives == act(a, b).local_derivatives[1:]
+
+
+@pytest.mark.parametrize("symbol", OPERATORS)
+@pytest.mark.parametrize(
+    "number", [3, 2.5, Fraction(5, 2), np.float64(2.5), np.float32(2.5), np.int64(3)], ids=repr
+)
+def test_a_plain_number_on_either_side_is_no_node(symbol, number):
+    act, v = OPERATORS[symbol], Value(2.0)
+    right, left = act(v, number), act(number, v)
+    assert type(right) is type(left) is Value
+    assert right.data == act(2.0, float(number))
+    assert left.data == act(float(number), 2.0)
+    assert right.parents == left.parents == (v,)
+    assert len(right.operands) == len(left.operands) == 2
+
+
+def test_neg_abs_pos():
+    x = Value(-2.0)
+    assert ((-x).op, (-x).data, (-x).local_derivatives) == ("neg", 2.0, (-1.0,))
+    assert (abs(x).op, abs(x).data, abs(x).local_derivatives) == ("abs", 2.0, (-1.0,))
+    assert +x is x
+
+
+def test_augmented_assignment_makes_a_new_node():
+    x = y = Value(2.0)
+    y += 1.0
+    y *= 3.0
+    assert x.data == 2.0
+    assert y.data == 9.0
+
+
+def test_sum_records_no_useless_node():
+    a, b = Value(1.0), Value(2.0)
+    total = sum([a, b])
+    assert total.parents == (a, b)
+    assert sum([a]) is a
+    assert (0.0 + a).parents == (a,)  # a float zero is an operand as any other
+
+
+def test_a_constant_exponent_has_no_derivative():
+    x = Value(3.0)
+    assert (x**2).local_derivatives == (6.0,)
+    assert (x**2).operands == (x, 2)
+    assert (Value(-3.0) ** 2).local_derivatives == (-6.0,)  # and so no logarithm of -3
+
+
+def test_bools_count_as_the_ints_they_are_in_operators():
+    assert (Value(1.5) + (2 > 1)).data == 2.5
+    assert (np.True_ * Value(1.5)).data == 1.5
+
+
+# ---- comparison, identity
+
+
+@given(numbers(float), numbers(float))
+def test_comparisons_compare_data(x, y):
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        assert compare(Value(x), Value(y)) is compare(x, y)
+        assert compare(Value(x), y) is compare(x, y)
+        assert compare(x, Value(y)) is compare(x, y)
+
+
+def test_equality_and_hash_are_identity():
+    a, b = Value(1.0), Value(1.0)
+    assert a == a
+    assert a != b
+    assert a != 1.0
+    assert {a: "a", b: "b"}[b] == "b"
+    assert [b, a].index(a) == 1
+
+
+def test_isclose():
+    assert (Value(0.1) + 0.2).isclose(0.3)
+    assert Value(1.0).isclose(Value(1.0 + 1e-12))
+    assert not Value(1.0).isclose(1.1)
+    assert Value(1.0).isclose(1.1, rel_tol=0.2)
+    assert max([Value(1.0), Value(3.0), Value(2.0)]).data == 3.0
+    assert [v.data for v in sorted([Value(3), Value(1)])] == [1, 3]
+
+
+# ---- what is refused, and how it says so
+
+REFUSED = [
+    ("1", "str '1': convert it first, as in float(text)"),
+    (None, "NoneType None: a missing value has no gradient"),
+    (True, "bool True: write 1.0 or 0.0"),
+    (1j, "complex 1j: take the real and the imaginary part as two Values"),
+    ([1.0], "list [1.0]: make one Value for each entry"),
+    ((1.0,), "tuple (1.0,): make one Value for each entry"),
+    (np.ones(2), "ndarray array([1., 1.]): make one Value for each entry"),
+    (Value(1.0), "Value Value(data=1.0, grad=0): it is a Value already"),
+    (
+        {1},
+        "set {1}: use float, int, Fraction, Decimal, or a NumPy, mpmath or sympy number",
+    ),
+    (sp.true, "BooleanTrue True: write 1.0 or 0.0"),
+]
+
+
+@pytest.mark.parametrize(("data", "text"), REFUSED, ids=lambda part: type(part).__name__)
+def test_what_is_no_real_number_is_refused_as_data(data, text):
+    with pytest.raises(DataError) as caught:
+        Value(data)
+    assert str(caught.value) == f"the data of a Value must be a real number, not {text}"
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [mpmath.mpc(1, 2), np.complex128(1), np.True_, np.array(1.0), object()],
+    ids=lambda data: type(data).__name__,
+)
+def test_so_are_the_types_of_other_packages_that_are_no_real_numbers(data):
+    with pytest.raises(DataError, match="the data of a Value must be a real number, not"):
+        Value(data)
+
+
+@pytest.mark.parametrize("name", ["exp", "maximum", "fsum"])
+@pytest.mark.parametrize(("data", "text"), [each for each in REFUSED if type(each[0]) is not Value])
+def test_a_function_refuses_them_too(name, data, text):
+    rule = RULES[name]
+    operand = [Value(1.0), data] if rule.variadic else data
+    others = [Value(1.0)] * (rule.arity - 1)
+    with pytest.raises(DataError) as caught:
+        FUNCTIONS[name](*others, operand)
+    assert str(caught.value) == f"an operand of {name} must be a real number, not {text}"
+
+
+@pytest.mark.parametrize("other", ["1", None, [1], {}, 1j])
+def test_an_operator_leaves_them_to_python(other):
+    for act in (operator.add, operator.sub, operator.truediv, operator.pow):
+        with pytest.raises(TypeError):
+            act(Value(1.0), other)
+        with pytest.raises(TypeError):
+            act(other, Value(1.0))
+
+
+def test_a_label_is_a_string():
+    with pytest.raises(TypeError, match="a label is a str, not int 3"):
+        Value(1.0, 3)
+
+
+def test_bool_would_drop_the_graph():
+    for make in (lambda: bool(Value(1.0)), lambda: not Value(0.0), lambda: Value(1.0) and 2):
+        with pytest.raises(GraphLostError) as caught:
+            make()
+        assert (
+            "is neither true nor false: compare it (v > 0), or ask its data (v.data != 0)"
+            in str(caught.value)
+        )
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [float, int, complex, math.exp, math.tanh, math.floor],
+    ids=lambda each: each.__name__,
+)
+def test_float_and_math_would_drop_the_graph(convert):
+    with pytest.raises(GraphLostError) as caught:
+        convert(Value(1.0))
+    assert str(caught.value) == (
+        "float(Value(data=1.0, grad=0)) would drop the graph: use v.data for the number, or the "
+        "functions of tinygrad_bp (tinygrad_bp.exp, not math.exp)"
+    )
+    assert isinstance(caught.value, TypeError)
+
+
+def test_apply_counts_its_operands():
+    with pytest.raises(TypeError, match="maximum takes 2 operands, not 1"):
+        apply(RULES["maximum"], 1.0)
+
+
+def test_what_python_numbers_do_and_values_do_not_is_a_type_error():
+    for act in (operator.mod, operator.floordiv, divmod):
+        with pytest.raises(TypeError):
+            act(Value(3.0), 2.0)
+
+
+# ---- showing
+
+
+def test_repr_is_one_line_and_never_walks():
+    assert repr(Value(1.0)) == "Value(data=1.0, grad=0)"
+    assert repr(Value(1.0, "w")) == "Value(data=1.0, grad=0, label='w')"
+    node = Value(2.0) * 3.0
+    node.label = "y\n"
+    assert repr(node) == r"Value(data=6.0, grad=0, op='*', label='y\n')"
+    x = sp.Symbol("x")
+    assert "\n" not in repr(Value(sp.Piecewise((x, x > 0), (0, True))))
+
+    class Unwalkable:
+        def __getattribute__(self, name):
+            raise AssertionError("repr looked at a parent")
+
+    node._x = Unwalkable()
+    assert repr(node).startswith("Value(data=6.0")
+
+
+def test_formatting():
+    v = Value(2.0 / 3.0)
+    assert f"{v:.3f}" == "0.667"
+    assert f"{v:>8.2e}" == "6.67e-01"
+    assert f"{v}" == str(v) == repr(v)
+    assert f"{Value(3):05d}" == "00003"
+
+
+# ---- a recording
+
+
+def test_local_derivatives_are_frozen():
+    x = Value(3.0)
+    y = x * x
+    x.data = 10.0
+    assert y.data == 9.0
+    assert y.local_derivatives == (3.0, 3.0)
+    assert (x * x).data == 100.0
+
+
+def test_training_by_assigning_data():
+    p = Value(5.0)
+    for _ in range(100):
+        loss = (p - 2.0) ** 2
+        p.grad = 0
+        loss.backward()
+        p.data -= 0.1 * p.grad
+    assert p.isclose(2.0, rel_tol=1e-8)
+    assert p.op == ""
+
+
+def test_a_copy_is_a_node_of_its_own():
+    x = Value(2.0, "x")
+    twin = copy.copy(x)
+    assert twin is not x
+    assert (twin.data, twin.label) == (2.0, "x")
+
+
+def test_a_value_has_no_other_attributes():
+    with pytest.raises(AttributeError):
+        Value(1.0).gard = 3.0
+
+
+# ---- number types
+
+
+@pytest.mark.parametrize(
+    "data",
+    [1, 1.5, Fraction(3, 2), Decimal("1.5"), mpmath.mpf("1.5"), sp.Rational(3, 2), np.float64(1.5)],
+    ids=lambda data: type(data).__name__,
+)
+def test_data_is_never_coerced(data):
+    v = Value(data)
+    assert v.data is data
+    square = v * v
+    assert type(square.data) is type(data * data)
+    assert square.data == data * data
+    square.backward()
+    assert v.grad == 2 * data
+    assert type(v.grad) in {type(data), type(2 * data), type(0 + data)}
+
+
+def test_sympy_symbols_derive_the_formula_itself():
+    w, x, b = sp.symbols("w x b")
+    leaves = [Value(each) for each in (w, x, b)]
+    o = tanh(leaves[0] * leaves[1] - leaves[2])
+    o.backward()
+    for leaf, symbol in zip(leaves, (w, x, b), strict=True):
+        difference = (leaf.grad - sp.diff(sp.tanh(w * x - b), symbol)).rewrite(sp.exp)
+        assert sp.simplify(difference) == 0
+
+
+def test_a_symbol_on_the_left_leaves_the_operator_to_the_value():
+    x, y = sp.symbols("x y")
+    v = Value(y)
+    for symbol, act in OPERATORS.items():
+        node = act(x, v)
+        assert (type(node), node.op, node.parents, node.data) == (Value, symbol, (v,), act(x, y))
+
+
+def test_mixed_types_meet_as_in_python():
+    assert type((Value(1) + Fraction(1, 2)).data) is Fraction
+    assert type((Value(1.0) + Fraction(1, 2)).data) is float
+    assert type((Value(2) / 4).data) is float
+    with pytest.raises(TypeError):
+        Value(1.0) + Decimal(1)
+
+
+@given(values(), values(int), values(Fraction))
+def test_the_strategy_gives_leaves_of_the_type_asked_for(x, n, q):
+    assert (type(x.data), type(n.data), type(q.data)) == (float, int, Fraction)
+    assert (x.op, n.op, q.op) == ("", "", "")
+
+
+# ---- NumPy
+
+
+def test_numpy_scalars_and_arrays_on_either_side():
+    v = Value(3.0)
+    assert type(np.float64(2) * v) is type(v * np.float64(2)) is Value
+    assert (np.float64(2) ** v).data == 8.0
+    for array in (np.array([1.0, 2.0]) * v, v * np.array([1.0, 2.0])):
+        assert array.dtype == object
+        assert [each.data for each in array] == [3.0, 6.0]
+        assert all(each.parents == (v,) for each in array)
+    assert [each.data for each in v - np.array([1.0, 2.0])] == [2.0, 1.0]
+    assert [each.data for each in np.array([1.0, 2.0]) - v] == [-2.0, -1.0]
+
+
+@pytest.mark.parametrize("name", ["exp", "tanh", "sqrt", "log", "sin", "arctan", "log1p", "cbrt"])
+def test_numpy_functions_work_through_the_methods(name):
+    ufunc, v = getattr(np, name), Value(0.5)
+    node = ufunc(v)
+    assert (type(node), node.op, node.parents) == (Value, name, (v,))
+    assert node.data == FUNCTIONS[name](0.5)
+    array = ufunc(np.array([v, Value(0.25)], dtype=object))
+    assert [each.op for each in array] == [name, name]
+    assert array[1].data == FUNCTIONS[name](0.25)
+
+
+def test_numpy_functions_of_two_operands():
+    a, b = Value(3.0), Value(4.0)
+    assert np.hypot(np.array([a]), np.array([b]))[0].data == 5.0
+    assert np.arctan2(np.array([a]), np.array([b]))[0].op == "arctan2"
+
+
+def test_object_arrays_support_matrix_products():
+    rng = np.random.default_rng(0)
+    w, x = rng.integers(-5, 5, (3, 4)), rng.integers(-5, 5, 4)
+    weights = np.array([[Value(int(each)) for each in row] for row in w])
+    inputs = np.array([Value(int(each)) for each in x])
+    product = weights @ inputs
+    assert [each.data for each in product] == list(w @ x)
+    np.sum(product).backward()
+    assert [[each.grad for each in row] for row in weights] == [list(x)] * 3
+    assert [each.grad for each in inputs] == list(w.sum(axis=0))
+
+
+# ---- functions and methods are the same
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, rule in RULES.items() if name.isidentifier() and not rule.variadic]
+)
+def test_every_function_is_a_method(name):
+    at = (1.5, 2.5)[: RULES[name].arity]
+    if "1.0 <= x" in RULES[name].domain or "1.0 < x" in RULES[name].domain:
+        at = (0.5,)
+    leaves = [*map(Value, at)]
+    method = getattr(leaves[0], name)(*leaves[1:])
+    function = FUNCTIONS[name](*leaves)
+    assert (method.data, method.op) == (function.data, name)
+    assert method.parents == function.parents == tuple(leaves)
+    assert FUNCTIONS[name](*at) == function.data
+    assert FUNCTIONS[name].__name__ == name
+    assert FUNCTIONS[name].__doc__.startswith(f"{name}: {RULES[name].value}.")
+
+
+@settings(max_examples=50)
+@given(st.floats(0.1, 5.0))
+def test_functions_of_plain_numbers_are_plain_numbers(x):
+    assert type(exp(x)) is type(log(x)) is type(maximum(x, 1.0)) is float
+    assert exp(x) == math.exp(x)

@@ -1,0 +1,26 @@
+"""The renderers: pictures of the graph, of the network and of the backward pass.
+
+`draw` shows a Value with everything it was made of, `network` the sum over paths in a layered
+network, `save` writes either to a file.  Importing this package makes Values show themselves as
+pictures in notebooks.
+
+This package reads the graph and changes nothing in it; `tinygrad_bp` knows nothing of it.
+
+>>> import viz
+>>> from tinygrad_bp import Value
+>>> w, x = Value(0.5, label="w"), Value(2.0, label="x")
+>>> e = (w * x) ** 2
+>>> e.backward()
+>>> picture = viz.draw(e)
+>>> picture.pipe(format="svg")[:5]
+b'<?xml'
+"""
+
+from viz import notebook
+from viz.layered import network
+from viz.picture import Picture, check_output, save
+from viz.scalar_graph import draw
+
+__all__ = ["Picture", "check_output", "draw", "network", "save"]
+
+notebook.install()

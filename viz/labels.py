@@ -1,0 +1,104 @@
+"""Text for pictures: whatever a label holds, it is shown, and never read as markup.
+
+Everything that a picture says goes through `markup` (for Graphviz's HTML-like labels) or `plain`
+(for its ordinary ones).  This room knows neither layout nor colours.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from bisect import bisect_left
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from tinygrad_bp import Value
+from tinygrad_bp.arithmetic import format_number
+
+if TYPE_CHECKING:
+    from tinygrad_bp.rules import Rule
+
+LIMIT = 40
+"""The longest text shown, in characters."""
+
+HOLE = "·"
+"""Stands for an operand that is a node, where the others are written out."""
+
+
+def shown(text: str, limit: int = LIMIT) -> str:
+    r"""The text as a picture shows it: one line, nothing invisible, not too long.
+
+    Control, format and bidirectional characters, line separators, surrogates and what Unicode has
+    not assigned are written as ``U+XXXX``: they could break XML, or make a name look like another.
+
+    >>> shown("a\nb\u202ec")
+    'aU+000AbU+202Ec'
+    >>> shown("weight", limit=4)
+    'wei…'
+    """
+    pieces = [_visible(character) for character in text[: limit + 1]]
+    ends = list(accumulate(map(len, pieces), initial=0))
+    if ends[-1] <= limit:
+        return "".join(pieces)
+    fitting = bisect_left(ends, limit) - 1
+    return "".join(pieces[:fitting]) + "…"
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category[0] == "C" or category in ("Zl", "Zp"):
+        return f"U+{ord(character):04X}"
+    return character
+
+
+def markup(text: str, limit: int = LIMIT) -> str:
+    r"""The text as `shown`, for the inside of an HTML-like label.
+
+    Graphviz replaces ``\N`` and its kin there too, so that a backslash is doubled.
+
+    >>> markup(r"<b> & \N")
+    '&lt;b&gt; &amp; \\\\N'
+    """
+    return html.escape(shown(text, limit).replace("\\", r"\\"))
+
+
+def plain(*lines: str, left: bool = False) -> str:
+    r"""The lines, each as `shown`, for an ordinary label, centred or flush left.
+
+    Graphviz reads entities there as well.  Each line is ended, the last one too: the Python wrapper
+    takes a label for HTML that begins with ``<`` and ends with ``>``.
+
+    >>> plain("<b>", r"\l &amp;")
+    '<b>\\n\\\\l &amp;amp;\\n'
+    """
+    end = r"\l" if left else r"\n"
+    escaped = (shown(line).replace("\\", r"\\").replace("&", "&amp;") for line in lines)
+    return "".join(line + end for line in escaped)
+
+
+def operation(node: Value) -> str:
+    """The operation's symbol, with the operands that are plain numbers in their places.
+
+    >>> x = Value(3.0)
+    >>> [operation(each) for each in (x, x * x, x**2, 1 - x, x.maximum(0.0))]
+    ['', '*', '** 2', '1 -', 'max(·, 0)']
+    """
+    rule = node.rule
+    if rule is None:
+        return ""
+    symbol = rule.name if rule.symbol == HOLE else rule.symbol
+    operands = [HOLE if isinstance(each, Value) else format_number(each) for each in node.operands]
+    if all(isinstance(each, Value) for each in node.operands):
+        return symbol
+    if rule.variadic:
+        return f"{rule.name}({', '.join(_lists(rule, operands))})"
+    if rule.infix:
+        left, right = ("" if each == HOLE else each for each in operands)
+        return f"{left} {symbol} {right}".strip()
+    return f"{symbol}({', '.join(operands)})"
+
+
+def _lists(rule: Rule, operands: list[str]) -> list[str]:
+    size = len(operands) // rule.arity
+    starts = range(0, len(operands), size)
+    return [f"[{', '.join(operands[start : start + size])}]" for start in starts]

@@ -1,0 +1,89 @@
+"""Running Graphviz: which program, for how long, and what to say where it fails.
+
+The system's ``dot`` comes first, as it can do most; the one that pip installs draws where there is
+none.  The source goes in on standard input and the picture comes back on standard output, so that
+no file name is ever passed.  This room knows nothing of Values, and DOT is only text to it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from tinygrad_bp.errors import DrawingError
+
+TIME_LIMIT = 30.0
+"""Seconds that a layout may take."""
+
+_PIP = "graphviz-pure"
+_INSTALL = "install Graphviz (https://graphviz.org/download)"
+
+
+def programs() -> list[Path]:
+    """The Graphviz programs of this machine, the one to use first."""
+    found = [shutil.which("dot"), _from_pip(), shutil.which(_PIP)]
+    return [Path(each) for each in dict.fromkeys(found) if each]
+
+
+def _from_pip() -> str | None:
+    """The program of the installed distribution, whose folder may well not be on the PATH."""
+    try:
+        files = metadata.files(_PIP) or []
+    except metadata.PackageNotFoundError:
+        return None
+    paths = (Path(str(file.locate())).resolve() for file in files if file.stem == _PIP)
+    return next((str(path) for path in paths if path.is_file()), None)
+
+
+def layout(
+    source: str, output: str, *flags: str, engine: str = "dot", time_limit: float = TIME_LIMIT
+) -> bytes:
+    """The picture that Graphviz makes of a DOT source.
+
+    Where a program fails the next one is tried; one that runs out of time is not followed by
+    another, which would take as long.
+
+    Args:
+        source: the graph in DOT.
+        output: ``"svg"``, ``"png"``, or another of Graphviz's formats.
+        flags: more of its flags.
+        engine: which of its layouts: ``"dot"``, ``"neato"`` ...
+        time_limit: seconds.
+
+    Raises:
+        DrawingError: there is no Graphviz, it failed, cannot write this format, or took too long.
+
+    >>> layout("digraph { a -> b }", "svg")[:5]
+    b'<?xml'
+    """
+    failures = []
+    for program in programs():
+        command = [str(program), f"-K{engine}", f"-T{output}", *flags]
+        try:
+            done = subprocess.run(  # noqa: S603 - a fixed program, no shell, no file names
+                command, input=source.encode(), capture_output=True, timeout=time_limit, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise DrawingError(
+                f"{program.name} did not finish within {time_limit:g} s: draw fewer nodes, or "
+                "raise the picture's time_limit"
+            ) from None
+        except OSError as error:
+            failures.append(f"{program} does not run: {error.strerror}")
+            continue
+        if done.returncode == 0 and done.stdout:
+            return done.stdout
+        said = done.stderr.decode(errors="replace").split("\n")
+        failures.append(_reason(program, output, done.returncode, said))
+    if not failures:
+        raise DrawingError(f"no Graphviz found: pip install {_PIP}, or {_INSTALL}")
+    raise DrawingError(failures[0])
+
+
+def _reason(program: Path, output: str, code: int, said: list[str]) -> str:
+    if any("not recognized" in line for line in said):
+        return f"{program.name} cannot write {output.upper()}: {_INSTALL}, or save as .svg or .png"
+    errors = [line.strip() for line in said if line.strip() and "warning" not in line.lower()]
+    return f"{program} failed with exit code {code}: {[*errors, 'it said nothing'][0]:.200}"
