@@ -720,6 +720,19 @@ def test_lengths_that_contradict_each_other_are_refused(part):
             row(*case)
 
 
+@pytest.mark.parametrize("at", [(0, 1), (0, 1, 0), (1, 1), (2, 1)])
+@pytest.mark.parametrize("forward", [note.matrix_forward, note.summation_forward])
+def test_lengths_that_contradict_each_other_inside_a_layer_are_refused(at, forward):
+    def longer(nested, *at):
+        if not at:
+            return [*nested, nested[-1]]
+        first, *rest = at
+        return [longer(item, *rest) if n == first else item for n, item in enumerate(nested)]
+
+    with pytest.raises(ValueError, match="zip"):
+        forward(*longer(FIXED, *at))
+
+
 @pytest.mark.parametrize("part", range(3))
 def test_chain_lengths_that_contradict_each_other_are_refused(part):
     case = [[1, 1], [0, 0], [IDENTITY, IDENTITY]]

@@ -137,6 +137,20 @@ class Arithmetic:
                 self._namespace[name] = self._lookup(name)
         return eval(code, self._namespace)  # type: ignore[no-any-return]  # noqa: S307 - a row, or a primitive its user wrote
 
+    def define(self, source: str, names: Mapping[str, Any]) -> Callable[..., Any]:
+        """Compile the definition of ``function``, in which rows are written out.
+
+        Args:
+            source: the text of the definition.
+            names: what it refers to beyond Python's own names and this type's functions.
+        """
+        code = compile(source, f"<{self.name}: {names['rule'].name}>", "exec")
+        namespace = dict(names)
+        for name in _global_names(code) & (self._own.keys() | RULES.keys()):
+            namespace[name] = self._lookup(name)
+        exec(code, namespace)  # noqa: S102 - as eval below
+        return namespace["function"]  # type: ignore[no-any-return]
+
     def _lookup(self, name: str) -> Any:
         if name in self._own:
             return self._own[name]

@@ -21,24 +21,27 @@ def backward(e: Value) -> None:
     and a ``float``), the leaves keep what they had.
     """
     order = topological_order(e)
-    leaves = [(node, node.grad) for node in order if node._rule is None]
+    leaves = []
     for node in order:
+        if node._rule is None:
+            leaves.append((node, node.grad))
         node.grad = 0
     e.grad = 1
     try:
         for node in reversed(order):
             grad = node.grad
             derivative = node._dx
-            if type(derivative) is tuple:
-                for parent, each in zip(node._x, derivative, strict=True):
-                    if each is not None:
-                        parent.grad += grad * each
-                continue
             if derivative is not None:
                 node._x.grad += grad * derivative
-            derivative = node._dy
-            if derivative is not None:
-                node._y.grad += grad * derivative
+                derivative = node._dy
+                if derivative is not None:
+                    node._y.grad += grad * derivative
+            elif node._dy is not None:
+                node._y.grad += grad * node._dy
+            elif node._y is not None:
+                for parent, derivative in zip(node._x, node._y, strict=True):
+                    if derivative is not None:
+                        parent.grad += grad * derivative
         totals = [before + leaf.grad for leaf, before in leaves]
     except BaseException:
         for leaf, before in leaves:

@@ -33,26 +33,51 @@ def topological_order(e: Value) -> list[Value]:
     """
     mark = next(_walks)
     order: list[Value] = []
-    pending: list[Value | None] = [e]
-    while pending:
-        node = pending.pop()
-        if node is None:  # everything pushed after the node below has been walked
-            order.append(pending.pop())  # type: ignore[arg-type]
-        elif node._mark != mark:
-            node._mark = mark
-            derivative = node._dx
-            if derivative is None and node._dy is None:
-                order.append(node)
+    below: list[Value] = []  # the nodes whose operands are being walked, but for the current one
+    resume: dict[Value, int] = {}  # where in a list of operands to go on
+    node = e
+    node._mark = mark
+    while True:
+        if node._dx is not None:
+            parent = node._x
+            if parent._mark != mark:
+                parent._mark = mark
+                if parent._rule is not None:
+                    below.append(node)
+                    node = parent
+                    continue
+                order.append(parent)
+        if node._dy is not None:
+            parent = node._y
+            if parent._mark != mark:
+                parent._mark = mark
+                if parent._rule is not None:
+                    below.append(node)
+                    node = parent
+                    continue
+                order.append(parent)
+        elif node._dx is None and node._y is not None:
+            parent = _first_unseen(node, resume, mark)
+            if parent is not None:
+                below.append(node)
+                node = parent
                 continue
-            pending.append(node)
-            pending.append(None)
-            if node._dy is not None:
-                pending.append(node._y)
-            if type(derivative) is tuple:
-                pending.extend(reversed(node.parents))
-            elif derivative is not None:
-                pending.append(node._x)
-    return order
+        order.append(node)
+        if not below:
+            return order
+        node = below.pop()
+
+
+def _first_unseen(node: Value, resume: dict[Value, int], mark: int) -> Value | None:
+    """The next operand of a variadic node that the walk has not seen."""
+    operands, derivatives = node._x, node._y
+    for place in range(resume.pop(node, 0), len(operands)):
+        parent = operands[place]
+        if derivatives[place] is not None and parent._mark != mark:
+            parent._mark = mark
+            resume[node] = place + 1
+            return parent  # type: ignore[no-any-return]
+    return None
 
 
 def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:

@@ -49,9 +49,9 @@ class Value:
     True
     """
 
-    # One object a node and no tuple: the operands and the derivatives of up to two operands lie in
-    # the node, where a variadic operation keeps its lists.  An operand that is a plain number has no
-    # derivative; a leaf has neither rule nor operands.
+    # One object a node and no tuple: up to two operands and their derivatives lie in the node itself.
+    # More of them lie in two tuples, all operands in _x and all derivatives in _y, with no _dx and _dy.
+    # An operand that is a plain number has no derivative; a leaf has neither rule nor operands.
     __slots__ = ("_dx", "_dy", "_mark", "_rule", "_x", "_y", "data", "grad", "label")
 
     _rule: Rule | None
@@ -92,7 +92,7 @@ class Value:
         """The operands in order, the plain numbers among them too."""
         if self._rule is None:
             return ()
-        if type(self._dx) is tuple:
+        if type(self._y) is tuple:
             return self._x  # type: ignore[no-any-return]
         return (self._x,) if self._rule.arity == 1 else (self._x, self._y)
 
@@ -112,8 +112,8 @@ class Value:
 
     @property
     def _derivatives(self) -> tuple[Number | None, ...]:
-        if type(self._dx) is tuple:
-            return self._dx
+        if type(self._y) is tuple:
+            return self._y
         return (self._dx, self._dy)[: len(self.operands)]
 
     def __repr__(self) -> str:
@@ -248,16 +248,11 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         check_number(number, where=f"what {rule.name} returns")
     if not wrt:
         return out
-    if rule.arity > 2:
-        return record(rule, out, operands, _spread(derivatives, wrt, rule.arity))
     slots: dict[int, Number] = dict(zip(wrt, derivatives, strict=True))
+    if rule.arity > 2:
+        return record(rule, out, operands, None, tuple(map(slots.get, range(rule.arity))))
     x, y = (*operands, None)[:2]
     return record(rule, out, x, slots.get(0), y, slots.get(1))
-
-
-def _spread(derivatives: Iterable[Number], wrt: tuple[int, ...], size: int) -> tuple[Any, ...]:
-    slots = dict(zip(wrt, derivatives, strict=True))
-    return tuple(slots.get(slot) for slot in range(size))
 
 
 def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
@@ -292,7 +287,7 @@ def unary(rule: Rule) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
         nonlocal kernel
         if type(x) is Value and type(x.data) is float:
-            if kernel is None:  # compiled when first needed: most programs use few rows
+            if kernel is None:
                 kernel = BARE_FLOAT.kernel(rule, (0,))
             try:
                 out, dx = kernel(x.data)
@@ -304,6 +299,43 @@ def unary(rule: Rule) -> Callable[[Any], Any]:
     return function
 
 
+_BINARY = """
+def function(a, b):
+    try:
+        if type(a) is Value:
+            x = a.data
+            if type(x) is float:
+                if type(b) is Value:
+                    y = b.data
+                    if type(y) is float:
+                        node = new(Value)
+                        node.data = out = {value}
+                        node._dx = {dx}
+                        node._dy = {dy}
+                        node._x = a
+                        node._y = b
+                        node._rule = rule
+                        node.label = ""
+                        node.grad = node._mark = 0
+                        return node
+                elif type(b) is float or type(b) is int:
+                    y = b
+                    out = {value}
+                    return record(rule, out, a, {dx}, b)
+        elif type(b) is Value and (type(a) is float or type(a) is int):
+            y = b.data
+            if type(y) is float:
+                x = a
+                out = {value}
+                return record(rule, out, a, None, b, {dy})
+    except (ValueError, ArithmeticError):
+        pass
+    return otherwise(rule, a, b)
+"""
+"""Half of all time goes into making nodes of two operands.  For floats the row is therefore written
+into the function, and so is `record`: calling them would cost two fifths more."""
+
+
 def binary(rule: Rule, otherwise: Callable[..., Any] = apply) -> Callable[[Any, Any], Any]:
     """The function of two operands that a row describes.
 
@@ -311,36 +343,11 @@ def binary(rule: Rule, otherwise: Callable[..., Any] = apply) -> Callable[[Any, 
         rule: the row.
         otherwise: called with the rule and the operands where these are not plain floats.
     """
-    both: Any = None
-    left: Any = None
-    right: Any = None
-
-    def function(a: Any, b: Any) -> Any:
-        nonlocal both, left, right
-        if both is None:
-            both, left, right = (BARE_FLOAT.kernel(rule, wrt) for wrt in ((0, 1), (0,), (1,)))
-        try:
-            if type(a) is Value:
-                x = a.data
-                if type(x) is float:
-                    if type(b) is Value:
-                        y = b.data
-                        if type(y) is float:
-                            out, dx, dy = both(x, y)
-                            return record(rule, out, a, dx, b, dy)
-                    elif type(b) is float or type(b) is int:
-                        out, dx = left(x, b)
-                        return record(rule, out, a, dx, b)
-            elif type(b) is Value and (type(a) is float or type(a) is int):
-                y = b.data
-                if type(y) is float:
-                    out, dy = right(a, y)
-                    return record(rule, out, a, None, b, dy)
-        except (ValueError, ArithmeticError):
-            pass
-        return otherwise(rule, a, b)
-
-    return function
+    dx, dy = rule.derivatives
+    return BARE_FLOAT.define(
+        _BINARY.format(value=rule.value, dx=dx, dy=dy),
+        {"Value": Value, "new": _new, "record": record, "rule": rule, "otherwise": otherwise},
+    )
 
 
 def variadic(rule: Rule) -> Callable[..., Any]:
@@ -374,7 +381,7 @@ def variadic(rule: Rule) -> Callable[..., Any]:
         kept = [each if type(v) is Value else None for v, each in zip(operands, flat, strict=True)]
         if kept.count(None) == len(kept):
             return out
-        return record(rule, out, operands, tuple(kept))
+        return record(rule, out, operands, None, tuple(kept))
 
     return function
 
@@ -386,7 +393,7 @@ def function_of(rule: Rule) -> Callable[..., Any]:
     if rule.variadic:
         function = variadic(rule)
     elif notation and rule.arity in (1, 2) and (not rule.domain or RULES.get(rule.name) is rule):
-        function = unary(rule) if rule.arity == 1 else binary(rule)
+        function = unary(rule) if rule.arity == 1 else _when_called(lambda: binary(rule))
     else:  # what a user's own functions return has to be looked at, and where they have a value
 
         def function(*operands: Any) -> Any:
@@ -394,6 +401,18 @@ def function_of(rule: Rule) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = rule.name
     function.__doc__ = _document(rule)
+    return function
+
+
+def _when_called(make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """A function that is made when it is first called: most programs use few rows."""
+    made: Callable[..., Any] | None = None
+
+    def function(*operands: Any) -> Any:
+        nonlocal made
+        made = made or make()
+        return made(*operands)
+
     return function
 
 

@@ -121,8 +121,8 @@ def _flows(terms: Iterable[Term], start: Node) -> dict[Edge, _Flow]:
 def _float(number: Number) -> float:
     try:
         return float(number)
-    except OverflowError:  # a whole number or a fraction without end
-        return math.copysign(math.inf, number)
+    except OverflowError:  # a whole number or a fraction beyond all floats
+        return math.inf if number > 0 else -math.inf
     except TypeError:
         raise DrawingError(
             f"{format_number(number):.60} has no size: a network is drawn with numbers, not symbols"

@@ -183,6 +183,27 @@ def test_numbers_cover_neither_nodes_nor_each_other(read, box_of, sizes):
         assert a[2] <= b[0] + 0.1 or b[2] <= a[0] + 0.1 or a[3] <= b[1] + 0.1 or b[3] <= a[1] + 0.1
 
 
+def test_a_number_covers_no_more_than_one_other_edge_of_the_sum(read, box_of):
+    run = example((3, 5, 4, 5, 2))
+    picture = read(viz.network(run, weight=(1, 2, 1)))
+    where = circles(picture)
+    middles = {node: middle(box_of(picture.groups[name])) for node, (name, _) in where.items()}
+    edges = [(*middles[a], *middles[b]) for a, b in flows(run, 1, 2, 1)]
+    numbers = [
+        box_of(picture.groups[name])
+        for name, texts in picture.nodes.items()
+        if len(texts) == 1 and texts[0][0] in "+-"
+    ]
+    assert len(numbers) > 20
+    for x0, y0, x1, y1 in numbers:
+        covered = 0
+        for left, start, right, end in edges:
+            inside = [x for x in range(int(x0), int(x1) + 2) if left <= x <= right and x0 < x < x1]
+            heights = [start + (end - start) * (x - left) / (right - left) for x in inside]
+            covered += any(y0 < y < y1 for y in heights)
+        assert covered <= 2  # its own and one more
+
+
 def test_the_weight_is_named_with_its_value(read):
     run = example()
     picture = read(viz.network(run, weight=(2, 3, 1)))
@@ -217,10 +238,9 @@ def test_the_terms_are_sorted_by_size_and_the_rest_is_summed(read):
     assert float(rows[6][1]) == pytest.approx(sum(values), rel=1e-4)
     assert len(rows) == 7
     assert len(table(read(viz.network(run, weight=(1, 2, 1), max_terms=12)))) == 13
-    assert [what for what, _ in table(read(viz.network(run, weight=(1, 2, 1), max_terms=0)))] == [
-        "… and 12 more",
-        "Σ",
-    ]
+    for none in (0, -1):
+        rows = table(read(viz.network(run, weight=(1, 2, 1), max_terms=none)))
+        assert [what for what, _ in rows] == ["… and 12 more", "Σ"]
 
 
 def test_bars_are_as_long_as_the_terms(read):
@@ -277,6 +297,18 @@ def test_a_gradient_that_is_0_everywhere_is_drawn(read):
     net = Network([[[-1.0]], [[1.0]]], [[0.0], [0.0]], "relu")
     picture = read(viz.network(net.forward([1.0], [1.0]), weight=(1, 1, 1)))
     assert table(picture) == [("1→1", "0"), ("Σ", "0")]
+
+
+def test_an_infinite_term_does_not_hide_the_others(read):
+    net = Network([[[1.0]], [[math.inf], [1.0]]], [[0.0], [0.0, 0.0]], "identity")
+    above, _ = lines(read(viz.network(net.forward([1.0], [1.0, 2.0]), weight=(1, 1, 1))))
+    assert width(above[(1, 1), (2, 1)]) == width(above[(1, 1), (2, 2)]) == 14
+
+
+def test_numbers_beyond_floats_are_drawn(read):
+    net = Network([[[Fraction(10) ** 400]], [[-1]]], [[0], [0]], "identity")
+    picture = read(viz.network(net.forward([1], [1]), weight=(1, 1, 1)))
+    assert table(picture)[-1] == ("Σ", "+inf")
 
 
 @pytest.mark.parametrize("number", [math.inf, math.nan, 1e308, 1e-320])
