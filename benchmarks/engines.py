@@ -101,7 +101,7 @@ def tinygrad_bp() -> Any:
 
 
 def micrograd() -> Any:
-    """micrograd from PyPI, with the functions that its users add to it."""
+    """Micrograd from PyPI, with the functions that its users add to it."""
     from micrograd.engine import Value as Micrograd
 
     def function(name: str, value: Any, slope: Any) -> Any:

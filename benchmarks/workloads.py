@@ -32,7 +32,7 @@ def _layers(value: Any, sizes: list[int]) -> list[list[tuple[list[Any], Any]]]:
 
 
 def _demo(value: Any, neuron: Callable[[list[Any], list[Any], Any], Any]) -> Step:
-    """micrograd's demo: hinge loss with L2, and the update, as its users write them."""
+    """Micrograd's demo: hinge loss with L2, and the update, as its users write them."""
     layers = _layers(value, [2, 16, 16, 1])
     parameters = [p for layer in layers for w, b in layer for p in (*w, b)]
     samples = [([value(each) for each in x], y) for x, y in _moons(100)]

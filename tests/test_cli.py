@@ -47,7 +47,9 @@ def test_explain_prints_each_gradient_as_its_product_along_the_chain():
     done = run("explain", *NOTE_1_1)
     assert (done.returncode, done.stderr) == (0, "")
     for name in ("w", "x", "b", "t"):
-        block = re.search(rf"^de/d{name} = .*?(?=\n\n|\Z)", done.stdout, re.M | re.S).group()
+        block = re.search(
+            rf"^de/d{name} = .*?(?=\n\n|\Z)", done.stdout, re.MULTILINE | re.DOTALL
+        ).group()
         symbols, numbers, product, backward, difference = block.splitlines()
         assert symbols.count("·") == numbers.count("×") >= 1
         factors = [float(each.strip("() ")) for each in numbers.split("=")[1].split("×")]
@@ -236,7 +238,14 @@ def test_a_missing_network_is_one_clear_line(tmp_path):
 
 
 def test_no_command_and_unknown_command_are_one_line():
-    for arguments in ([], ["fly"], ["explain"], ["draw", "x", "x=1"], ["demo", "x"], ["explain", "x", "x=1", "--fly"]):
+    for arguments in (
+        [],
+        ["fly"],
+        ["explain"],
+        ["draw", "x", "x=1"],
+        ["demo", "x"],
+        ["explain", "x", "x=1", "--fly"],
+    ):
         done = run(*arguments)
         assert_refused(done)
         assert done.returncode == 2

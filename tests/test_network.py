@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import mpmath
 import pytest
@@ -49,7 +50,7 @@ def layered(draw, numbers, activations, max_depth=4, max_width=3):
     def rows(count, width):
         return [[draw(numbers) for _ in range(width)] for _ in range(count)]
 
-    weights = [rows(size, below) for below, size in zip(sizes, sizes[1:], strict=False)]
+    weights = [rows(size, below) for below, size in pairwise(sizes)]
     biases = [rows(1, size)[0] for size in sizes[1:]]
     names = [[draw(st.sampled_from(activations)) for _ in range(size)] for size in sizes[1:]]
     return sizes, weights, biases, names, rows(1, sizes[0])[0], rows(1, sizes[-1])[0]
@@ -139,7 +140,7 @@ def magnitudes(smallest):
 @settings(deadline=None, max_examples=60)
 @given(layered(magnitudes(1e-3) | magnitudes(1e-3).map(lambda x: -x), sorted(SMOOTH)))
 def test_the_pass_is_within_rounding_of_its_paths_at_50_digits(case):
-    sizes, weights, biases, names, x, t = case
+    _sizes, weights, biases, names, x, t = case
     net = Network(weights, biases, names)
     run = net.forward(x, t)
     run.e.backward()
@@ -227,7 +228,7 @@ def test_row_1_1_single_layer_in_symbols():
 
 
 def test_row_1_2_double_layer_in_symbols():
-    (w1, w2), (b1, b2), x, t, ((_, f1, df1), (_, f2, df2)), net, run = chain_of(2)
+    (w1, w2), (b1, b2), x, t, ((_, f1, df1), (_, f2, df2)), net, _run = chain_of(2)
     z1 = w1 * x - b1
     z2 = w2 * f1(z1) - b2
     right_hand_side = 2 * (f2(z2) - t) * df2(z2) * w2 * df1(z1) * x

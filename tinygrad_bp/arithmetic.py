@@ -386,8 +386,23 @@ def _mpmath() -> Arithmetic:
         "dot": mp.fdot,
         **{
             name: getattr(mp, name)
-            for name in "exp expm1 log log1p log10 sqrt sin cos tan sinh cosh tanh hypot erf erfc"
-            .split()
+            for name in [
+                "exp",
+                "expm1",
+                "log",
+                "log1p",
+                "log10",
+                "sqrt",
+                "sin",
+                "cos",
+                "tan",
+                "sinh",
+                "cosh",
+                "tanh",
+                "hypot",
+                "erf",
+                "erfc",
+            ]
         },
     }
     return Arithmetic("mpf", own, literal=mp.mpf)
@@ -436,7 +451,19 @@ def _sympy() -> Arithmetic:
         "dot": _dot,
         **{
             name: getattr(sympy, name)
-            for name in "exp log sqrt sin cos tan sinh cosh tanh erf erfc".split()
+            for name in [
+                "exp",
+                "log",
+                "sqrt",
+                "sin",
+                "cos",
+                "tan",
+                "sinh",
+                "cosh",
+                "tanh",
+                "erf",
+                "erfc",
+            ]
         },
     }
     return Arithmetic("sympy", own, literal=sympy.Rational, symbolic=True)

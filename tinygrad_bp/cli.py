@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import sys
@@ -172,7 +173,8 @@ def _explain(options: argparse.Namespace) -> None:
     lines = [f"{root} = {options.what} = {format_number(e.data)}", ""]
     if e.op:
         lines += [*_forward_lines(named), ""]
-    _show("\n".join(lines + ["\n\n".join(each.to_text() for each in chains)]))
+    lines.append("\n\n".join(each.to_text() for each in chains))
+    _show("\n".join(lines))
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -293,7 +295,7 @@ def _read_number(name: str, text: str) -> Number:
         number = float(text)
     except (ValueError, ZeroDivisionError):
         raise ExpressionError(f"{name}: {text!r} is not a number such as 0.5, 2 or 1/3") from None
-    if number != number or abs(number) == float("inf"):
+    if not math.isfinite(number):
         raise ExpressionError(f"{name}: {text!r} is not finite")
     return number
 

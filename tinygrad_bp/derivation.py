@@ -7,6 +7,7 @@ Nothing here touches a ``grad``.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.arithmetic import format_number
@@ -308,23 +309,18 @@ def _signed(number: Number) -> str:
 
 
 def _show_estimate(estimate: Estimate, show: Callable[[Number], str]) -> str:
-    if estimate.value != estimate.value:
+    if math.isnan(estimate.value):
         return "none: there are no finite values around"
     return f"{show(estimate.value)} ± {format_number(estimate.error, 1)}"
 
 
-def _estimate_dict(estimate: Estimate | None) -> dict[str, float | None] | None:
-    if estimate is None:
-        return None
-    finite = estimate.value == estimate.value
-    return {"value": estimate.value, "error": estimate.error} if finite else None
+def _estimate_dict(estimate: Estimate | None) -> dict[str, Any] | None:
+    return estimate._asdict() if estimate and math.isfinite(estimate.value) else None
 
 
 def _plain_number(number: Number) -> Any:
     """A number as JSON has it: exact ones that it has not, as text."""
-    if isinstance(number, (int, float)):
-        return number if number == number and abs(number) != float("inf") else str(number)
-    return str(number)
+    return number if isinstance(number, (int, float)) and math.isfinite(number) else str(number)
 
 
 make_callable(__name__)

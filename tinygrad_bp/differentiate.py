@@ -100,7 +100,9 @@ def _differentiate(
 ) -> tuple[tuple[Any, ...], tuple[tuple[Any, ...], ...]]:
     """The results of ``f`` and their rows of derivatives: Values where an outer call needs them."""
     # A Value is seen through a node of its own: what else depends on it is not this call's.
-    leaves = [FUNCTIONS["identity"](each if isinstance(each, Value) else Value(each)) for each in at]
+    leaves = [
+        FUNCTIONS["identity"](each if isinstance(each, Value) else Value(each)) for each in at
+    ]
     outer = _enclosing.get()
     token = _enclosing.set(outer.union(leaves))
     try:
@@ -211,11 +213,7 @@ def _check_fresh(node: Value, rule: Rule) -> None:
     data = [_data(each) for each in node.operands]
     (now,) = arithmetic_of(data).kernel(rule, ())(*_columns(rule, tuple(data)))
     if now != node.data and not (now != now and node.data != node.data):  # noqa: PLR0124 - nan
-        moved = ", ".join(
-            each.label or repr(each)
-            for each in node.parents
-            if each.rule is None
-        )
+        moved = ", ".join(each.label or repr(each) for each in node.parents if each.rule is None)
         raise StaleGraphError(
             f"{node!r} was recorded from other data than its leaves have now ({moved}): record it "
             "again, or take the gradients before the leaves are given new data"

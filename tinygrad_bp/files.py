@@ -38,7 +38,7 @@ def write_atomically(
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)  # mkstemp makes it readable for its owner alone
         if overwrite:
-            os.replace(name, path)
+            Path(name).replace(path)
         else:
             _give_name(name, path)
     except FileExistsError:

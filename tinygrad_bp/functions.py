@@ -69,7 +69,9 @@ def primitive(
     4.5
     """
     if isinstance(derivatives, str) or callable(derivatives):
-        raise TypeError(f"primitive {name!r}: give the derivatives as a tuple, one for each operand")
+        raise TypeError(
+            f"primitive {name!r}: give the derivatives as a tuple, one for each operand"
+        )
     derivatives = tuple(derivatives)
     if not derivatives:
         raise TypeError(f"primitive {name!r} needs one derivative for each operand, and has none")
@@ -77,7 +79,9 @@ def primitive(
     for each in (value, *derivatives, *filter(None, [domain])):
         if isinstance(each, str):
             if len(derivatives) > len(PARAMETERS):
-                raise TypeError(f"primitive {name!r}: give functions where operands are more than 3")
+                raise TypeError(
+                    f"primitive {name!r}: give functions where operands are more than 3"
+                )
             check_notation(each, parameters + ("out",) * (each not in (value, domain)))
         elif not callable(each):
             raise TypeError(f"primitive {name!r}: {each!r} is neither an expression nor a function")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,7 +120,7 @@ class Network:
             )
         draw = random.Random(seed).uniform  # noqa: S311 - weights, not secrets
         weights, biases = [], []
-        for below, size in zip(sizes, sizes[1:], strict=False):
+        for below, size in pairwise(sizes):
             bound = math.sqrt(6.0 / (below + size))
             weights.append([[draw(-bound, bound) for _ in range(below)] for _ in range(size)])
             biases.append([draw(-bound, bound) for _ in range(size)])

@@ -96,8 +96,8 @@ _TABLE = (
     # `y * x**(y - 1)` is exact for whole numbers, but only where `y - 1` is: the rounding of the
     # exponent is magnified by log(x).  Elsewhere `y * out / x`.  The corners of 0**y come first.
     Rule("**",  "pow(x, y)", (
-                "0.0 if y == 0.0 else inf if x == 0.0 and y < 1.0 else"
-                " y * pow(x, y - 1.0) if x == 0.0 or y - 1.0 + 1.0 == y != y - 1.0 else y * out / x",
+                ("0.0 if y == 0.0 else inf if x == 0.0 and y < 1.0 else"
+                " y * pow(x, y - 1.0) if x == 0.0 or y - 1.0 + 1.0 == y != y - 1.0 else y * out / x"),
                 "out * log(x) if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan"),
                 latex="{%s}^{%s}",
                 domain="x > 0.0 or y % 1.0 == 0.0 and (x != 0.0 or y >= 0.0) or x == 0.0 and y > 0.0",

@@ -257,11 +257,15 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
 
 def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
     shown = [
-        f"{each.label}={each.data!r}" if isinstance(each, Value) and each.label else repr(_data(each))
+        f"{each.label}={each.data!r}"
+        if isinstance(each, Value) and each.label
+        else repr(_data(each))
         for each in operands
     ]
     if rule.infix:
-        return f" {rule.symbol} ".join(f"({each})" if each[0] in "-" or "=" in each else each for each in shown)
+        return f" {rule.symbol} ".join(
+            f"({each})" if each.startswith("-") or "=" in each else each for each in shown
+        )
     return f"{rule.name}({', '.join(shown)})"
 
 
@@ -417,7 +421,9 @@ def _when_called(make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
 
 
 def _document(rule: Rule) -> str:
-    lines = [f"{rule.name}: {rule.value if isinstance(rule.value, str) else 'a primitive of the user'}."]
+    lines = [
+        f"{rule.name}: {rule.value if isinstance(rule.value, str) else 'a primitive of the user'}."
+    ]
     lines += [
         f"Derivative for {operand}: {derivative}."
         for operand, derivative in zip(PARAMETERS, rule.derivatives, strict=False)

@@ -1,4 +1,4 @@
-"""The renderers: pictures of the graph, of the network and of the backward pass.
+"""The renderers: pictures of the graph and of the network.
 
 `draw` shows a Value with everything it was made of, `network` the sum over paths in a layered
 network, `save` writes either to a file.  Importing this package makes Values show themselves as

@@ -66,15 +66,15 @@ def draw(
     """
     if not isinstance(e, Value):
         raise TypeError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}")
-    order = topological_order(e)
-    named = names(order, root="e")
+    order = everything = topological_order(e)
     if wrt is not None:
-        order = _between(wrt, order)
+        order = _between(wrt, everything)
     if len(order) > max_nodes:
         raise DrawingError(
             f"the graph has {len(order)} nodes, more than max_nodes={max_nodes}: draw an inner "
             "node, or raise max_nodes (the layout may take long; saving as .dot does without)"
         )
+    named = names(everything, root="e")
     lit = None if highlight is None else _lit(highlight, order, named)
     return _picture(order, named, lit)
 
