@@ -177,7 +177,6 @@ def test_floats_follow_ieee_754_where_math_raises():
     assert exp(Value(1000.0)).data == math.inf
     assert (Value(-1e200) ** 3).data == -math.inf
     assert (Value(-1e200) ** 2).data == math.inf
-    assert RULES["sinh"].name == "sinh"
     from tinygrad_bp import cosh, fsum, sinh
 
     assert sinh(Value(-1000.0)).data == -math.inf

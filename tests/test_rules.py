@@ -191,7 +191,9 @@ ORACLES = {
     "log2": Oracle(lambda x: mp.log(x) / mp.log(2), (lambda x: 1 / (x * mp.log(2)),)),
     "log10": Oracle(lambda x: mp.log(x) / mp.log(10), (lambda x: 1 / (x * mp.log(10)),)),
     "sqrt": Oracle(mp.sqrt, (at_the_edge(0, lambda x: 1 / (2 * mp.sqrt(x)), mp.inf),)),
-    "cbrt": Oracle(cube_root, (at_the_edge(0, lambda x: 1 / (3 * cube_root(x) ** 2), mp.inf),)),
+    "cbrt": Oracle(  # the square doubles the root's rounding, below a power of two twice over
+        cube_root, (at_the_edge(0, lambda x: 1 / (3 * cube_root(x) ** 2), mp.inf),), ulps=(2, 5)
+    ),
     "square": Oracle(lambda x: x**2, (lambda x: 2 * x,)),
     "reciprocal": Oracle(lambda x: 1 / x, (lambda x: -1 / x**2,)),
     "sin": Oracle(mp.sin, (mp.cos,)),
@@ -199,7 +201,7 @@ ORACLES = {
     "tan": Oracle(mp.tan, (lambda x: mp.sec(x) ** 2,)),
     "arcsin": Oracle(mp.asin, (at_the_edge(1, lambda x: 1 / mp.sqrt(1 - x**2), mp.inf),)),
     "arccos": Oracle(mp.acos, (at_the_edge(1, lambda x: -1 / mp.sqrt(1 - x**2), -mp.inf),)),
-    "arctan": Oracle(mp.atan, (lambda x: 1 / (1 + x**2),)),
+    "arctan": Oracle(mp.atan, (lambda x: 1 / (1 + x**2),), ulps=(2, 5)),  # a square, as in cbrt
     "arctan2": Oracle(
         mp.atan2,
         (turning(lambda x, y: y), turning(lambda x, y: -x)),

@@ -221,7 +221,13 @@ def _demo(options: argparse.Namespace) -> None:
         f"Mean error {errors[0]:.4f} after the first epoch, {errors[-1]:.4f} after {len(errors)}.\n"
         f"Held-out accuracy: {demo.accuracy(net, iris.test):.3f}\n"
     )
-    run, derived = demo.explain(net, iris.test)
+    place = demo.hardest(net, iris.test)
+    flower = iris.test[place]
+    _show(
+        f"The held-out flower with the largest error, number {place + 1}: it is "
+        f"{iris.names[flower.species]}, taken for {iris.names[demo.guess(net, flower)]}."
+    )
+    run, derived = demo.explain(net, flower)
     _show(_about(run, derived) + "\n")
     _show("wrote " + "\n      ".join(str(file) for file in demo.write(folder, run, derived)))
 

@@ -103,10 +103,12 @@ def train(
 
 def accuracy(net: Network, flowers: Sequence[Flower]) -> float:
     """The share of the flowers whose species has the largest output."""
-    return fmean(_guess(net.forward(flower.x)) == flower.species for flower in flowers)
+    return fmean(guess(net, flower) == flower.species for flower in flowers)
 
 
-def _guess(run: Run) -> int:
+def guess(net: Network, flower: Flower) -> int:
+    """The species whose output is largest, from 0."""
+    run = net.forward(flower.x)
     outputs = [run.o(run.network.depth, j).data for j in (1, 2, 3)]
     return outputs.index(max(outputs))
 
@@ -116,10 +118,15 @@ def untrained(seed: int = SEED) -> Network:
     return Network.random([4, HIDDEN, 3], ["tanh", "sigmoid"], seed)
 
 
-def explain(net: Network, flowers: Sequence[Flower]) -> tuple[Run, Derivation]:
-    """The held-out flower with the largest error, and the first-layer weight that moves it most."""
-    runs = [net.forward(flower.x, flower.t) for flower in flowers]
-    run = max(runs, key=lambda run: run.e.data)
+def hardest(net: Network, flowers: Sequence[Flower]) -> int:
+    """The place of the flower with the largest error, from 0."""
+    errors = [net.forward(flower.x, flower.t).e.data for flower in flowers]
+    return errors.index(max(errors))
+
+
+def explain(net: Network, flower: Flower) -> tuple[Run, Derivation]:
+    """The run on one flower, and the gradient of the first-layer weight that moves its error most."""
+    run = net.forward(flower.x, flower.t)
     net.zero_grad()
     run.e.backward()
     places = [(1, j, k) for j in range(1, net.sizes[1] + 1) for k in range(1, net.sizes[0] + 1)]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of
 from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import StaleGraphError
-from tinygrad_bp.graph import topological_order
+from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.value import FUNCTIONS, Value, apply
 
@@ -166,12 +166,10 @@ def gradients(e: Value, wrt: Sequence[Value], *, create_graph: bool = False) -> 
 
 
 def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
-    reaching = set(wrt)
-    for node in topological_order(e):
-        if not reaching.isdisjoint(node.parents):
-            reaching.add(node)
+    order = topological_order(e)
+    reaching = dependents(order, wrt)
     sums: dict[Value, Any] = {e: 1}
-    for node in reversed(topological_order(e)):
+    for node in reversed(order):
         if node in reaching and node in sums and node.rule is not None:
             _check_fresh(node, node.rule)
             for parent, local in _recorded_derivatives(node, node.rule, reaching):

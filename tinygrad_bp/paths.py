@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.errors import TooManyPathsError
-from tinygrad_bp.graph import topological_order
+from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.modules import make_callable
 
 if TYPE_CHECKING:
@@ -138,10 +138,7 @@ def paths(e: Value, w: Value, limit: int = LIMIT) -> Iterator[Path]:
 
 
 def _walk(e: Value, w: Value) -> Iterator[Path]:
-    reaching = {w}
-    for node in topological_order(e):
-        if not reaching.isdisjoint(node.parents):
-            reaching.add(node)
+    reaching = dependents(topological_order(e), [w])
     if e not in reaching:
         return
     nodes, slots, locals_ = [e], [-1], [1]

@@ -82,6 +82,9 @@ class Rule:
         """Whether the symbol stands between its two operands."""
         return self.arity == 2 and not self.symbol[0].isalpha()
 
+    def __deepcopy__(self, memo: object) -> Rule:
+        return self  # a row does not change
+
     def __repr__(self) -> str:
         return f"Rule({self.name!r}, {self.value!r}, {self.derivatives!r})"
 

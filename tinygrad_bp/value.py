@@ -12,12 +12,13 @@ import math
 from tinygrad_bp.arithmetic import BARE_FLOAT, arithmetic_of, check_number, is_number
 from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import DivisionByZeroError, DomainError, ExactnessError, GraphLostError
+from tinygrad_bp.graph import Flat, flatten
 from tinygrad_bp.rules import PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, SupportsIndex
 
     from tinygrad_bp.arithmetic import Number
 
@@ -124,6 +125,17 @@ class Value:
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        if self._rule is None:
+            return _leaf, (type(self), self.data, self.grad, self.label)
+        return Flat.node, flatten(self)
+
+    def __copy__(self) -> Value:
+        copied = _new(type(self))
+        for name in Value.__slots__:
+            setattr(copied, name, getattr(self, name))
+        return copied
+
     # ---- gradients
 
     def backward(self) -> None:
@@ -196,6 +208,12 @@ class Value:
         def __neg__(self) -> Value: ...
         def __abs__(self) -> Value: ...
         def __getattr__(self, name: str) -> Callable[..., Value]: ...
+
+
+def _leaf(kind: type[Value], data: Number, grad: Number, label: str) -> Value:
+    leaf = kind(data, label)
+    leaf.grad = grad
+    return leaf
 
 
 def _data(operand: Value | Number) -> Number:

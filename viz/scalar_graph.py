@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError, Value
 from tinygrad_bp.arithmetic import format_number
-from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.graph import dependents, names, topological_order
 from viz.labels import markup, operation
 from viz.picture import Picture
 from viz.style import BLUE, FAINT, FONT, GREY, INK, MUTED, PALE, WHITE
@@ -27,7 +27,7 @@ MAX_NODES = 300
 _ROOM_FOR_NUMBERS = 120
 """Up to so many nodes Graphviz is asked to keep room for the numbers on edges.
 
-That reads best and takes ten times longer: 0.4 s for the densest graph of 100 nodes, and minutes
+That reads best and takes ten times longer: 0.8 s for the densest graph of 120 nodes, and a minute
 for one of 300.  In larger graphs the numbers are put beside the edges afterwards.
 """
 
@@ -88,10 +88,7 @@ class _Lit(NamedTuple):
 
 def _between(wrt: Value, order: Sequence[Value]) -> list[Value]:
     """The nodes on the paths from ``wrt`` to the last node, in order."""
-    reaching = {wrt}
-    for node in order:
-        if not reaching.isdisjoint(node.parents):
-            reaching.add(node)
+    reaching = dependents(order, [wrt])
     if wrt not in order or order[-1] not in reaching:
         raise DrawingError(f"wrt={wrt!r} is no node of this graph")
     return [node for node in order if node in reaching]

@@ -1,0 +1,140 @@
+"""Pickle and copy: what was shared stays shared, at any depth, and nothing recurses."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygrad_bp import Value, dot, fsum, path_count, primitive, tanh
+from tinygrad_bp.graph import _met, topological_order
+
+
+def twice(x):
+    return 2 * x
+
+
+def two(x, out):
+    return 2
+
+
+DOUBLE = primitive("double", twice, (two,))
+
+
+def through_pickle(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+WAYS = pytest.mark.parametrize("again", [copy.deepcopy, through_pickle], ids=["deepcopy", "pickle"])
+
+
+def same(one, other):
+    """Whether two graphs hold the same, node by node, shared where the other is."""
+    first, second = topological_order(one), topological_order(other)
+    places = {node: place for place, node in enumerate(first)}
+    twins = {node: place for place, node in enumerate(second)}
+    return len(first) == len(second) and all(
+        (a.data, a.grad, a.label, a.op, a.local_derivatives)
+        == (b.data, b.grad, b.label, b.op, b.local_derivatives)
+        and [places[p] for p in a.parents] == [twins[p] for p in b.parents]
+        and [o for o in a.operands if not isinstance(o, Value)]
+        == [o for o in b.operands if not isinstance(o, Value)]
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+@st.composite
+def graphs(draw):
+    pool = [Value(Fraction(draw(st.integers(-3, 3))), name) for name in ("a", "b")]
+    for _ in range(draw(st.integers(1, 12))):
+        a, b = draw(st.sampled_from(pool)), draw(st.sampled_from(pool))
+        kind = draw(st.sampled_from("+-*cdsu"))
+        pool.append(
+            {
+                "+": lambda a=a, b=b: a + b,
+                "-": lambda a=a, b=b: 3 - a,
+                "*": lambda a=a, b=b: a * b,
+                "c": lambda a=a, b=b: a * 2,
+                "d": lambda a=a, b=b: dot([a, b], [2, a]),
+                "s": lambda a=a, b=b: fsum([a, b, 1]),
+                "u": lambda a=a, b=b: DOUBLE(a),
+            }[kind]()
+        )
+    return pool
+
+
+@WAYS
+@settings(max_examples=60, deadline=None)
+@given(pool=graphs())
+def test_a_graph_comes_back_the_same(again, pool):
+    pool[-1].backward()
+    assert same(pool[-1], again(pool[-1]))
+
+
+@WAYS
+@settings(max_examples=60, deadline=None)
+@given(pool=graphs(), order=st.randoms())
+def test_what_several_results_share_stays_shared(again, pool, order):
+    nodes = [*pool, *pool]
+    order.shuffle(nodes)
+    copied = again(nodes)
+    twin = dict(zip(nodes, copied, strict=True))
+    assert len({id(each) for each in copied}) == len(pool)
+    for node in pool:
+        assert twin[node] is not node
+        assert [twin[parent] for parent in node.parents] == list(twin[node].parents)
+    assert not _met
+
+
+@WAYS
+def test_a_copy_is_a_graph_of_its_own(again):
+    x = Value(3.0, "x")
+    e = x * x
+    twin = again(e)
+    twin.backward()
+    assert (x.grad, twin.parents[0].grad) == (0, 6.0)
+
+
+def test_a_shallow_copy_has_the_same_parents():
+    x = Value(3.0, "x")
+    e = tanh(x)
+    twin = copy.copy(e)
+    assert (twin is e, twin.parents, twin.data) == (False, (x,), e.data)
+    leaf = copy.copy(x)
+    leaf.data = 5.0
+    assert (x.data, leaf.label) == (3.0, "x")
+
+
+def test_a_million_nodes_are_built_passed_copied_and_freed_in_a_small_stack():
+    size = 1_000_000
+    seen = {}
+
+    def work():
+        v, k = Value(1.0000001), Value(0.9999999)
+        for _ in range(size // 2):
+            v = v * k + 0.5
+        v.backward()
+        seen["grad"] = k.grad
+        seen["count"] = path_count(v, k)
+        repr(v)
+        twin = through_pickle(v)
+        seen["same"] = twin.data == v.data
+        del twin
+        seen["deep"] = copy.deepcopy(v).data == v.data
+
+    before = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(before)
+    assert seen["count"] == size // 2
+    assert seen["same"]
+    assert seen["deep"]
+    assert seen["grad"] > 0
