@@ -100,22 +100,23 @@ class Value:
     @property
     def parents(self) -> tuple[Value, ...]:
         """The operands that are Values, in order, repeats kept: ``(x, x)`` for ``x * x``."""
-        return tuple(
-            operand
-            for operand, derivative in zip(self.operands, self._derivatives, strict=True)
-            if derivative is not None
-        )
+        if type(self._y) is tuple:
+            return tuple(v for v, each in zip(self._x, self._y, strict=True) if each is not None)
+        if self._dx is None:
+            return () if self._dy is None else (self._y,)
+        return (self._x,) if self._dy is None else (self._x, self._y)
 
     @property
     def local_derivatives(self) -> tuple[Number, ...]:
         """The derivative of this node for each of its `parents`, frozen when it was recorded."""
-        return tuple(each for each in self._derivatives if each is not None)
+        return tuple([each for each in self._derivatives if each is not None])
 
     @property
     def _derivatives(self) -> tuple[Number | None, ...]:
+        """The derivative for each of the `operands`, ``None`` for a plain number."""
         if type(self._y) is tuple:
             return self._y
-        return (self._dx, self._dy)[: len(self.operands)]
+        return (self._dx, self._dy)[: self._rule.arity if self._rule else 0]
 
     def __repr__(self) -> str:
         fields = [" ".join(f"data={self.data!r}".split()), f"grad={self.grad!r}"]
