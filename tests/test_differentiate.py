@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import operator
+from fractions import Fraction
 
 import pytest
-from hypothesis import given
+import sympy
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import Value, tanh
-from tinygrad_bp.differentiate import finite_difference, gradients
+from tinygrad_bp import (
+    RULES,
+    DomainError,
+    StaleGraphError,
+    Value,
+    dot,
+    fsum,
+    grad,
+    gradients,
+    hessian,
+    jacobian,
+    primitive,
+    sigmoid,
+    softplus,
+    tanh,
+    value_and_grad,
+)
+from tinygrad_bp.differentiate import finite_difference
+from tinygrad_bp.value import FUNCTIONS
 
 
 @pytest.mark.parametrize(
@@ -57,3 +78,134 @@ def test_gradients_are_backwards_to_the_bit_and_touch_no_grad(a, b):
     x.grad = 0
     e.backward()
     assert found == [x.grad, y.grad, z.grad, 0, 1]
+
+
+# ---- functions of functions
+
+
+def test_grad_of_one_argument_is_a_number_and_of_more_a_tuple():
+    assert grad(lambda x: x**3)(2.0) == 12.0
+    assert grad(lambda x, y: x * y)(2.0, 5.0) == (5.0, 2.0)
+    assert value_and_grad(lambda x: x * x)(3.0) == (9.0, 6.0)
+    assert jacobian(lambda x, y: [x * y, x, 7.0])(2.0, 5.0) == ((5.0, 2.0), (1.0, 0), (0, 0))
+    assert hessian(lambda x, y: x * x * y)(2.0, 5.0) == ((10.0, 4.0), (4.0, 0))
+    assert hessian(lambda x: x**3)(2.0) == ((12.0,),)
+    assert grad(lambda x: 5.0)(2.0) == 0
+
+
+def test_called_with_values_they_return_values():
+    x = Value(2.0, "x")
+    slope = grad(lambda a: a**3)(x)
+    slope.backward()
+    assert (slope.data, x.grad) == (12.0, 12.0)
+
+
+RATIONAL = st.recursive(
+    st.sampled_from(["x", "1", "2", "3"]),
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from("+-*"), inner)
+        | st.builds("({} / (1 + {} * {}))".format, inner, inner, inner).filter(
+            lambda t: len(t) < 60
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(RATIONAL, st.fractions(-2, 2, max_denominator=5))
+def test_fifth_derivatives_of_rational_functions_are_sympys_exactly(text, at):
+    symbol = sympy.Symbol("x")
+    try:
+        f = sympy.sympify(text, {"x": symbol})
+        truth = sympy.diff(f, symbol, 5).subs(symbol, sympy.Rational(at))
+        fifth = lambda x: eval(text, {"x": x})  # noqa: E731
+        for _ in range(5):
+            fifth = grad(fifth)
+        found = fifth(at)
+    except ZeroDivisionError:
+        return
+    assert not isinstance(found, float)
+    assert found == Fraction(int(truth.p), int(truth.q))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, rule in RULES.items() if rule.arity == 1 and not rule.variadic]
+)
+def test_second_and_third_derivatives_of_every_row_of_one_operand(name):
+    f = FUNCTIONS[name] if name in FUNCTIONS else {"neg": operator.neg, "abs": abs}[name]
+    for at in (0.3, 0.7, 1.9, -0.4):
+        x = Value(at)
+        try:
+            f(x)
+        except DomainError:
+            continue
+        order = 1
+        exact = grad(f)
+        while order < 3:
+            estimate = finite_difference(lambda a, exact=exact: exact(a[0]), [at], 0)
+            exact = grad(exact)
+            order += 1
+            if math.isfinite(estimate.value):
+                allowed = 1e-6 * abs(estimate.value) + 10 * estimate.error + 1e-9
+                assert abs(exact(at) - estimate.value) <= allowed, (name, at, order)
+
+
+def test_higher_derivatives_at_a_joint_of_two_branches():
+    third = grad(grad(grad(sigmoid)))
+    assert third(0.0) == pytest.approx(-0.125, rel=1e-14)
+    assert grad(grad(softplus))(0.0) == pytest.approx(0.25, rel=1e-14)
+    assert grad(grad(grad(tanh)))(0.0) == pytest.approx(-2.0, rel=1e-14)
+
+
+def test_a_call_inside_a_call_uses_the_outer_argument():
+    inner_constant = grad(lambda x: x * grad(lambda y: x + y)(1.0))
+    assert inner_constant(5.0) == 1.0  # the perturbation-confusion example
+    assert grad(grad(lambda x: x * grad(lambda y: x * y)(2.0)))(3.0) == 2.0
+    w = Value(2.0)
+    assert grad(lambda x: w * x)(3.0) == 2.0  # a number, for it was called with one
+
+
+def test_variadic_operations_are_differentiated_again():
+    assert grad(grad(lambda x: dot([x, 2.0], [x, x]) + fsum([x * x, x])))(3.0) == 4.0
+
+
+def test_a_primitive_of_functions_is_differentiated_again():
+    cube = primitive("cube", lambda x: x**3, (lambda x, out: 3 * x**2,))
+    assert grad(grad(cube))(2.0) == 12.0
+
+
+def test_a_stale_recording_is_refused():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    e = tanh(x * y)
+    x.data = 5.0
+    assert gradients(e, [x])[0] == (1 / math.cosh(6.0)) ** 2 * 3.0  # the recording itself stands
+    with pytest.raises(StaleGraphError, match=r"recorded from other data.*x.*record it again"):
+        gradients(e, [x], create_graph=True)
+
+
+def test_no_reference_cycles_are_left_behind():
+    def work():
+        hessian(lambda x, y: tanh(x * y) / (x + 2))(1.0, 2.0)
+        e = tanh(Value(1.0) * 2)
+        e.backward()
+        gradients(e, e.parents, create_graph=True)
+
+    work()  # compiles the rows that it needs, once
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            work()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_recorded_pass_over_a_long_chain():
+    x = Value(1.0)
+    v = x
+    for _ in range(100_000):
+        v = v * 1.00001
+    (slope,) = gradients(v, [x], create_graph=True)
+    assert slope == pytest.approx(1.00001**100_000)

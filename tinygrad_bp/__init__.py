@@ -24,16 +24,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tinygrad_bp import note
     from tinygrad_bp.derivation import derivation
+    from tinygrad_bp.differentiate import grad, gradients, hessian, jacobian, value_and_grad
     from tinygrad_bp.network import Network
     from tinygrad_bp.paths import path_count, path_sum, paths
 
 _LATER = {
     "Network": "network",
     "derivation": "derivation",
+    "grad": "differentiate",
+    "gradients": "differentiate",
+    "hessian": "differentiate",
+    "jacobian": "differentiate",
     "note": "note",
     "path_count": "paths",
     "path_sum": "paths",
     "paths": "paths",
+    "value_and_grad": "differentiate",
 }  # the engine alone is loaded at once: a first gradient needs no more
 
 
@@ -67,9 +73,14 @@ __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "TooManyPathsError",
     "Value",
     "derivation",
+    "grad",
+    "gradients",
+    "hessian",
+    "jacobian",
     "note",
     "path_count",
     "path_sum",
     "paths",
+    "value_and_grad",
     *functions.__all__,
 ]

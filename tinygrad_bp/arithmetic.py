@@ -53,6 +53,7 @@ class Arithmetic:
         self.literal = literal
         self._namespace: dict[str, Any] = {"__builtins__": {}}
         self._kernels: dict[tuple[Rule, tuple[int, ...]], Callable[..., tuple[Number, ...]]] = {}
+        self._derivatives: dict[tuple[Rule, int], Callable[..., Any]] = {}
         self._domains: dict[Rule, Callable[..., Any]] = {}
 
     def kernel(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
@@ -96,8 +97,12 @@ class Arithmetic:
 
         For a variadic row the operands are whole lists, and so is the derivative.
         """
+        if (rule, slot) not in self._derivatives:
+            self._derivatives[rule, slot] = self._derivative(rule, rule.derivatives[slot])
+        return self._derivatives[rule, slot]
+
+    def _derivative(self, rule: Rule, derivative: str | Callable[..., Any]) -> Callable[..., Any]:
         parameters = PARAMETERS[: rule.arity]
-        derivative = rule.derivatives[slot]
         if rule.variadic and derivative in parameters:  # the other list, as it is
             place = parameters.index(derivative)
             return lambda *columns_and_out: columns_and_out[place]
