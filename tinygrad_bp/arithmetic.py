@@ -341,7 +341,14 @@ _EXTENDED = {
     "fsum": _ieee_sum,
 }
 
-BARE_FLOAT = Arithmetic("float", _MATH)
+
+def _sum_of_floats(numbers: list[float]) -> float:
+    if {*map(type, numbers)} != {float}:
+        raise TypeError("math.fsum would make floats of them")
+    return math.fsum(numbers)
+
+
+BARE_FLOAT = Arithmetic("float", {**_MATH, "fsum": _sum_of_floats})
 """Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
 
 FLOAT = Arithmetic("float", _EXTENDED)

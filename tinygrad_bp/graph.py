@@ -14,7 +14,7 @@ from tinygrad_bp.rules import RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from tinygrad_bp.value import Value
@@ -38,7 +38,7 @@ def topological_order(e: Value) -> list[Value]:
     mark = next(_walks)
     order: list[Value] = []
     below: list[Value] = []  # the nodes whose operands are being walked, but for the current one
-    resume: dict[Value, int] = {}  # where in a list of operands to go on
+    rests: dict[Value, Iterator[Any]] = {}  # where in a list of operands to go on
     node = e
     node._mark = mark
     while True:
@@ -61,7 +61,7 @@ def topological_order(e: Value) -> list[Value]:
                     continue
                 order.append(parent)
         elif node._dx is None and node._y is not None:
-            parent = _first_unseen(node, resume, mark)
+            parent = _first_unseen(node, rests, mark)
             if parent is not None:
                 below.append(node)
                 node = parent
@@ -72,14 +72,13 @@ def topological_order(e: Value) -> list[Value]:
         node = below.pop()
 
 
-def _first_unseen(node: Value, resume: dict[Value, int], mark: int) -> Value | None:
-    """The next operand of a variadic node that the walk has not seen."""
-    operands, derivatives = node._x, node._y
-    for place in range(resume.pop(node, 0), len(operands)):
-        parent = operands[place]
-        if derivatives[place] is not None and parent._mark != mark:
+def _first_unseen(node: Value, rests: dict[Value, Iterator[Any]], mark: int) -> Value | None:
+    """The next operand of a listed node that the walk has not seen; what follows it is kept."""
+    rest = rests.pop(node, None) or zip(node._x, node._y, strict=True)
+    for parent, derivative in rest:
+        if derivative is not None and parent._mark != mark:
             parent._mark = mark
-            resume[node] = place + 1
+            rests[node] = rest
             return parent  # type: ignore[no-any-return]
     return None
 

@@ -8,6 +8,7 @@ This room may not know the networks, the pictures or the command line.
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 from tinygrad_bp.arithmetic import BARE_FLOAT, arithmetic_of, check_number, is_number
 from tinygrad_bp.backward import backward, zero_grad
@@ -375,38 +376,46 @@ def binary(rule: Rule, otherwise: Callable[..., Any] = apply) -> Callable[[Any, 
 
 def variadic(rule: Rule) -> Callable[..., Any]:
     """The function of one or more lists that a row describes: one node, whatever their length."""
+    kernel: Any = None
 
     def function(*lists: Iterable[Any]) -> Any:
+        nonlocal kernel
+        if kernel is None:
+            kernel = BARE_FLOAT.kernel(rule, tuple(range(rule.arity)))
         columns = [tuple(each) for each in lists]
-        size = len(columns[0])
-        if len(columns) != rule.arity or any(len(each) != size for each in columns):
+        if len(columns) != rule.arity or len({*map(len, columns)}) > 1:
             raise ValueError(
                 f"{rule.name} takes {rule.arity} list(s) of one length, "
-                f"not lists of length {', '.join(str(len(each)) for each in columns)}"
+                f"not lists of length {', '.join(str(len(each)) for each in columns) or 'none'}"
             )
-        operands = tuple(operand for column in columns for operand in column)
-        data = [operand.data if type(operand) is Value else operand for operand in operands]
-        if {*map(type, data)} == {float}:
-            arithmetic = BARE_FLOAT
-        elif not data:
-            return 0
-        else:
-            for number in data:
-                check_number(number, where=f"an operand of {rule.name}")
-            arithmetic = arithmetic_of(data)
-        numbers = [data[start : start + size] for start in range(0, len(data), size)]
-        wrt = tuple(range(rule.arity))
-        try:
-            out, *derivatives = arithmetic.kernel(rule, wrt)(*numbers)
-        except (ValueError, OverflowError):
-            out, *derivatives = arithmetic_of(data).kernel(rule, wrt)(*numbers)
-        flat = [each for column in derivatives for each in column]
-        kept = [each if type(v) is Value else None for v, each in zip(operands, flat, strict=True)]
-        if kept.count(None) == len(kept):
-            return out
-        return record(rule, out, operands, None, tuple(kept))
+        operands: tuple[Any, ...] = sum(columns, ())  # of two lists at the most
+        if {*map(type, operands)} == {Value}:
+            try:
+                out, *derivatives = kernel(*[[v.data for v in column] for column in columns])
+                if type(out) is float:
+                    return record(rule, out, operands, None, tuple(sum(derivatives, [])))
+            except (TypeError, ValueError, OverflowError):
+                pass
+        return apply_lists(rule, columns)
 
     return function
+
+
+def apply_lists(rule: Rule, columns: list[tuple[Any, ...]]) -> Any:
+    """`apply` for a variadic row."""
+    operands = tuple(chain.from_iterable(columns))
+    if not operands:
+        return 0
+    for operand in operands:
+        check_number(_data(operand), where=f"an operand of {rule.name}")
+    numbers = [list(map(_data, column)) for column in columns]
+    arithmetic = arithmetic_of([*chain.from_iterable(numbers)])
+    out, *derivatives = arithmetic.kernel(rule, tuple(range(rule.arity)))(*numbers)
+    listed = tuple(
+        each if isinstance(operand, Value) else None
+        for operand, each in zip(operands, chain.from_iterable(derivatives), strict=True)
+    )
+    return out if listed.count(None) == len(listed) else record(rule, out, operands, None, listed)
 
 
 def function_of(rule: Rule) -> Callable[..., Any]:
