@@ -388,12 +388,12 @@ def variadic(rule: Rule) -> Callable[..., Any]:
                 f"{rule.name} takes {rule.arity} list(s) of one length, "
                 f"not lists of length {', '.join(str(len(each)) for each in columns) or 'none'}"
             )
-        operands: tuple[Any, ...] = sum(columns, ())  # of two lists at the most
+        operands: tuple[Any, ...] = sum(columns, ())  # one list, or two
         if {*map(type, operands)} == {Value}:
             try:
                 out, *derivatives = kernel(*[[v.data for v in column] for column in columns])
                 if type(out) is float:
-                    return record(rule, out, operands, None, tuple(sum(derivatives, [])))
+                    return record(rule, out, operands, None, tuple(chain(*derivatives)))
             except (TypeError, ValueError, OverflowError):
                 pass
         return apply_lists(rule, columns)
