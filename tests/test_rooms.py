@@ -15,7 +15,8 @@ import tinygrad_bp
 HOUSE = Path(tinygrad_bp.__file__).parent
 FRONT_DOOR = ("demo", "cli", "repl", "__main__")
 ORDER = (
-    *("errors", "rules", "arithmetic", "graph", "backward", "value", "functions", "expressions"),
+    *("errors", "rules", "arithmetic", "collector", "graph", "backward", "value", "functions"),
+    "expressions",
     *(
         "differentiate",
         "files",

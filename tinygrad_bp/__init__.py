@@ -23,6 +23,7 @@ from tinygrad_bp.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tinygrad_bp import note
+    from tinygrad_bp.collector import collector_paused
     from tinygrad_bp.derivation import derivation
     from tinygrad_bp.differentiate import grad, gradients, hessian, jacobian, value_and_grad
     from tinygrad_bp.network import Network
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "Network": "network",
+    "collector_paused": "collector",
     "derivation": "derivation",
     "grad": "differentiate",
     "gradients": "differentiate",
@@ -72,6 +74,7 @@ __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "StaleGraphError",
     "TooManyPathsError",
     "Value",
+    "collector_paused",
     "derivation",
     "grad",
     "gradients",

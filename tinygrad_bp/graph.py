@@ -10,6 +10,7 @@ import sys
 from itertools import count
 from weakref import WeakSet
 
+from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.rules import RULES
 
 TYPE_CHECKING = False
@@ -160,7 +161,9 @@ class Flat:
                 if id(parent) not in places:
                     outside.append(parent)
                     places[id(parent)] = -len(outside)
-        return _unflatten, (type(self.nodes[0]), outside, [_row(n, places) for n in self.nodes])
+        with collector_paused():
+            rows = [_row(node, places) for node in self.nodes]
+        return _unflatten, (type(self.nodes[0]), outside, rows)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Flat:
         from copy import deepcopy
@@ -175,11 +178,12 @@ _met: WeakSet[Flat] = WeakSet()
 
 def flatten(e: Value) -> tuple[Flat, int]:
     """The flat form that holds ``e``, and its place there: a new one, if none is under way."""
+    met = [flat.places for flat in _met]
     for flat in _met:
         if id(e) in flat.places:
             return flat, flat.places[id(e)]
-    inner = (node for node in topological_order(e) if node._rule is not None)
-    nodes = [node for node in inner if not any(id(node) in flat.places for flat in _met)]
+    inner = [node for node in topological_order(e) if node._rule is not None]
+    nodes = [node for node in inner if not any(id(node) in places for places in met)]
     flat = Flat(nodes)
     _met.add(flat)
     return flat, len(nodes) - 1
@@ -197,6 +201,7 @@ def _row(node: Value, places: dict[int, int]) -> tuple[Any, ...]:
     return named, node.data, node.grad, node.label, listed, operands, derivatives
 
 
+@collector_paused()
 def _unflatten(kind: type[Value], outside: list[Value], rows: list[tuple[Any, ...]]) -> Flat:
     nodes: list[Value] = []
     for named, data, grad, label, listed, operands, derivatives in rows:
