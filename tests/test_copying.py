@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_bp import Value, dot, fsum, path_count, primitive, tanh
-from tinygrad_bp.graph import _met, topological_order
+from tinygrad_bp.flat import _met
+from tinygrad_bp.graph import topological_order
 
 
 def twice(x):

@@ -15,7 +15,17 @@ import tinygrad_bp
 HOUSE = Path(tinygrad_bp.__file__).parent
 FRONT_DOOR = ("demo", "cli", "repl", "__main__")
 ORDER = (
-    *("errors", "rules", "arithmetic", "collector", "graph", "backward", "value", "functions"),
+    *(
+        "errors",
+        "rules",
+        "arithmetic",
+        "graph",
+        "backward",
+        "collector",
+        "flat",
+        "value",
+        "functions",
+    ),
     "expressions",
     *(
         "differentiate",
@@ -34,11 +44,11 @@ ORDER = (
 
 STANDARD = sys.stdlib_module_names | {"__future__"}
 OPTIONAL = {  # what is not of the standard library, and which rooms may ask for it
-    "mpmath": {"arithmetic"},
+    "mpmath": {"arithmetic", "testing"},
     "sympy": {"arithmetic", "value"},
     "numpy": {"arithmetic"},
     "hypothesis": {"testing"},
-    "rich": {*FRONT_DOOR},
+    "rich": {*FRONT_DOOR, "testing"},
     "IPython": {*FRONT_DOOR},
     "torch": {"network"},
 }

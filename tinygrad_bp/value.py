@@ -13,7 +13,6 @@ from itertools import chain
 from tinygrad_bp.arithmetic import BARE_FLOAT, arithmetic_of, check_number, is_number
 from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import DivisionByZeroError, DomainError, ExactnessError, GraphLostError
-from tinygrad_bp.graph import Flat, flatten
 from tinygrad_bp.rules import PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
@@ -130,6 +129,8 @@ class Value:
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         if self._rule is None:
             return _leaf, (type(self), self.data, self.grad, self.label)
+        from tinygrad_bp.flat import Flat, flatten
+
         return Flat.node, flatten(self)
 
     def __copy__(self) -> Value:
