@@ -32,6 +32,7 @@ ORDER = (
         "files",
         "modules",
         "paths",
+        "exchange",
         "network",
         "note",
         "derivation",
@@ -50,7 +51,7 @@ OPTIONAL = {  # what is not of the standard library, and which rooms may ask for
     "hypothesis": {"testing"},
     "rich": {*FRONT_DOOR, "testing"},
     "IPython": {*FRONT_DOOR},
-    "torch": {"network"},
+    "torch": {"exchange"},
 }
 
 

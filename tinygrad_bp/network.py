@@ -14,6 +14,7 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tinygrad_bp import exchange
 from tinygrad_bp.arithmetic import check_number
 from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
 from tinygrad_bp.files import write_atomically
@@ -264,6 +265,20 @@ class Network:
             return cls(weights, _from_json(content["biases"]), content["activations"])
         except (BackpropError, ValueError, RecursionError) as error:
             raise NetworkError(f"{str(file)!r} is not a network: {error}") from None
+
+    @classmethod
+    def from_torch(cls, model: Any) -> Network:
+        """A network from a ``torch.nn.Sequential``: see `tinygrad_bp.exchange.from_torch`."""
+        return cls(*exchange.from_torch(model))
+
+    def to_torch(self) -> Any:
+        """The network as a ``torch.nn.Sequential``: see `tinygrad_bp.exchange.to_torch`."""
+        return exchange.to_torch(self.weights, self.biases, self.activations)
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> Network:
+        """A network from a fitted ``MLPRegressor``: see `tinygrad_bp.exchange.from_sklearn`."""
+        return cls(*exchange.from_sklearn(model))
 
     def __repr__(self) -> str:
         return f"<Network {'-'.join(map(str, self.sizes))}>"

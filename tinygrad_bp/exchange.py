@@ -1,0 +1,128 @@
+"""The weights, biases and activations of models of PyTorch and scikit-learn, and back.
+
+They add biases where the note subtracts them, so the signs turn.  A model is read by its attributes:
+only `to_torch` imports anything.  This room knows no `Network`: it deals in plain lists.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinygrad_bp.errors import NetworkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, TypeAlias
+
+    Lists: TypeAlias = tuple[list[list[list[float]]], list[list[float]], list[str]]
+    """Weights, biases and the activation of each layer, as `Network` takes them."""
+
+# PyTorch's module, our name, and the settings with which the two are the same function.
+_TORCH: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("Identity", "identity", {}),
+    ("Tanh", "tanh", {}),
+    ("Sigmoid", "sigmoid", {}),
+    ("ReLU", "relu", {}),
+    ("LeakyReLU", "leaky_relu", {"negative_slope": 0.01}),
+    ("ELU", "elu", {"alpha": 1.0}),
+    ("SiLU", "silu", {}),
+    ("GELU", "gelu", {"approximate": "none"}),
+    ("Softplus", "softplus", {"beta": 1, "threshold": 20}),
+)
+_SKLEARN = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
+
+
+def from_torch(model: Any) -> Lists:
+    """What is in a ``torch.nn.Sequential`` of linear layers with activations between them.
+
+    Args:
+        model: ``Linear`` layers, each followed by an activation or none; a layer without an
+            activation is linear, one without a bias has bias 0.
+
+    Raises:
+        NetworkError: another kind of layer, or an activation with settings that the table lacks.
+    """
+    weights: list[list[list[float]]] = []
+    biases: list[list[float]] = []
+    activations: list[str] = []
+    for layer in _layers(model):
+        kind = type(layer).__name__
+        if kind == "Linear":
+            weights.append(layer.weight.tolist())
+            size = len(weights[-1])
+            biases.append([0.0] * size if layer.bias is None else [-b for b in layer.bias.tolist()])
+            activations.append("identity")
+        elif not weights or activations[-1] != "identity":
+            raise NetworkError(f"{layer!r} does not follow a Linear layer")
+        else:
+            activations[-1] = _from_torch_activation(kind, layer)
+    if not weights:
+        raise NetworkError(f"{type(model).__name__} has no Linear layer")
+    return weights, biases, activations
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    children = list(model.children())
+    if type(model).__name__ == "Sequential":
+        for child in children:
+            yield from _layers(child)
+    else:
+        yield model
+
+
+def _from_torch_activation(kind: str, layer: Any) -> str:
+    for name, ours, settings in _TORCH:
+        if kind == name:
+            for setting, value in settings.items():
+                if getattr(layer, setting) != value:
+                    raise NetworkError(f"{layer!r}: only {setting}={value!r} is in the table")
+            return ours
+    known = ", ".join(name for name, _, _ in _TORCH)
+    raise NetworkError(f"{kind} is no layer of the note's network; known: Linear, {known}")
+
+
+def to_torch(
+    weights: list[list[list[Any]]], biases: list[list[Any]], activations: list[list[Any]]
+) -> Any:
+    """The same network as a ``torch.nn.Sequential`` in double precision.
+
+    Raises:
+        NetworkError: a layer's nodes have different activations, or one PyTorch has no module for.
+    """
+    import torch
+
+    modules: list[Any] = []
+    for i, (rows, offsets, names) in enumerate(zip(weights, biases, activations, strict=True), 1):
+        first = names[0]
+        found = [(kind, settings) for kind, ours, settings in _TORCH if ours == first]
+        if not found or any(name != first for name in names):
+            raise NetworkError(
+                f"the activations of layer {i}, {names!r}, have no module in PyTorch"
+            )
+        linear = torch.nn.Linear(len(rows[0]), len(rows), dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(
+                torch.tensor([[float(w) for w in row] for row in rows], dtype=torch.float64)
+            )
+            linear.bias.copy_(torch.tensor([-float(b) for b in offsets], dtype=torch.float64))
+        kind, settings = found[0]
+        modules += [linear, getattr(torch.nn, kind)(**settings)]
+    return torch.nn.Sequential(*modules)
+
+
+def from_sklearn(model: Any) -> Lists:
+    """What is in a fitted ``MLPRegressor`` or ``MLPClassifier``.
+
+    Raises:
+        NetworkError: the model is not fitted, or its output is a softmax, which is no function of
+            one node.
+    """
+    if not hasattr(model, "coefs_"):
+        raise NetworkError(f"{type(model).__name__} is not fitted: call its fit first")
+    for name in (model.activation, model.out_activation_):
+        if name not in _SKLEARN:
+            raise NetworkError(f"the activation {name!r} is no function of one node")
+    weights = [matrix.T.tolist() for matrix in model.coefs_]
+    biases = [(-bias).tolist() for bias in model.intercepts_]
+    hidden = [_SKLEARN[model.activation]] * (len(weights) - 1)
+    return weights, biases, [*hidden, _SKLEARN[model.out_activation_]]
