@@ -110,6 +110,7 @@ def test_to_torch_refuses_what_torch_has_not():
             Network.random([1, 2], activation, seed=0).to_torch()
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_sklearn_gives_the_same_outputs():
     network = pytest.importorskip("sklearn.neural_network")
     model = network.MLPRegressor(

@@ -317,8 +317,10 @@ def _ieee(function: Callable[..., float]) -> Callable[..., float]:
 def _ieee_sum(numbers: list[float]) -> float:
     try:
         return math.fsum(numbers)
-    except (OverflowError, ValueError):  # too large on the way, or inf - inf
-        return sum(numbers)
+    except OverflowError:  # too large on the way, and perhaps not in the end
+        return _ieee_sum([x * 2.0**-32 for x in numbers]) * 2.0**32
+    except ValueError:  # inf - inf
+        return math.nan
 
 
 def _whole(literal: float) -> float:
