@@ -101,11 +101,11 @@ def test_called_with_values_they_return_values():
 
 
 RATIONAL = st.recursive(
-    st.sampled_from(["x", "1", "2", "3"]),
+    st.sampled_from(["x", "n(1)", "n(2)", "n(3)"]),
     lambda inner: (
         st.builds("({} {} {})".format, inner, st.sampled_from("+-*"), inner)
         | st.builds("({} / (1 + {} * {}))".format, inner, inner, inner).filter(
-            lambda t: len(t) < 60
+            lambda t: len(t) < 70
         )
     ),
     max_leaves=6,
@@ -117,9 +117,9 @@ RATIONAL = st.recursive(
 def test_fifth_derivatives_of_rational_functions_are_sympys_exactly(text, at):
     symbol = sympy.Symbol("x")
     try:
-        f = sympy.sympify(text, {"x": symbol})
+        f = eval(text, {"x": symbol, "n": sympy.Integer})
         truth = sympy.diff(f, symbol, 5).subs(symbol, sympy.Rational(at))
-        fifth = lambda x: eval(text, {"x": x})  # noqa: E731
+        fifth = lambda x: eval(text, {"x": x, "n": Fraction})  # noqa: E731
         for _ in range(5):
             fifth = grad(fifth)
         found = fifth(at)
