@@ -409,3 +409,17 @@ def test_a_sum_of_nodes_gives_each_its_own_slope(xs):
     clipped = [*map(Value, xs)]
     fsum(map(relu, clipped)).backward()
     assert [leaf.grad for leaf in clipped] == [1.0 if x > 0 else 0.0 for x in xs]
+
+
+def test_a_constant_on_the_left_of_an_operator_keeps_its_place():
+    v = Value(Fraction(2))
+    for node, operands, slope in [
+        (0 - v, (0, v), -1),
+        (0 / v, (0, v), 0),
+        (1 / v, (1, v), Fraction(-1, 4)),
+        (3 - v, (3, v), -1),
+    ]:
+        assert node.operands == operands
+        v.grad = 0
+        node.backward()
+        assert v.grad == slope

@@ -123,6 +123,41 @@ def test_what_looks_like_an_option_but_is_none(net):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("text", ["-hypot(x,y)", "-o*x", "--x*y", "-x-y", "1if x>0else 2*y"])
+def test_expressions_that_begin_like_options_or_run_words_together(text):
+    done = run("explain", text, "x=-1", "y=2", "o=3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"e = {text} = ")
+
+
+def test_an_expression_may_be_long_or_named_as_a_file(tmp_path):
+    (tmp_path / "x").write_text("a file")
+    assert run("explain", "x", "x=2", cwd=tmp_path).returncode == 0
+    assert "de/dx = Σ over 300 paths" in run("explain", "+".join(["x"] * 300), "x=1").stdout
+
+
+def test_infinite_results_are_no_error_and_proper_json():
+    done = run("explain", "exp(x)", "x=1000", "--json")
+    assert json.loads(done.stdout, parse_constant=pytest.fail)["value"] == "inf"
+    assert "inconclusive" in run("explain", "(9**999)**999*x", "x=1").stdout
+
+
+def test_a_kink_is_inconclusive_not_wrong():
+    assert "finite difference: inconclusive: a kink" in run("explain", "relu(x)", "x=0").stdout
+
+
+def test_letters_that_the_terminal_has_not_are_spelled_out():
+    done = run("explain", "x*é", "x=1", "é=2", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"x * \xe9" in done.stdout
+
+
+def test_a_closed_output_is_no_traceback():
+    shell = f"{sys.executable} -m tinygrad_bp explain 'x*x' x=2 >&-"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+
+
 def test_names_may_stand_after_an_option():
     assert run("explain", "x*y", "x=1", "--json", "y=2").returncode == 0
 
@@ -163,6 +198,9 @@ BAD = {
     "no equals": ["w", "1"],
     "complex": ["w * 1j", "w=1"],
     "deep": ["(" * 500 + "w" + ")" * 500, "w=1"],
+    "too large": ["10**400 * w", "w=1"],
+    "power without end": ["w ** 1000000", "w=1/3"],
+    "sign of a comparison": ["-(w > 1)", "w=1"],
     "network option": ["w", "w=1", "--weight", "1,1,1"],
 }
 
@@ -295,7 +333,19 @@ def test_draw_refuses_a_folder_it_may_not_write(tmp_path):
 
 def test_draw_takes_odd_names_as_names(tmp_path):
     assert run("draw", "x*x", "x=1", "-o=-x.svg", cwd=tmp_path).returncode == 0
-    assert [each.name for each in tmp_path.iterdir()] == ["-x.svg"]
+    assert run("draw", "x*x", "x=1", "-o", "-y.svg", cwd=tmp_path).returncode == 0
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["-x.svg", "-y.svg"]
+
+
+def test_draw_refuses_a_large_graph_but_not_as_dot(tmp_path):
+    large = "+".join(["x"] * 400)
+    done = run("draw", large, "x=1", "-o", "large.svg", cwd=tmp_path)
+    assert_refused(done)
+    assert "400 nodes" in done.stderr
+    assert run("draw", large, "x=1", "-o", "large.dot", cwd=tmp_path).returncode == 0
+    assert (
+        run("draw", "x*x*x", "x=1", "-o", "x.svg", "--max-nodes", "2", cwd=tmp_path).returncode == 1
+    )
 
 
 # ---- the terminal
@@ -333,6 +383,15 @@ def test_demo_in_a_pipe_is_reproducible_and_overwrites_nothing(tmp_path):
     folders = [tmp_path / "tinygrad-bp-demo", tmp_path / "tinygrad-bp-demo-2"]
     for one, other in zip(*(sorted(each.iterdir()) for each in folders), strict=True):
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_demo_refuses_a_name_that_is_taken_and_leaves_nothing_when_it_cannot_write(tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    assert_refused(run("demo", "-o", "taken", cwd=tmp_path))
+    shell = f"{sys.executable} -m tinygrad_bp demo -o out > /dev/full"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode != 0
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]
 
 
 def test_the_demos_network_can_be_explained(tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tinygrad_bp import (
     RULES,
+    DataError,
     DomainError,
     StaleGraphError,
     Value,
@@ -47,12 +48,22 @@ from tinygrad_bp.value import FUNCTIONS
         (lambda x: 4e-7 * x * x, lambda x: 8e-7 * x, 3.0),
         (lambda x: 1 / x, lambda x: -1 / x**2, 1e-3),
         (lambda x: 3.0, lambda x: 0.0, 5.0),
+        (math.tanh, lambda x: 1.7e-17, 20.0),
+        (math.erf, lambda x: 2 / math.sqrt(math.pi) * math.exp(-25.0), 5.0),
+        (math.cos, lambda x: -1e-9, 1e-9),
     ],
 )
 def test_the_estimate_is_as_good_as_it_says(f, slope, x):
     estimate = finite_difference(lambda at: f(at[0]), [x], 0)
-    assert estimate.value == pytest.approx(slope(x), rel=1e-7, abs=1e-12)
+    assert estimate.value == pytest.approx(slope(x), rel=1e-7, abs=1e-12 + estimate.error)
     assert abs(estimate.value - slope(x)) <= 100 * estimate.error + 1e-9 * abs(slope(x))
+
+
+@pytest.mark.parametrize("f", [abs, lambda x: max(x, 0.0), lambda x: abs(x) + 0.1 * x])
+def test_a_kink_is_inconclusive(f):
+    estimate = finite_difference(lambda at: f(at[0]), [0.0], 0)
+    assert math.isnan(estimate.value)
+    assert finite_difference(lambda at: f(at[0]), [0.5], 0).error < 1e-9
 
 
 def test_of_several_arguments_only_one_moves():
@@ -91,6 +102,12 @@ def test_grad_of_one_argument_is_a_number_and_of_more_a_tuple():
     assert hessian(lambda x, y: x * x * y)(2.0, 5.0) == ((10.0, 4.0), (4.0, 0))
     assert hessian(lambda x: x**3)(2.0) == ((12.0,),)
     assert grad(lambda x: 5.0)(2.0) == 0
+
+
+@pytest.mark.parametrize("result", [None, "a", [1.0], True])
+def test_a_function_that_returns_no_number_is_refused(result):
+    with pytest.raises(DataError, match="what the function returned must be a real number"):
+        grad(lambda x: result)(1.0)
 
 
 def test_called_with_values_they_return_values():

@@ -314,3 +314,18 @@ def test_isclose():
     assert isclose(1.0, Value(1.1), rel_tol=0.2)
     assert not isclose(Value(1.0), Value(1.1))
     assert isclose(Value(0.0), 1e-12, abs_tol=1e-9)
+
+
+def test_a_primitive_needs_a_name():
+    with pytest.raises(TypeError, match="needs a name"):
+        primitive("", "x", ("1.0",))
+
+
+def test_a_written_primitive_without_a_domain_says_where_it_has_no_value():
+    inverse = primitive("inverse", "1.0 / x", ("-out / x",))
+    with pytest.raises(DomainError, match=r"inverse\(x=0.0\) has no value"):
+        inverse(Value(0.0, "x"))
+    logarithm = primitive("ln", "log(x)", ("1.0 / x",))
+    with pytest.raises(DomainError, match=r"ln\(-1.0\) has no value"):
+        logarithm(Value(-1.0))
+    assert primitive("growth", "exp(x)", ("out",))(Value(1000.0)).data == math.inf

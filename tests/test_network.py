@@ -17,6 +17,7 @@ from tinygrad_bp import (
     DataError,
     Network,
     NetworkError,
+    NumberRangeError,
     TooManyPathsError,
     Value,
     note,
@@ -461,10 +462,11 @@ def test_save_and_load_keep_every_number_exactly(tmp_path):
         '{"format": "tinygrad-bp network", "version": 1, "weights": {"a": 1}, "biases": [[1]], "activations": "tanh"}',
         '{"format": "tinygrad-bp network", "version": 1, "weights": [[[1]]], "biases": [[1]], "activations": "no"}',
         '{"format": "tinygrad-bp network", "version": 1, "weights": [[[1]]], "biases": [[1]], "activations": {"a": 2}}',
+        '{"format": "tinygrad-bp network", "version": 1, "weights": [[["1e999999999"]]], "biases": [[1]], "activations": "tanh"}',
         '{"format": "tinygrad-bp network", "version": 1, "weights": [[[1e999]]], "biases": [[1]], "activations": "tanh"}',
         "[" * 100_000,
     ],
-    ids=range(20),
+    ids=range(21),
 )  # fmt: skip
 def test_a_file_that_is_no_network_is_refused_by_name(tmp_path, text):
     file = tmp_path / "bad.json"
@@ -507,6 +509,32 @@ def test_derivation_total_is_backwards_value_exactly(case):
             sizes_of_terms = [abs(term.value) for term in derived.terms]
             assert sizes_of_terms == sorted(sizes_of_terms, reverse=True)
     assert all(leaf.grad == 0 for leaf in net.parameters())
+
+
+def test_derivation_is_of_the_recording_whatever_the_network_has_learned_since():
+    net = Network.random([2, 2], seed=1)
+    run = net.forward([1.0, 2.0], [0.0, 0.0])
+    before = derivation(run, 1, 1, 1)
+    run.e.backward()
+    net.descend(1.0)
+    after = derivation(run, 1, 1, 1)
+    assert (after.total, after.gradient) == (before.total, before.gradient)
+    assert after.estimate.value == pytest.approx(after.total, rel=1e-9)
+
+
+def test_terms_are_refused_where_the_target_was_made_from_the_weights():
+    net = Network.random([2, 2], seed=1)
+    first = net.forward([1.0, 2.0])
+    run = net.forward([1.0, 2.0], [first.o(1, 1) * 0.5, 0.0])
+    with pytest.raises(NetworkError, match="made from the network's own weights"):
+        run.terms(1, 1, 1)
+
+
+def test_numbers_too_large_for_a_float_are_said_to_be():
+    with pytest.raises(NumberRangeError, match="too large"):
+        Network([[[10**400]]], [[0.5]], "tanh").forward([1.0])
+    derived = derivation(Network([[[1e308]]], [[0.0]], "identity").forward([1e10], [0.0]), 1, 1, 1)
+    assert "sum of the terms" in derived.to_text()
 
 
 def test_derivation_text_has_formula_terms_total_and_both_opinions():

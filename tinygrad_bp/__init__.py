@@ -13,6 +13,7 @@ from tinygrad_bp.errors import (
     ExpressionError,
     GraphLostError,
     NetworkError,
+    NumberRangeError,
     StaleGraphError,
     TooManyPathsError,
 )
@@ -71,6 +72,7 @@ __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "GraphLostError",
     "Network",
     "NetworkError",
+    "NumberRangeError",
     "StaleGraphError",
     "TooManyPathsError",
     "Value",

@@ -298,8 +298,8 @@ _EXACT = {
 }
 
 
-def _ieee(function: Callable[..., float]) -> Callable[..., float]:
-    """The function with IEEE 754's answers where ``math`` raises: a signed infinity, or nan."""
+def _ieee(function: Callable[..., float], *, nan: bool) -> Callable[..., float]:
+    """The function with IEEE 754's answers where ``math`` raises: an infinity, and ``nan`` if asked."""
 
     def extended(*operands: float) -> float:
         try:
@@ -309,6 +309,8 @@ def _ieee(function: Callable[..., float]) -> Callable[..., float]:
             odd = function is math.sinh or function is math.expm1 or (rest and rest[0] % 2.0 == 1.0)
             return -math.inf if odd and x < 0.0 else math.inf
         except ValueError:
+            if not nan:
+                raise
             return math.nan
 
     return extended
@@ -337,7 +339,7 @@ def _exact_power(base: Number, exponent: Number) -> Number:
 
 
 _EXTENDED = {
-    **{name: _ieee(each) if callable(each) else each for name, each in _MATH.items()},
+    **{name: _ieee(each, nan=True) if callable(each) else each for name, each in _MATH.items()},
     "abs": abs,
     "dot": _dot,
     "fsum": _ieee_sum,
@@ -354,6 +356,17 @@ BARE_FLOAT = Arithmetic("float", {**_MATH, "fsum": _sum_of_floats})
 """Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
 
 FLOAT = Arithmetic("float", _EXTENDED)
+
+UNGUARDED_FLOAT = Arithmetic(
+    "float",
+    {
+        **_EXTENDED,
+        **{name: _ieee(each, nan=False) for name, each in _MATH.items() if name in RULES},
+        "pow": _ieee(math.pow, nan=False),
+    },
+)
+"""For a primitive of a user, who may have given no domain: where ``math`` refuses, so does this."""
+
 INT = Arithmetic("int", {**_EXTENDED, "fsum": sum, "pow": operator.pow}, literal=_whole)
 
 
@@ -583,6 +596,15 @@ def check_notation(text: str, parameters: tuple[str, ...]) -> None:
     parse(text, names=(*parameters, *CONSTANTS), functions=functions)
 
 
+def printed(number: Number, how: Callable[[Number], str] = repr) -> str:
+    """The number's text; of a whole number or fraction too long for Python to print, its size."""
+    try:
+        return how(number)
+    except ValueError:
+        digits = (number.numerator.bit_length() - number.denominator.bit_length()) * 0.30103
+        return f"<exact number of size 1e{digits:.0f}>"
+
+
 def format_number(number: Number, digits: int = 6) -> str:
     """A number as a person reads it: floats to ``digits`` significant digits, exact ones exactly.
 
@@ -596,5 +618,5 @@ def format_number(number: Number, digits: int = 6) -> str:
 
         return str(mpmath.nstr(number, digits))
     if family in ("int", "fractions", "sympy", ""):
-        return " ".join(str(number).split())
+        return " ".join(printed(number, str).split())
     return f"{number:.{digits}g}"

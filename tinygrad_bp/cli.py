@@ -7,17 +7,17 @@ input ends in one line on standard error and a non-zero exit; nothing else is le
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import os
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
 from tinygrad_bp.arithmetic import format_number
-from tinygrad_bp.derivation import chain, derivation, plain
+from tinygrad_bp.derivation import chain, derivation, plain, plain_number
 from tinygrad_bp.errors import BackpropError, DrawingError, ExpressionError, NetworkError
 from tinygrad_bp.expressions import names_in, record_expression
 from tinygrad_bp.graph import names, topological_order
@@ -26,6 +26,7 @@ from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from tinygrad_bp.arithmetic import Number
     from tinygrad_bp.derivation import Derivation
@@ -42,17 +43,24 @@ NETWORK_EXAMPLE = "net.json --input 0.8,-0.5 --target 0.3,-0.2 --weight 1,2,1"
 class _Parser(argparse.ArgumentParser):
     """Reports what is wrong in one line."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may have letters that a terminal has not
+            stream.reconfigure(errors="backslashreplace")
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         options.run(options)
-        sys.stdout.flush()
-    except (BackpropError, IndexError) as error:
+        if sys.stdout:  # which may have been closed before we began
+            sys.stdout.flush()
+    except (BackpropError, IndexError, ArithmeticError, ValueError) as error:
         return _complain(options.command, error, BAD_INPUT)
     except BrokenPipeError:  # the reader, as `head`, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -67,18 +75,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options, with what argparse alone would misread.
 
-    ``-x*y`` and ``-0.5,0.8`` look like options to it, and names after an option like nothing it knows.
+    ``-x*y`` and ``-0.5,0.8`` look like options to it, and a NAME=VALUE after an option like nothing
+    it knows.
     """
     parser = _build_parser()
-    # What begins with a space is never taken for an option; -h and -o are the only short ones.
-    protected = [f" {each}" if re.match(r"-[^-ho]", each) else each for each in arguments]
-    options, rest = parser.parse_known_args(protected)
+    # What begins with a space is never taken for an option.
+    protected = {each: f" {each}" for each in arguments if _only_looks_like_an_option(each)}
+    options, rest = parser.parse_known_args([protected.get(each, each) for each in arguments])
     strange = [each for each in rest if each.startswith("-") or "values" not in options]
     if strange:
         parser.error(f"unknown option {' '.join(strange)}")
     if rest:
         options.values += rest
+    given = {spaced: each for each, spaced in protected.items()}
+    for name, value in vars(options).items():
+        if isinstance(value, list):
+            setattr(options, name, [given.get(each, each) for each in value])
+        elif isinstance(value, str):
+            setattr(options, name, given.get(value, value))
     return options
+
+
+def _only_looks_like_an_option(text: str) -> bool:
+    return text.startswith("-") and not re.fullmatch(r"-[ho](=.*)?|--|--[a-z][a-z-]+(=.*)?", text)
 
 
 def _complain(command: str, error: object, code: int) -> int:
@@ -145,6 +164,9 @@ def _build_parser() -> argparse.ArgumentParser:
     draw.add_argument(
         "-o", "--output", metavar="FILE", required=True, help=".svg, .png, .pdf or .dot"
     )
+    draw.add_argument(
+        "--max-nodes", type=int, metavar="N", help="draw graphs of up to N nodes; .dot has no limit"
+    )
     draw.add_argument("--force", action="store_true", help="replace FILE if it exists")
     return parser
 
@@ -168,7 +190,11 @@ def _explain(options: argparse.Namespace) -> None:
     ]
     if options.json:
         value = [each.to_dict() for each in chains]
-        _show(json.dumps({"expression": options.what, "value": _number(e), "gradients": value}))
+        _show(
+            json.dumps(
+                {"expression": options.what, "value": plain_number(e.data), "gradients": value}
+            )
+        )
         return
     lines = [f"{root} = {options.what} = {format_number(e.data)}", ""]
     if e.op:
@@ -190,7 +216,8 @@ def _draw(options: argparse.Namespace) -> None:
     else:
         _, e = _read_expression(options)
         e.backward()
-        picture = viz.draw(e)
+        limit = sys.maxsize if options.output.lower().endswith(".dot") else viz.MAX_NODES
+        picture = viz.draw(e, max_nodes=options.max_nodes or limit)
     viz.save(picture, options.output, overwrite=options.force)
     _show(f"wrote {options.output}")
 
@@ -201,7 +228,8 @@ def _demo(options: argparse.Namespace) -> None:
 
     from tinygrad_bp import demo
 
-    folder = demo.new_folder(options.output) if options.output else demo.new_folder()
+    if options.output and os.path.lexists(options.output):
+        raise FileExistsError(f"{options.output!r} exists already: choose another name")
     iris = demo.load_iris()
     net = demo.untrained()
     _show(
@@ -229,14 +257,15 @@ def _demo(options: argparse.Namespace) -> None:
     )
     run, derived = demo.explain(net, flower)
     _show(_about(run, derived) + "\n")
-    _show("wrote " + "\n      ".join(str(file) for file in demo.write(folder, run, derived)))
+    written = demo.write(demo.new_folder(options.output), run, derived)
+    _show("wrote " + "\n      ".join(str(file) for file in written))
 
 
 # ---- reading what was typed
 
 
 def _is_network(what: str) -> bool:
-    return what.endswith(".json") or Path(what).is_file()
+    return what.lower().endswith(".json")
 
 
 def _read_run(options: argparse.Namespace) -> tuple[Run, tuple[int, ...]]:
@@ -344,11 +373,7 @@ def _forward_lines(named: Mapping[Value, str]) -> Iterator[str]:
         yield f"  {name:{left}} = {how:{middle}} = {format_number(node.data)}"
 
 
-def _number(e: Value) -> object:
-    return e.data if isinstance(e.data, (int, float)) else str(e.data)
-
-
 def _show(text: str) -> None:
     """Print, with signs that the terminal cannot encode spelled out."""
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
     print(plain(text, ascii_only=not encoding.startswith("utf")))

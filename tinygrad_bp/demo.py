@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import random
+from contextlib import suppress
 from importlib.resources import files
-from itertools import count
 from pathlib import Path
+from shutil import rmtree
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -133,24 +134,39 @@ def explain(net: Network, flower: Flower) -> tuple[Run, Derivation]:
     return run, derivation(run, *max(places, key=lambda place: abs(net.w(*place).grad)))
 
 
-def new_folder(name: str = "tinygrad-bp-demo") -> Path:
-    """A folder that did not exist: the name, or the name with the next free number."""
-    for number in count(1):
-        folder = Path(name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError  # count does not end
+def new_folder(name: str | None = None) -> Path:
+    """A folder that did not exist: the name; or, without one, the default with the next free number.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    if name:
+        Path(name).mkdir(parents=True)
+        return Path(name)
+    taken = (
+        Path("tinygrad-bp-demo" + (f"-{number}" if number else ""))
+        for number in (0, *range(2, 10_000))
+    )
+    for folder in taken:
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise FileExistsError("there are too many folders tinygrad-bp-demo-...: name one with -o")
 
 
 def write(folder: Path, run: Run, derived: Derivation) -> list[Path]:
-    """The trained network, the text of the derivation and its two pictures; returns the files."""
+    """The trained network, the text of the derivation and its two pictures; returns the files.
+
+    The folder is new, and goes again where one of them cannot be written.
+    """
     i, j, k = derived.place
     written = [folder / name for name in ("network.json", "weight.txt", "graph.svg", "network.svg")]
-    run.network.save(written[0])
-    written[1].write_text(derived.to_text() + "\n", encoding="utf-8")
-    viz.save(viz.draw(run.e, wrt=run.network.w(i, j, k)), written[2])
-    viz.save(viz.network(run, weight=(i, j, k)), written[3])
+    try:
+        run.network.save(written[0])
+        written[1].write_text(derived.to_text() + "\n", encoding="utf-8")
+        viz.save(viz.draw(run.e, wrt=run.network.w(i, j, k)), written[2])
+        viz.save(viz.network(run, weight=(i, j, k)), written[3])
+    except BaseException:
+        rmtree(folder, ignore_errors=True)
+        raise
     return written

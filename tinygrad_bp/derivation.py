@@ -100,15 +100,15 @@ class Chain(NamedTuple):
         return {
             "of": self.e,
             "for": self.w,
-            "gradient": _plain_number(self.gradient),
-            "total": _plain_number(self.sum.total),
-            "gross": _plain_number(self.sum.gross),
+            "gradient": plain_number(self.gradient),
+            "total": plain_number(self.sum.total),
+            "gross": plain_number(self.sum.gross),
             "path_count": self.sum.count,
             "paths": [
                 {
                     "nodes": [self.names[node] for node in path.nodes],
-                    "local_derivatives": [_plain_number(each) for each in path.local_derivatives],
-                    "product": _plain_number(path.product),
+                    "local_derivatives": [plain_number(each) for each in path.local_derivatives],
+                    "product": plain_number(path.product),
                 }
                 for path in self.paths
             ],
@@ -194,9 +194,7 @@ class Derivation(NamedTuple):
         value_width = max(map(len, values), default=0)
         lines.append(f"  {_tuple(self.symbols):{key_width}}   term, and its factors")
         for term, key, value in zip(shown, keys, values, strict=True):
-            bar = (
-                "█" * max(1, round(float(abs(term.value) / largest) * width)) if term.value else ""
-            )
+            bar = _bar(term.value, largest, width)
             factors = " · ".join(map(_factor, term.factors))
             lines.append(f"  {key:{key_width}}   {value:{value_width}}  {bar:{width}}  = {factors}")
         if len(self.terms) > SHOWN:
@@ -216,14 +214,14 @@ class Derivation(NamedTuple):
             "of": "e",
             "for": self.name,
             "formula": self.formula,
-            "gradient": _plain_number(self.gradient),
-            "total": _plain_number(self.total),
+            "gradient": plain_number(self.gradient),
+            "total": plain_number(self.total),
             "indices": list(self.symbols),
             "terms": [
                 {
                     "indices": list(term.indices),
-                    "factors": [_plain_number(each) for each in term.factors],
-                    "value": _plain_number(term.value),
+                    "factors": [plain_number(each) for each in term.factors],
+                    "value": plain_number(term.value),
                 }
                 for term in self.terms
             ],
@@ -248,6 +246,8 @@ def derivation(run: Run, i: int, j: int, k: int | None = None) -> Derivation:
     net = run.network
     terms = run.bias_terms(i, j) if k is None else run.terms(i, j, k)
     leaf = net.b(i, j) if k is None else net.w(i, j, k)
+    weights, biases = run.recorded()
+    recorded = biases[i - 1][j - 1] if k is None else weights[i - 1][j - 1][k - 1]
     symbols = tuple(f"k{m}" for m in range(net.depth, i, -1))
     return Derivation(
         name=leaf.label,
@@ -257,7 +257,7 @@ def derivation(run: Run, i: int, j: int, k: int | None = None) -> Derivation:
         terms=sorted(terms, key=lambda term: -abs(term.value)),
         total=sum(term.value for term in terms),
         gradient=gradients(run.e, [leaf])[0],
-        estimate=_estimate(lambda w: _error_with(run, w, i, j, k), leaf.data),
+        estimate=_estimate(lambda w: _error_with(run, w, i, j, k), recorded),
     )
 
 
@@ -273,14 +273,18 @@ def _formula(n: int, i: int, j: int, k: int | None) -> str:
 
 
 def _error_with(run: Run, number: float, i: int, j: int, k: int | None) -> float:
-    """The run's error if one weight or bias were another number, in floats."""
-    net = run.network
-    weights = [[[float(w) for w in row] for row in layer] for layer in net.weights]
-    biases = [[float(b) for b in layer] for layer in net.biases]
+    """The run's error if one weight or bias were another number, in floats.
+
+    The other numbers are those that were recorded, for the network may have learned since.
+    """
+    recorded_weights, recorded_biases = run.recorded()
+    weights = [[[float(w) for w in row] for row in layer] for layer in recorded_weights]
+    biases = [[float(b) for b in layer] for layer in recorded_biases]
     if k is None:
         biases[i - 1][j - 1] = number
     else:
         weights[i - 1][j - 1][k - 1] = number
+    net = run.network
     moved = Network(weights, biases, net.activations)
     x = [float(run.x(place).data) for place in range(1, net.sizes[0] + 1)]
     t = [float(run.t(place).data) for place in range(1, net.sizes[-1] + 1)]
@@ -290,8 +294,14 @@ def _error_with(run: Run, number: float, i: int, j: int, k: int | None) -> float
 def _estimate(f: Callable[[float], float], at: Number) -> Estimate:
     try:
         return finite_difference(lambda numbers: f(numbers[0]), [float(at)], 0)
-    except (TypeError, BackpropError):  # a symbol has no number
+    except (TypeError, ArithmeticError, BackpropError):  # a symbol, or one too large for a float
         return Estimate(float("nan"), float("inf"))
+
+
+def _bar(number: Number, largest: Number, width: int) -> str:
+    """A bar as long as the number's share of the largest; none where that is no finite number."""
+    share = float(abs(number) / largest) if number else 0.0
+    return "█" * max(1, round(share * width)) if share and math.isfinite(share) else ""
 
 
 def _tuple(each: Sequence[object]) -> str:
@@ -310,7 +320,7 @@ def _signed(number: Number) -> str:
 
 def _show_estimate(estimate: Estimate, show: Callable[[Number], str]) -> str:
     if math.isnan(estimate.value):
-        return "none: there are no finite values around"
+        return "inconclusive: a kink, or no finite values around"
     return f"{show(estimate.value)} ± {format_number(estimate.error, 1)}"
 
 
@@ -318,9 +328,10 @@ def _estimate_dict(estimate: Estimate | None) -> dict[str, Any] | None:
     return estimate._asdict() if estimate and math.isfinite(estimate.value) else None
 
 
-def _plain_number(number: Number) -> Any:
-    """A number as JSON has it: exact ones that it has not, as text."""
-    return number if isinstance(number, (int, float)) and math.isfinite(number) else str(number)
+def plain_number(number: Number) -> Any:
+    """A number as JSON has it; what JSON has not, as text: fractions, symbols, inf and nan."""
+    plain_one = isinstance(number, (int, float)) and math.isfinite(number)
+    return number if plain_one else format_number(number, 17)
 
 
 make_callable(__name__)

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of
+from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number
 from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
@@ -109,6 +109,8 @@ def _differentiate(
         results = list(f(*leaves))
     finally:
         _enclosing.reset(token)
+    for each in results:
+        check_number(_data(each), where="what the function returned")
     recorded = [each for each in results if isinstance(each, Value)]
     nested = any(isinstance(each, Value) for each in at) or any(
         not outer.isdisjoint(topological_order(each)) for each in recorded if outer
@@ -250,7 +252,7 @@ def _on_values(numbers: Arithmetic) -> Arithmetic:
 
 # ---- a second opinion
 
-_HALVINGS = 26  # from a twentieth of the argument down to where rounding has taken over
+_HALVINGS = 45  # from a twentieth of the argument down to where rounding has taken over
 _COLUMNS = 7
 
 
@@ -275,7 +277,8 @@ def finite_difference(
         index: which argument to move, from 0.
 
     Returns:
-        The estimate and its error; ``nan`` and ``inf`` where ``f`` has no finite values around.
+        The estimate and its error; ``nan`` and ``inf`` where ``f`` has no finite values around, or
+        a kink there, of which a central difference would give the mean of two slopes.
 
     >>> estimate = finite_difference(lambda at: at[0] ** 3, [2.0], 0)
     >>> abs(estimate.value - 12.0) < 1e-9
@@ -283,30 +286,55 @@ def finite_difference(
     """
     x = at[index]
 
-    def difference(step: float) -> float:
-        above, below = x + step, x - step
+    def ends(step: float) -> tuple[float, float]:
+        """``f`` above and below, ``nan`` where it has no value."""
         try:
-            ends = [f([*at[:index], moved, *at[index + 1 :]]) for moved in (above, below)]
+            above, below = (
+                f([*at[:index], moved, *at[index + 1 :]]) for moved in (x + step, x - step)
+            )
         except (ValueError, ArithmeticError):
-            return math.nan
-        return (ends[0] - ends[1]) / (above - below)
+            return math.nan, math.nan
+        return above, below
+
+    def difference(step: float) -> tuple[float, float]:
+        """The central difference, and how far the rounding of ``f`` may have moved it."""
+        above, below = ends(step)
+        width = (x + step) - (x - step)
+        return (above - below) / width, math.ulp(max(abs(above), abs(below))) / width
 
     step = 0.05 * max(abs(x), 0.01)
-    while not math.isfinite(difference(step)):
+    while not math.isfinite(difference(step)[0]):
         step /= 4.0
         if x + step == x:
-            return Estimate(math.nan, math.inf)
-    best = Estimate(math.nan, math.inf)
-    previous = [difference(step)]
+            return _UNKNOWN
+    if _at_kink(f(at), ends, step):
+        return _UNKNOWN
+    best = _UNKNOWN
+    previous = [difference(step)[0]]
     for _ in range(_HALVINGS):
         step /= 2.0
         if x + step == x:
             break
-        row = [difference(step)]
+        central, rounding = difference(step)
+        row = [central]
         for column, before in enumerate(previous[:_COLUMNS]):
             row.append(row[column] + (row[column] - before) / (4.0 ** (column + 1) - 1.0))
-            error = max(abs(row[-1] - row[-2]), abs(row[-1] - before))
+            error = max(abs(row[-1] - row[-2]), abs(row[-1] - before)) + rounding
             if error < best.error:
                 best = Estimate(row[-1], error)
         previous = row
     return best
+
+
+_UNKNOWN = Estimate(math.nan, math.inf)
+
+
+def _at_kink(middle: float, ends: Callable[[float], tuple[float, float]], step: float) -> bool:
+    """Whether the slopes to the right and to the left stay apart as the step shrinks."""
+
+    def apart(size: float) -> bool:
+        above, below = ends(size)
+        right, left = (above - middle) / size, (middle - below) / size
+        return abs(right - left) > 0.1 * max(abs(right), abs(left)) > 0.0
+
+    return all(apart(step * shrink) for shrink in (1e-3, 1e-4, 1e-5))

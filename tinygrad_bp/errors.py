@@ -27,6 +27,10 @@ class DivisionByZeroError(DomainError, ZeroDivisionError):
     """A division by zero: a `DomainError` that ``except ZeroDivisionError`` catches as well."""
 
 
+class NumberRangeError(BackpropError, OverflowError):
+    """A whole number or a fraction is too large for the float that an operation needs."""
+
+
 class ExactnessError(BackpropError, TypeError):
     """A number type cannot do an operation exactly, as ``exp`` of a ``Fraction``."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import math
 import operator
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
@@ -57,7 +59,11 @@ def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
     >>> record_expression("x * x + 1", {"x": x}).data
     10.0
     """
-    tree = parse(text, names={*operands, "pi"}, functions=CALLABLE)
+    tree, names = _parsed(text)
+    unknown = [name for name in names if name not in operands]
+    if unknown:
+        known = ", ".join(operands) or "none"
+        raise ExpressionError(f"unknown name {unknown[0]!r} in {text!r}; known: {known}")
     try:
         result = _evaluate(tree, {"pi": math.pi, **operands})
     except TypeError as error:
@@ -73,11 +79,17 @@ def names_in(text: str) -> list[str]:
     >>> names_in("(t - tanh(w * x - b)) ** 2")
     ['t', 'w', 'x', 'b']
     """
+    return list(_parsed(text)[1])
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[ast.expr, tuple[str, ...]]:
+    """The tree of an expression, and the names that it needs values for; parsed once."""
     tree = parse(text, names=_AnyName(), functions=CALLABLE)
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
     found.sort(key=lambda node: (node.lineno, node.col_offset))
-    return [name for name in dict.fromkeys(node.id for node in found) if name != "pi"]
+    return tree, tuple(name for name in dict.fromkeys(node.id for node in found) if name != "pi")
 
 
 class _AnyName(frozenset[str]):
@@ -111,7 +123,7 @@ def _evaluate(tree: ast.expr, operands: Mapping[str, Any]) -> Any:
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 results.append(-value)
             case ast.UnaryOp(op=op, operand=operand):
-                after(1, operator.pos if isinstance(op, ast.UAdd) else operator.neg, operand)
+                after(1, _plus if isinstance(op, ast.UAdd) else FUNCTIONS["neg"], operand)
             case ast.BinOp(left=left, op=op, right=right):
                 if type(op) not in _OPERATORS:
                     raise ExpressionError("% is not among the operations: + - * / **")
@@ -137,10 +149,27 @@ def _evaluate(tree: ast.expr, operands: Mapping[str, Any]) -> Any:
     return results.pop()
 
 
+def _plus(operand: Any) -> Any:
+    """What a plus sign does to a number: nothing."""
+    return operand if isinstance(operand, Value) else FUNCTIONS["identity"](operand)
+
+
+_FLOAT_BITS = 1000
+_LARGEST_POWER = 10_000  # in bits: an exact power beyond that is as slow as it is long
+
+
 def _binary(name: str) -> Callable[[Any, Any], Any]:
     def function(a: Any, b: Any) -> Any:
-        if name == "**" and type(a) is type(b) is int and abs(b) > 1000:
-            a = float(a)  # whole numbers would grow without end
+        base = a.data if isinstance(a, Value) else a
+        if name == "**" and type(b) is int and type(base) in (int, Fraction):
+            size = max(abs(base.numerator), base.denominator).bit_length()
+            if size * abs(b) > _LARGEST_POWER and isinstance(a, Value):
+                raise ExpressionError(
+                    f"{a.label or 'the base'} ** {b} would be exact with thousands of digits: give "
+                    f"{a.label or 'it'} as a decimal"
+                )
+            if size * abs(b) > _LARGEST_POWER:
+                a = float(a) if size < _FLOAT_BITS else math.inf
         return apply(RULES[name], a, b)
 
     return function

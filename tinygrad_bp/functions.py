@@ -68,6 +68,8 @@ def primitive(
     >>> half_square(Value(3.0)).data
     4.5
     """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"a primitive needs a name to be called by, not {name!r}")
     if isinstance(derivatives, str) or callable(derivatives):
         raise TypeError(
             f"primitive {name!r}: give the derivatives as a tuple, one for each operand"

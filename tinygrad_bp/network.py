@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ from tinygrad_bp.arithmetic import check_number
 from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.functions import dot, fsum
+from tinygrad_bp.graph import topological_order
 from tinygrad_bp.paths import LIMIT, sweep
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.value import FUNCTIONS, Value
@@ -115,9 +117,13 @@ class Network:
         >>> Network.random([2, 3, 1], seed=1).sizes
         (2, 3, 1)
         """
-        if len(sizes) < 2 or not all(type(size) is int and size > 0 for size in sizes):
+        if (
+            not isinstance(sizes, (list, tuple))
+            or len(sizes) < 2
+            or not all(type(size) is int and size > 0 for size in sizes)
+        ):
             raise NetworkError(
-                f"sizes {list(sizes)!r}: give the input and at least one layer, as whole numbers > 0"
+                f"sizes {sizes!r}: give the input and at least one layer, as whole numbers > 0"
             )
         draw = random.Random(seed).uniform  # noqa: S311 - weights, not secrets
         weights, biases = [], []
@@ -346,6 +352,15 @@ class Run:
         self.network.check_indices(i, j)
         return self._z[i - 1][j - 1]
 
+    def recorded(self) -> tuple[list[list[list[Number]]], list[list[Number]]]:
+        """The weights and biases with which the run was made, whatever the network has learned since."""
+        weights = [
+            [each.parents[0].local_derivatives[below:] for each in layer]
+            for below, layer in zip(self.network.sizes, self._z, strict=False)
+        ]
+        biases = [[each.parents[0].data - each.data for each in layer] for layer in self._z]
+        return [[list(row) for row in layer] for layer in weights], biases
+
     def terms(self, i: int, j: int, k: int, limit: int = LIMIT) -> list[Term]:
         """The gradient of ``e`` for one weight, term by term: row "summation, expanded" of the note.
 
@@ -356,6 +371,7 @@ class Run:
         Raises:
             IndexError: an index is 0 or past the end.
             TooManyPathsError: there are more than ``limit`` terms.
+            NetworkError: the run has no target, or its input or target was made from the weights.
 
         >>> net = Network([[[2.0]], [[3.0]]], [[1.0], [0.0]], "identity")
         >>> net.forward([5.0], [26.0]).terms(1, 1, 1)
@@ -376,6 +392,7 @@ class Run:
 
     def _terms(self, i: int, j: int, last: Number, limit: int) -> list[Term]:
         n, sizes = self.network.depth, self.network.sizes
+        self._check_ends()
         count = math.prod(sizes[i + 1 :])
         if count > limit:
             raise TooManyPathsError(
@@ -399,6 +416,18 @@ class Run:
             factors += [slopes[i, j], last]
             terms.append(Term(indices, tuple(factors), math.prod(factors)))
         return terms
+
+    def _check_ends(self) -> None:
+        """Refuse an input or target that was itself made from the network's weights.
+
+        Then there are paths through it, and the note's terms are not the whole gradient.
+        """
+        for end in (*self._x, *(self._t or ())):
+            if end.rule and not set(self.network.parameters()).isdisjoint(topological_order(end)):
+                raise NetworkError(
+                    f"{end!r} was made from the network's own weights, so the note's terms are not "
+                    "the whole gradient: list it with paths(run.e, w), or pass its data"
+                )
 
     def _weighted(self, i: int, j: int) -> Value:
         """The node ``dot(w, o)``: its derivatives are first the outputs below, then the weights."""
@@ -516,7 +545,8 @@ def _from_json(content: Any) -> Any:
         from fractions import Fraction
 
         try:
-            return Fraction(content)
+            whole = re.fullmatch(r"-?\d{1,4000}(/\d{1,4000})?", content)
+            return Fraction(content if whole else "")
         except (ValueError, ZeroDivisionError):
             raise NetworkError(f"{content!r} is not a fraction such as '1/3'") from None
     return content

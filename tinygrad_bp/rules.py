@@ -78,6 +78,11 @@ class Rule:
         return len(self.derivatives)
 
     @property
+    def written(self) -> bool:
+        """Whether value and derivatives are all expressions, none a function."""
+        return all(isinstance(each, str) for each in (self.value, *self.derivatives))
+
+    @property
     def infix(self) -> bool:
         """Whether the symbol stands between its two operands."""
         return self.arity == 2 and not self.symbol[0].isalpha()
@@ -215,9 +220,12 @@ def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> a
     tinygrad_bp.errors.ExpressionError: unknown function '__import__'; known: exp
     """
     import ast  # costs as much as the engine, and a first gradient does not need it
+    import warnings
 
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # 1if x is odd, but it is what was meant
+            tree = ast.parse(text.strip(), mode="eval").body
         nodes = list(ast.walk(tree))
     except SyntaxError as error:
         raise ExpressionError(f"not an expression: {text!r} ({error.msg})") from None

@@ -10,9 +10,23 @@ from __future__ import annotations
 import math
 from itertools import chain
 
-from tinygrad_bp.arithmetic import BARE_FLOAT, arithmetic_of, check_number, is_number
+from tinygrad_bp.arithmetic import (
+    BARE_FLOAT,
+    FLOAT,
+    UNGUARDED_FLOAT,
+    arithmetic_of,
+    check_number,
+    is_number,
+    printed,
+)
 from tinygrad_bp.backward import backward, zero_grad
-from tinygrad_bp.errors import DivisionByZeroError, DomainError, ExactnessError, GraphLostError
+from tinygrad_bp.errors import (
+    DivisionByZeroError,
+    DomainError,
+    ExactnessError,
+    GraphLostError,
+    NumberRangeError,
+)
 from tinygrad_bp.rules import PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
@@ -119,9 +133,9 @@ class Value:
         return (self._dx, self._dy)[: self._rule.arity if self._rule else 0]
 
     def __repr__(self) -> str:
-        fields = [" ".join(f"data={self.data!r}".split()), f"grad={self.grad!r}"]
+        fields = [f"data={printed(self.data)}", f"grad={printed(self.grad)}"]
         fields += [f"op={self.op!r}"] * bool(self.op) + [f"label={self.label!r}"] * bool(self.label)
-        return f"Value({', '.join(fields)})"
+        return f"Value({', '.join(' '.join(field.split()) for field in fields)})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
@@ -260,11 +274,11 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         raise error(
             f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
         )
+    if arithmetic is FLOAT and RULES.get(rule.name) is not rule:
+        arithmetic = UNGUARDED_FLOAT
     wrt = tuple(slot for slot, operand in enumerate(operands) if isinstance(operand, Value))
-    try:
+    with _naming(rule, operands):
         out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
-    except ExactnessError as refusal:
-        raise ExactnessError(f"{_call(rule, operands)}: {refusal}") from None
     for number in (out, *derivatives):
         check_number(number, where=f"what {rule.name} returns")
     if not wrt:
@@ -276,13 +290,38 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     return record(rule, out, x, slots.get(0), y, slots.get(1))
 
 
+class _naming:  # noqa: N801 - read as a verb
+    """Errors of a number type's own arithmetic come out as ours, naming operation and operands."""
+
+    __slots__ = ("operands", "rule")
+
+    def __init__(self, rule: Rule, operands: tuple[Value | Number, ...]) -> None:
+        self.rule = rule
+        self.operands = operands
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ExactnessError):
+            raise ExactnessError(f"{_call(self.rule, self.operands)}: {error}") from None
+        if isinstance(error, OverflowError):
+            raise NumberRangeError(
+                f"{_call(self.rule, self.operands)}: {error}; use floats, or smaller exact numbers"
+            ) from None
+        if isinstance(error, (ZeroDivisionError, ValueError)) and self.rule.written:
+            raise DomainError(f"{_call(self.rule, self.operands)} has no value: {error}") from None
+
+
 def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
+    """The operation on its operands as a person would write it; of many, the first few."""
     shown = [
-        f"{each.label}={each.data!r}"
+        f"{each.label}={_short(each.data)}"
         if isinstance(each, Value) and each.label
-        else repr(_data(each))
-        for each in operands
+        else _short(_data(each))
+        for each in operands[:6]
     ]
+    shown += ["..."] * (len(operands) > len(shown))
     if rule.infix:
         return f" {rule.symbol} ".join(
             f"({each})" if each.startswith("-") or "=" in each else each for each in shown
@@ -290,12 +329,17 @@ def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
     return f"{rule.name}({', '.join(shown)})"
 
 
+def _short(number: Number) -> str:
+    text = " ".join(printed(number).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
     if rule.name == "**":
         return "a base > 0, or a whole exponent, and no negative exponent at base 0"
     condition = rule.domain.replace(".0", "")
     where = ", ".join(
-        f"{parameter} is {_data(operand)!r}"
+        f"{parameter} is {_short(_data(operand))}"
         for parameter, operand in zip(PARAMETERS, operands, strict=False)
         if parameter in condition
     )
@@ -369,10 +413,12 @@ def binary(rule: Rule, otherwise: Callable[..., Any] = apply) -> Callable[[Any, 
         otherwise: called with the rule and the operands where these are not plain floats.
     """
     dx, dy = rule.derivatives
-    return BARE_FLOAT.define(
+    function = BARE_FLOAT.define(
         _BINARY.format(value=rule.value, dx=dx, dy=dy),
         {"Value": Value, "new": _new, "record": record, "rule": rule, "otherwise": otherwise},
     )
+    function.__name__ = function.__qualname__ = rule.name
+    return function
 
 
 def variadic(rule: Rule) -> Callable[..., Any]:
@@ -411,7 +457,8 @@ def apply_lists(rule: Rule, columns: list[tuple[Any, ...]]) -> Any:
         check_number(_data(operand), where=f"an operand of {rule.name}")
     numbers = [list(map(_data, column)) for column in columns]
     arithmetic = arithmetic_of([*chain.from_iterable(numbers)])
-    out, *derivatives = arithmetic.kernel(rule, tuple(range(rule.arity)))(*numbers)
+    with _naming(rule, operands):
+        out, *derivatives = arithmetic.kernel(rule, tuple(range(rule.arity)))(*numbers)
     listed = tuple(
         each if isinstance(operand, Value) else None
         for operand, each in zip(operands, chain.from_iterable(derivatives), strict=True)
@@ -421,11 +468,12 @@ def apply_lists(rule: Rule, columns: list[tuple[Any, ...]]) -> Any:
 
 def function_of(rule: Rule) -> Callable[..., Any]:
     """The function that a row describes, named and documented from it."""
-    notation = all(isinstance(each, str) for each in (rule.value, *rule.derivatives))
     function: Callable[..., Any]
     if rule.variadic:
         function = variadic(rule)
-    elif notation and rule.arity in (1, 2) and (not rule.domain or RULES.get(rule.name) is rule):
+    elif (
+        rule.written and rule.arity in (1, 2) and (not rule.domain or RULES.get(rule.name) is rule)
+    ):
         function = unary(rule) if rule.arity == 1 else _when_called(lambda: binary(rule))
     else:  # what a user's own functions return has to be looked at, and where they have a value
 
@@ -480,6 +528,7 @@ def _install_operators() -> None:
         def reflected(self: Value, other: Any, forward: Callable[..., Any] = forward) -> Any:
             return forward(other, self)
 
+        forward.__name__, forward.__doc__ = f"__{name}__", _document(RULES[symbol])
         setattr(Value, f"__{name}__", forward)
         setattr(Value, f"__r{name}__", reflected)
 

@@ -19,8 +19,8 @@ b'<?xml'
 from viz import notebook
 from viz.layered import network
 from viz.picture import Picture, check_output, save
-from viz.scalar_graph import draw
+from viz.scalar_graph import MAX_NODES, draw
 
-__all__ = ["Picture", "check_output", "draw", "network", "save"]
+__all__ = ["MAX_NODES", "Picture", "check_output", "draw", "network", "save"]
 
 notebook.install()
