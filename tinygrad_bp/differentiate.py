@@ -110,7 +110,8 @@ def _differentiate(
     finally:
         _enclosing.reset(token)
     for each in results:
-        check_number(_data(each), where="what the function returned")
+        if not isinstance(each, bool):  # what a comparison gives is as constant as any number
+            check_number(_data(each), where="what the function returned")
     recorded = [each for each in results if isinstance(each, Value)]
     nested = any(isinstance(each, Value) for each in at) or any(
         not outer.isdisjoint(topological_order(each)) for each in recorded if outer
