@@ -80,7 +80,7 @@ class Arithmetic:
         if rule.name in self._own and RULES.get(rule.name) is rule:  # the type knows better
             value = f"{rule.name}({', '.join(parameters)})"
         notation = all(isinstance(each, str) for each in (value, *chosen))
-        if notation and not rule.variadic:
+        if notation and (not rule.variadic or {*chosen} <= {*parameters}):
             body = ", ".join([f"(out := ({value}))", *(f"({each})" for each in chosen)])
             return self._function(parameters, f"({body},)")
         function = self._callable(value, parameters)

@@ -430,7 +430,7 @@ def variadic(rule: Rule) -> Callable[..., Any]:
         if kernel is None:
             kernel = BARE_FLOAT.kernel(rule, tuple(range(rule.arity)))
         columns = [tuple(each) for each in lists]
-        if len(columns) != rule.arity or len({*map(len, columns)}) > 1:
+        if len(columns) != rule.arity or len(columns[0]) != len(columns[-1]):
             raise ValueError(
                 f"{rule.name} takes {rule.arity} list(s) of one length, "
                 f"not lists of length {', '.join(str(len(each)) for each in columns) or 'none'}"
