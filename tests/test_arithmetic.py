@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
+import tinygrad_bp
 from tinygrad_bp import RULES, DataError, ExactnessError, Value, cbrt, exp, gelu, ndtr, sqrt, tanh
 from tinygrad_bp.arithmetic import (
     FLOAT,
@@ -209,3 +210,26 @@ def test_format_number(number, text):
 def test_format_number_takes_the_digits_asked_for():
     assert format_number(2 / 3, 3) == "0.667"
     assert format_number(Fraction(2, 3), 3) == "2/3"
+
+
+def test_whole_numbers_too_large_go_to_inf_in_functions_and_are_named_in_operators():
+    assert tinygrad_bp.exp(Value(1000)).data == math.inf
+    with pytest.raises(tinygrad_bp.NumberRangeError, match=r"\* 0.5: int too large"):
+        Value(10**400) * 0.5
+    assert (Value(10**400) + 1).data == 10**400 + 1
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "abs", "maximum", "minimum", "elu"])
+def test_kinks_of_symbols_are_piecewise(name):
+    x, y = sp.symbols("x y", real=True)
+    operands = [Value(x), Value(y)][: tinygrad_bp.RULES[name].arity]
+    node = abs(operands[0]) if name == "abs" else getattr(tinygrad_bp, name)(*operands)
+    derivative = node.local_derivatives[0]
+    assert derivative.has(sp.Piecewise)
+    f = getattr(tinygrad_bp, name, abs)
+    for at in (-1.5, 0.7):
+        numbers = {x: sp.Float(at), y: sp.Float(0.2)}
+        leaves = [Value(at), Value(0.2)][: len(operands)]
+        expected = f(*leaves)
+        assert float(node.data.subs(numbers)) == pytest.approx(expected.data, rel=1e-12)
+        assert float(derivative.subs(numbers)) == pytest.approx(expected.local_derivatives[0])
