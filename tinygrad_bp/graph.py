@@ -38,6 +38,8 @@ def topological_order(e: Value) -> list[Value]:
     rests: dict[Value, Iterator[Any]] = {}  # where in a list of operands to go on
     node = e
     node._mark = mark
+    # The two operands are written out one after the other: a loop over them, or a call, would cost
+    # more than all the rest of the walk.
     while True:
         if node._dx is not None:
             parent = node._x

@@ -262,6 +262,8 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         DataError: an operand is no real number, or a user's primitive returned none.
         DomainError: the operation has no value there.
         ExactnessError: the number type cannot do it exactly.
+        NumberRangeError: an exact number is too large for the float that it meets.
+        TypeError: there are more operands or fewer than the row has.
     """
     if len(operands) != rule.arity:
         raise TypeError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
@@ -422,7 +424,7 @@ def binary(rule: Rule, otherwise: Callable[..., Any] = apply) -> Callable[[Any, 
 
 
 def variadic(rule: Rule) -> Callable[..., Any]:
-    """The function of one or more lists that a row describes: one node, whatever their length."""
+    """The function of one or two lists that a row describes: one node, whatever their length."""
     kernel: Any = None
 
     def function(*lists: Iterable[Any]) -> Any:
