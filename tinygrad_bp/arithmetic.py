@@ -620,3 +620,21 @@ def format_number(number: Number, digits: int = 6) -> str:
     if family in ("int", "fractions", "sympy", ""):
         return " ".join(printed(number, str).split())
     return f"{number:.{digits}g}"
+
+
+def plain_number(number: Number) -> Any:
+    """A number as JSON has it; what JSON has not, as text: fractions, symbols, inf and nan."""
+    plain_one = isinstance(number, (int, float)) and math.isfinite(number)
+    return number if plain_one else format_number(number, 17)
+
+
+_ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip
+
+
+def plain(text: str, *, ascii_only: bool) -> str:
+    """The text with its few signs beyond ASCII spelled out, where a terminal cannot show them.
+
+    >>> plain("Σ 2 · 3", ascii_only=True)
+    'sum 2 * 3'
+    """
+    return text.translate(_ASCII) if ascii_only else text

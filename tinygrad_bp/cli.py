@@ -16,8 +16,8 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
-from tinygrad_bp.arithmetic import format_number
-from tinygrad_bp.derivation import chain, derivation, plain, plain_number
+from tinygrad_bp.arithmetic import format_number, plain, plain_number
+from tinygrad_bp.derivation import chain, derivation
 from tinygrad_bp.errors import BackpropError, DrawingError, ExpressionError, NetworkError
 from tinygrad_bp.expressions import names_in, record_expression
 from tinygrad_bp.graph import names, topological_order

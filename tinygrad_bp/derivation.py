@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import format_number
+from tinygrad_bp.arithmetic import format_number, plain_number
 from tinygrad_bp.differentiate import Estimate, finite_difference, gradients
 from tinygrad_bp.errors import BackpropError
 from tinygrad_bp.graph import names, topological_order
@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 
 SHOWN = 24
 """So many terms or paths are written out; the rest are summed in one line."""
-
-_ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip
-
-
-def plain(text: str, *, ascii_only: bool) -> str:
-    """The text with its few signs beyond ASCII spelled out, where a terminal cannot show them.
-
-    >>> plain("Σ 2 · 3", ascii_only=True)
-    'sum 2 * 3'
-    """
-    return text.translate(_ASCII) if ascii_only else text
 
 
 class Chain(NamedTuple):
@@ -326,12 +315,6 @@ def _show_estimate(estimate: Estimate, show: Callable[[Number], str]) -> str:
 
 def _estimate_dict(estimate: Estimate | None) -> dict[str, Any] | None:
     return estimate._asdict() if estimate and math.isfinite(estimate.value) else None
-
-
-def plain_number(number: Number) -> Any:
-    """A number as JSON has it; what JSON has not, as text: fractions, symbols, inf and nan."""
-    plain_one = isinstance(number, (int, float)) and math.isfinite(number)
-    return number if plain_one else format_number(number, 17)
 
 
 make_callable(__name__)

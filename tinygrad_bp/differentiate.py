@@ -210,9 +210,14 @@ def _columns(rule: Rule, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(list(operands[start : start + size]) for start in range(0, len(operands), size))
 
 
+def recomputed(rule: Rule, numbers: tuple[Number, ...]) -> Number:
+    """The value of a row at plain numbers, by the arithmetic that `Value` uses."""
+    (now,) = arithmetic_of(numbers).kernel(rule, ())(*_columns(rule, numbers))
+    return now
+
+
 def _check_fresh(node: Value, rule: Rule) -> None:
-    data = [_data(each) for each in node.operands]
-    (now,) = arithmetic_of(data).kernel(rule, ())(*_columns(rule, tuple(data)))
+    now = recomputed(rule, tuple(_data(each) for each in node.operands))
     if now != node.data and not (now != now and node.data != node.data):  # noqa: PLR0124 - nan
         moved = ", ".join(each.label or repr(each) for each in node.parents if each.rule is None)
         raise StaleGraphError(
