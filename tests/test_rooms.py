@@ -32,6 +32,7 @@ ORDER = (
         "files",
         "modules",
         "paths",
+        "steps",
         "exchange",
         "network",
         "note",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tinygrad_bp.differentiate import grad, gradients, hessian, jacobian, value_and_grad
     from tinygrad_bp.network import Network
     from tinygrad_bp.paths import path_count, path_sum, paths
+    from tinygrad_bp.steps import naive, order, steps
 
 _LATER = {
     "Network": "network",
@@ -39,9 +40,12 @@ _LATER = {
     "hessian": "differentiate",
     "jacobian": "differentiate",
     "note": "note",
+    "naive": "steps",
+    "order": "steps",
     "path_count": "paths",
     "path_sum": "paths",
     "paths": "paths",
+    "steps": "steps",
     "value_and_grad": "differentiate",
 }  # the engine alone is loaded at once: a first gradient needs no more
 
@@ -82,10 +86,13 @@ __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "gradients",
     "hessian",
     "jacobian",
+    "naive",
     "note",
+    "order",
     "path_count",
     "path_sum",
     "paths",
+    "steps",
     "value_and_grad",
     *functions.__all__,
 ]
