@@ -1,0 +1,710 @@
+"""The backward pass told as data: what `backward` does in a loop, one `Step` for each thing it does.
+
+`steps` is the record, `order` says what each node had to wait for, and `naive` tells the same for
+the wrong way round.  Terminal, pictures and tests read this one record, and compute nothing again.
+Nothing here touches a ``grad``: ``x.grad`` in a text is the sum that the pass keeps for ``x``, which
+starts at 0.  `backward` adds it to what a leaf had before; `Steps.grads_after_backward` says to what.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, overload
+
+from tinygrad_bp.arithmetic import check_number, format_number, plain, plain_number
+from tinygrad_bp.differentiate import recomputed
+from tinygrad_bp.errors import TooManyPathsError
+from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.modules import make_callable
+from tinygrad_bp.paths import LIMIT
+from tinygrad_bp.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from typing import Any, TypeAlias
+
+    from tinygrad_bp.arithmetic import Number
+
+    # node, parent, slot, local, upstream, contribution, grad_before, grad_after, ordinal
+    Edge: TypeAlias = tuple[Value, Value, int, Number, Number, Number, Number, Number, int]
+
+_LISTED = 6
+"""So many operands of a list are written out."""
+_COUNTED = 10**100
+"""Counting the steps of the wrong way stops here: it may have more digits than there is memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that the pass does.
+
+    Attributes:
+        kind: ``"forward"``, a node is computed; ``"seed"``, the result's gradient is set to 1;
+            ``"backward"``, one edge is gone down; ``"update"``, a leaf learns.
+        index: its place in the record.
+        node: the node computed, seeded or updated; of an edge, the upper end.
+        parent: the lower end of the edge, to which the contribution goes.
+        slot: which of the node's `parents` that is: it may be there twice.
+        local: the local derivative, frozen in the forward pass; for an update, ``-eta``.
+        upstream: the gradient of the node as it is passed on; for an update, that of the leaf.
+        contribution: ``upstream * local``; for an update, the note's ``Delta w``.
+        grad_before: the target's sum before the step: the pass's own, which starts at 0.
+        grad_after: the same after it.
+        ordinal: how many contributions the parent had had before, so that each can have a colour.
+        data: the number that the forward step or the update gives the node.
+        operands: the numbers that it was made of: those of the operands, or what the leaf had.
+        names: a name for each node of the graph.
+
+    What a kind of step has no use for is ``None``.
+    """
+
+    kind: str
+    index: int
+    node: Value
+    parent: Value | None = None
+    slot: int | None = None
+    local: Number | None = None
+    upstream: Number | None = None
+    contribution: Number | None = None
+    grad_before: Number | None = None
+    grad_after: Number | None = None
+    ordinal: int | None = None
+    data: Number | None = None
+    operands: tuple[Number, ...] = ()
+    names: Mapping[Value, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def target(self) -> Value:
+        """The node that the step gives something: of an edge, the lower end."""
+        return self.node if self.parent is None else self.parent
+
+    def text(self, *, ascii_only: bool = False) -> str:
+        """The step in one line, with the numbers in it.
+
+        >>> from tinygrad_bp import Value
+        >>> a, x = Value(2.0, "a"), Value(-3.0, "x")
+        >>> for step in steps(a * x):
+        ...     print(step.text())
+        e = a * x = 2.0 * (-3.0) = -6.0
+        e.grad = 1
+        a.grad: 0 + (1 × -3.0) = -3.0
+        x.grad: 0 + (1 × 2.0) = 2.0
+        """
+        name = self.names[self.target]
+        if self.kind == "forward":
+            numbers = _operation(self.node, [_operand(self.node, each) for each in self.operands])
+            how = f"{self.operation()} = {numbers}" if self.fresh else self.operation()
+            text = f"{name} = {how} = {show(self.data)}"
+        elif self.kind == "seed":
+            text = f"{name}.grad = {show(self.grad_after)}"
+        elif self.kind == "update":
+            change = _product(self.local, self.upstream)
+            text = f"{name}: {show(self.operands[0])} + ({change}) = {show(self.data)}"
+        else:
+            text = (
+                f"{name}.grad: {show(self.grad_before)} + ({_product(self.upstream, self.local)})"
+                f" = {show(self.grad_after)}"
+            )
+        return plain(text, ascii_only=ascii_only)
+
+    def reason(self, *, ascii_only: bool = False) -> str:
+        """Where the step's numbers come from, in one more line.
+
+        >>> from tinygrad_bp import Value
+        >>> a, x = Value(2.0, "a"), Value(-3.0, "x")
+        >>> for step in steps(a * x):
+        ...     print(step.reason())
+        kept for the way back: de/da = -3.0, de/dx = 2.0
+        de/de = 1: here the pass starts
+        e → a, as e = a * x: e.grad = 1, de/da = -3.0
+        e → x, as e = a * x: e.grad = 1, de/dx = 2.0
+        """
+        node, name = self.node, self.names[self.node]
+        if self.kind == "forward":
+            slots = [*enumerate(node.local_derivatives)]
+            kept = [f"{self._derivative(slot)} = {show(local)}" for slot, local in slots[:_LISTED]]
+            text = f"kept for the way back: {_elided(kept, len(slots))}"
+            if not self.fresh:
+                text = "a leaf has been given other data since; what was recorded stays"
+        elif self.kind == "seed":
+            text = f"d{name}/d{name} = 1: here the pass starts"
+        elif self.kind == "update":
+            text = f"Δ{name} = −η · {name}.grad = {show(self.contribution)}"
+        else:
+            below = self.names[self.target]
+            text = (
+                f"{name} → {below}, as {name} = {self.operation()}: "
+                f"{name}.grad = {show(self.upstream)}, "
+                f"{self._derivative(self.slot or 0)} = {show(self.local)}"
+            )
+        return plain(text, ascii_only=ascii_only)
+
+    def operation(self) -> str:
+        """The node's operation as written, with the names of its operands."""
+        node, named = self.node, self.names
+        written = [
+            named[each] if isinstance(each, Value) else _operand(node, each)
+            for each in node.operands
+        ]
+        return _operation(node, written)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the numbers of a forward step still give what was recorded.
+
+        They do not where a leaf was given other data between the recording and `steps`.
+        """
+        rule = self.node.rule
+        if self.kind != "forward" or rule is None:
+            return True
+        try:
+            now = recomputed(rule, self.operands)
+        except (TypeError, ValueError, ArithmeticError):
+            return False
+        return bool(now == self.data or (now != now and self.data != self.data))  # noqa: PLR0124
+
+    def to_dict(self) -> dict[str, Any]:
+        """The step as data that JSON can hold; nodes by name."""
+        numbers = ("local", "upstream", "contribution", "grad_before", "grad_after", "data")
+        return {
+            "kind": self.kind,
+            "index": self.index,
+            "node": self.names[self.node],
+            "parent": None if self.parent is None else self.names[self.parent],
+            "slot": self.slot,
+            **{name: _plain_or_none(getattr(self, name)) for name in numbers},
+            "ordinal": self.ordinal,
+            "operands": [plain_number(each) for each in self.operands],
+            "text": self.text(),
+            "reason": self.reason(),
+        }
+
+    def _derivative(self, slot: int) -> str:
+        """``dabove/dbelow``; of parallel edges, which one is said."""
+        parents = self.node.parents
+        which = f"[operand {slot + 1}]" if parents.count(parents[slot]) > 1 else ""
+        return f"d{self.names[self.node]}/d{self.names[parents[slot]]}{which}"
+
+
+class Steps(Sequence[Step]):
+    """The record of one pass: a sequence of `Step` that does not change.
+
+    Every sum is kept, so that going back is as quick as going on, and neither computes anything.
+
+    Attributes:
+        e: the result.
+        nodes: all nodes that it was made of, each after its parents.
+        names: a name for each of them.
+        seed: the index of the seed; the forward steps are before it, the backward steps after it.
+    """
+
+    e: Value
+    nodes: tuple[Value, ...]
+    names: Mapping[Value, str]
+    seed: int
+
+    def __init__(
+        self,
+        nodes: Sequence[Value],
+        edges: Sequence[Edge],
+        *,
+        eta: Number | None,
+        wrt: Collection[Value] | None,
+        named: Mapping[Value, str] | None,
+    ) -> None:
+        self.e = nodes[-1]
+        self.nodes = tuple(nodes)
+        self.names = _Names(self.nodes) if named is None else named
+        self._computed = tuple(node for node in nodes if node.rule is not None)
+        self.seed = len(self._computed)
+        self._edges = tuple(edges)
+        self._eta = eta
+        leaves = [node for node in nodes if node.rule is None]
+        self._leaf_data = {leaf: leaf.data for leaf in leaves}
+        chosen = leaves if wrt is None else [leaf for leaf in leaves if leaf in set(wrt)]
+        self._updated = () if eta is None else tuple(chosen)
+
+    def __len__(self) -> int:
+        return self.seed + 1 + len(self._edges) + len(self._updated)
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Step, ...]: ...
+    def __getitem__(self, index: int | slice) -> Step | tuple[Step, ...]:
+        if isinstance(index, slice):
+            return tuple(self[each] for each in range(*index.indices(len(self))))
+        k = self._place(index)
+        if k < self.seed:
+            node = self._computed[k]
+            numbers = tuple(self._number(each) for each in node.operands)
+            return Step("forward", k, node, data=node.data, operands=numbers, names=self.names)
+        if k == self.seed:
+            grads = {"grad_before": 0, "grad_after": 1}
+            return Step("seed", k, self.e, contribution=1, **grads, names=self.names)
+        edge = k - self.seed - 1
+        if edge < len(self._edges):
+            return Step("backward", k, *self._edges[edge], names=self.names)
+        return self._update(k, self._updated[edge - len(self._edges)])
+
+    def __iter__(self) -> Iterator[Step]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __repr__(self) -> str:
+        parts = [f"{self.seed} forward, the seed, {len(self._edges)} backward"]
+        parts += [f"{len(self._updated)} updates"] * bool(self._updated)
+        return f"<{type(self).__name__}: {', '.join(parts)}>"
+
+    def at(self, index: int) -> Mapping[Value, Number]:
+        """The gradient of each node as far as it has been summed after a step.
+
+        >>> from tinygrad_bp import Value
+        >>> x = Value(3.0, "x")
+        >>> record = steps(x * x)
+        >>> [record.at(k)[x] for k in range(len(record))]
+        [0, 0, 3.0, 6.0]
+        """
+        return _Sums(self, self._place(index))
+
+    def into(self, node: Value) -> tuple[Step, ...]:
+        """The steps that give a node its gradient, in order: the seed, or its contributions."""
+        return tuple(self[k] for k in self._places.get(node, ()))
+
+    def grads_after_backward(self) -> dict[Value, Number]:
+        """What each node's ``grad`` would be after ``e.backward()``, if it were called now.
+
+        >>> from tinygrad_bp import Value
+        >>> x = Value(3.0, "x")
+        >>> y = x * x
+        >>> y.backward()
+        >>> record = steps(y)
+        >>> record.at(-1)[x], record.grads_after_backward()[x], x.grad
+        (6.0, 12.0, 6.0)
+        """
+        return {
+            node: total if node.rule else node.grad + total for node, total in self.at(-1).items()
+        }
+
+    def to_text(self, *, ascii_only: bool = False) -> str:
+        """Every step in one line."""
+        return "\n".join(step.text(ascii_only=ascii_only) for step in self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as data that JSON can hold; nodes by name."""
+        return {
+            "of": self.names[self.e],
+            "nodes": [
+                {
+                    "name": self.names[node],
+                    "op": node.op,
+                    "data": plain_number(self._number(node)),
+                    "parents": [self.names[parent] for parent in node.parents],
+                    "local_derivatives": [plain_number(each) for each in node.local_derivatives],
+                    "gradient": plain_number(gradient),
+                }
+                for node, gradient in self.at(-1).items()
+            ],
+            "steps": [step.to_dict() for step in self],
+        }
+
+    def _place(self, index: int) -> int:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there are {len(self)} steps, and no step {index}")
+        return index % len(self)
+
+    def _number(self, operand: Value | Number) -> Number:
+        """The number of an operand when the record was made: a leaf may have learned since."""
+        if not isinstance(operand, Value):
+            return operand
+        return operand.data if operand.rule else self._leaf_data[operand]
+
+    def _update(self, k: int, leaf: Value) -> Step:
+        gradient, before = self.at(-1)[leaf], self._leaf_data[leaf]
+        change = self._eta * gradient
+        return Step(
+            "update",
+            k,
+            leaf,
+            local=-self._eta,  # type: ignore[operator] - there is no update without eta
+            upstream=gradient,
+            contribution=-change,
+            grad_before=gradient,
+            grad_after=gradient,
+            data=before - change,
+            operands=(before,),
+            names=self.names,
+        )
+
+    @cached_property
+    def _places(self) -> dict[Value, list[int]]:
+        """For each node, the steps at which its sum grows."""
+        places: dict[Value, list[int]] = {self.e: [self.seed]}
+        for k, edge in enumerate(self._edges, self.seed + 1):
+            places.setdefault(edge[1], []).append(k)
+        return places
+
+    def _sum(self, node: Value, index: int) -> Number:
+        """The node's gradient as far as it has been summed after a step: looked up, not summed."""
+        places = self._places.get(node, [])
+        grown = bisect_right(places, index)
+        if not grown:
+            return 0
+        place = places[grown - 1]
+        return 1 if place == self.seed else self._edges[place - self.seed - 1][7]
+
+
+class _Sums(Mapping["Value", "Number"]):
+    """The sum of each node after one step."""
+
+    def __init__(self, record: Steps, index: int) -> None:
+        self._record = record
+        self._index = index
+
+    def __getitem__(self, node: Value) -> Number:
+        if node not in self._record.names:
+            raise KeyError(node)
+        return self._record._sum(node, self._index)
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._record.nodes)
+
+    def __len__(self) -> int:
+        return len(self._record.nodes)
+
+    def __repr__(self) -> str:
+        return repr({self._record.names[node]: grad for node, grad in self.items()})
+
+
+class _Names(Mapping["Value", str]):
+    """The names of the nodes, looked up when the first of them is shown."""
+
+    def __init__(self, nodes: tuple[Value, ...]) -> None:
+        self._nodes = nodes
+
+    @cached_property
+    def _named(self) -> dict[Value, str]:
+        return names(self._nodes, root="e")
+
+    def __getitem__(self, node: Value) -> str:
+        return self._named[node]
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+
+def steps(
+    e: Value,
+    eta: Number | None = None,
+    *,
+    wrt: Collection[Value] | None = None,
+    named: Mapping[Value, str] | None = None,
+) -> Steps:
+    """The pass of ``e.backward()`` as a record, touching no ``grad``.
+
+    One forward step for each node computed; the seed; one backward step for each edge, an upper node
+    only after all that used it; and where ``eta`` is given, one update for each leaf.
+
+    Args:
+        e: the result.
+        eta: the learning rate of the note's update, ``Delta w = -eta de/dw``.
+        wrt: the leaves that learn: all of them if left out.
+        named: a name for each node, if not those of `tinygrad_bp.graph.names`.
+
+    >>> from tinygrad_bp import Value
+    >>> w, x = Value(0.5, "w"), Value(2.0, "x")
+    >>> record = steps((w * x) ** 2, eta=0.1, wrt=[w])
+    >>> record
+    <Steps: 2 forward, the seed, 3 backward, 1 updates>
+    >>> print(record.to_text())
+    v1 = w * x = 0.5 * 2.0 = 1.0
+    e = v1 ** 2 = 1.0 ** 2 = 1.0
+    e.grad = 1
+    v1.grad: 0 + (1 × 2.0) = 2.0
+    w.grad: 0 + (2.0 × 2.0) = 4.0
+    x.grad: 0 + (2.0 × 0.5) = 1.0
+    w: 0.5 + (-0.1 × 4.0) = 0.1
+    >>> w.grad, w.data
+    (0, 0.5)
+    """
+    if eta is not None:
+        check_number(eta, where="the learning rate eta")
+    nodes = topological_order(e)
+    sums = _Running(e)
+    edges = [edge for node in reversed(nodes) for edge in sums.edges_of(node)]
+    return Steps(nodes, edges, eta=eta, wrt=wrt, named=named)
+
+
+class _Running:
+    """The sums while the edges are gone down, in whatever order."""
+
+    def __init__(self, e: Value) -> None:
+        self.grads: dict[Value, Number] = {e: 1}
+        self.counts: dict[Value, int] = {}
+
+    def edges_of(self, node: Value) -> Iterator[Edge]:
+        """The edges below a node, each gone down when it is asked for."""
+        locals_ = node.local_derivatives
+        for slot, (parent, local) in enumerate(zip(node.parents, locals_, strict=True)):
+            upstream = self.grads.get(node, 0)
+            before, ordinal = self.grads.get(parent, 0), self.counts.get(parent, 0)
+            contribution = upstream * local
+            self.grads[parent] = after = before + contribution
+            self.counts[parent] = ordinal + 1
+            yield node, parent, slot, local, upstream, contribution, before, after, ordinal
+
+
+# ---- the order
+
+
+class Turn(NamedTuple):
+    """A node's turn to pass its gradient on.
+
+    Attributes:
+        node: the node.
+        waited_for: the nodes that it was used in, in the order in which they had theirs.
+    """
+
+    node: Value
+    waited_for: tuple[Value, ...]
+
+
+def order(e: Value) -> list[Turn]:
+    """The order in which the nodes pass their gradients on, and what each had to wait for.
+
+    >>> from tinygrad_bp import Value
+    >>> a = Value(1.0, "a")
+    >>> b = a + a
+    >>> c = b * a
+    >>> [(turn.node is a, turn.waited_for == (c, b)) for turn in order(c)][-1]
+    (True, True)
+    """
+    users: dict[Value, dict[Value, None]] = {e: {}}
+    turns = []
+    for node in reversed(topological_order(e)):
+        turns.append(Turn(node, tuple(users.pop(node))))
+        for parent in node.parents:
+            users.setdefault(parent, {})[node] = None
+    return turns
+
+
+# ---- the wrong way
+
+
+class Answer(NamedTuple):
+    """What the wrong way makes of one leaf's gradient.
+
+    Attributes:
+        leaf: the leaf.
+        naive: what comes out.
+        right: the gradient.
+        wrong: whether they differ by more than rounding.
+    """
+
+    leaf: Value
+    naive: Number
+    right: Number
+    wrong: bool
+
+
+class Naive(Steps):
+    """The record of a pass without an order, and what comes of it.
+
+    Attributes:
+        right: the record of the right pass.
+        answers: for each leaf, what comes out and what is right.
+        first_wrong: the index of the first step that passes on a gradient which is not complete
+            yet, where that leads to a wrong answer; otherwise ``None``.
+    """
+
+    right: Steps
+    answers: tuple[Answer, ...]
+    first_wrong: int | None
+
+    def explain(self, *, ascii_only: bool = False) -> str:
+        """Where it first goes wrong, and what comes of it.
+
+        >>> from tinygrad_bp import Value
+        >>> a = Value(1.0, "a")
+        >>> b = a + a
+        >>> b.label = "b"
+        >>> print(naive(b + b).explain())
+        step 5 goes wrong: b passes on 1.0, but its gradient is 2.0: 1 of its 2 contributions has not come
+        a.grad = 6.0 is wrong: 4.0 is right
+        """
+        if self.first_wrong is None:
+            return "nothing goes wrong: no node passes its gradient on twice to any effect"
+        step = self[self.first_wrong]
+        name = self.names[step.node]
+        due = len(self.right.into(step.node))
+        come = sum(each.index < step.index for each in self.into(step.node))
+        missing = f"{due - come} of its {due} contributions {'has' if due - come == 1 else 'have'}"
+        where = f"step {step.index + 1} goes wrong: {name} passes on {show(step.upstream)}"
+        lines = [
+            f"{where}, but its gradient is {show(self.right.at(-1)[step.node])}: {missing} not come"
+        ]
+        lines += [
+            f"{self.names[leaf]}.grad = {show(found)} is wrong: {show(right)} is right"
+            for leaf, found, right, wrong in self.answers
+            if wrong
+        ]
+        return plain("\n".join(lines), ascii_only=ascii_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as data that JSON can hold, with the answers."""
+        answers = [
+            {
+                "leaf": self.names[leaf],
+                "naive": plain_number(found),
+                "right": plain_number(right),
+                "wrong": wrong,
+            }
+            for leaf, found, right, wrong in self.answers
+        ]
+        return {**super().to_dict(), "answers": answers, "first_wrong": self.first_wrong}
+
+
+def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LIMIT) -> Naive:
+    """The pass as a beginner writes it: by recursion, in no order.  It is wrong.
+
+    Whenever a node is given a contribution, it adds it and passes its whole sum on at once::
+
+        def backward(node):
+            for parent, local in zip(node.parents, node.local_derivatives):
+                parent.grad += node.grad * local
+                backward(parent)
+
+    A node that is used twice so passes its first contribution on twice.  The right pass waits until
+    all have come, and that is what the order is for.
+
+    Args:
+        e: the result.
+        named: a name for each node, if not those of `tinygrad_bp.graph.names`.
+        limit: how many steps it may take, which grow as the number of paths.
+
+    Raises:
+        TooManyPathsError: it would take more.
+
+    >>> from tinygrad_bp import Value
+    >>> a = Value(1.0, "a")
+    >>> b = a + a
+    >>> naive(b + b).answers
+    (Answer(leaf=Value(data=1.0, grad=0, label='a'), naive=6.0, right=4.0, wrong=True),)
+    """
+    right = steps(e, named=named)
+    count = _visits(right.nodes)
+    if count > limit:
+        raise TooManyPathsError(
+            f"the naive pass would take {f'{count}' if count < _COUNTED else 'more than 10**100'} "
+            f"steps, more than the limit of {limit}, for it goes down every path again: steps(e) "
+            f"takes {len(right._edges)}; take a smaller graph, or another limit"
+        )
+    sums = _Running(e)
+    edges: list[Edge] = []
+    pending = [sums.edges_of(e)]  # the recursion, with a stack of its own
+    while pending:
+        edge = next(pending[-1], None)
+        if edge is None:
+            pending.pop()
+        else:
+            edges.append(edge)
+            pending.append(sums.edges_of(edge[1]))
+    record = Naive(right.nodes, edges, eta=None, wrt=None, named=right.names)
+    record.right = right
+    pairs = [(leaf, record.at(-1)[leaf], right.at(-1)[leaf]) for leaf in record._leaf_data]
+    early = _first_early(record)
+    record.answers = tuple(
+        Answer(*pair, early is not None and not _same(*pair[1:])) for pair in pairs
+    )
+    record.first_wrong = early if any(answer.wrong for answer in record.answers) else None
+    return record
+
+
+def _visits(nodes: Sequence[Value]) -> int:
+    """How many edges the recursion goes down: the number of paths to each node, all together."""
+    paths = {nodes[-1]: 1}
+    total = 0
+    for node in reversed(nodes):
+        above = paths.pop(node)
+        for parent in node.parents:
+            paths[parent] = paths.get(parent, 0) + above
+            total += above
+        if total > _COUNTED:
+            break
+    return total
+
+
+def _first_early(record: Naive) -> int | None:
+    """The first step at which a node passes on before it has got all contributions."""
+    due = {node: len(record.right.into(node)) for node in record.nodes}
+    come = {record.e: 1}
+    for k, (node, parent, *_) in enumerate(record._edges, record.seed + 1):
+        if come[node] < due[node]:
+            return k
+        come[parent] = come.get(parent, 0) + 1
+    return None
+
+
+def _same(one: Number, other: Number) -> bool:
+    """Whether two sums of the same terms, in another order perhaps, are the same number."""
+    if one == other or (one != one and other != other):  # noqa: PLR0124 - nan
+        return True
+    if hasattr(one, "equals"):  # a symbol's: the same formula, however written
+        return bool(one.equals(other))
+    exact = hasattr(one, "numerator") and hasattr(other, "numerator")
+    return not exact and math.isclose(one, other, rel_tol=1e-9)
+
+
+# ---- numbers in texts
+
+
+def show(number: Number) -> str:
+    """A number to six digits that looks as its type does: ``2.0`` for a float, ``2`` for an int."""
+    text = format_number(number)
+    whole = isinstance(number, float) and text.lstrip("-").isdigit()
+    return f"{text}.0" if whole else text
+
+
+def _bracketed(text: str, *, signed: bool = False) -> str:
+    """A number as an operand, in brackets where it could be misread."""
+    return f"({text})" if " " in text or "/" in text or (signed and text[0] == "-") else text
+
+
+def _product(a: Number, b: Number) -> str:
+    return f"{_bracketed(show(a))} × {_bracketed(show(b))}"
+
+
+def _operand(node: Value, number: Number) -> str:
+    return _bracketed(show(number), signed=True) if node.rule and node.rule.infix else show(number)
+
+
+def _operation(node: Value, operands: Sequence[str]) -> str:
+    """The operation on operands that are written already; of a long list, the first few."""
+    rule = node.rule
+    if rule is None:
+        return ""
+    if rule.infix:
+        return f" {rule.name} ".join(operands)
+    if rule.variadic:
+        size = len(operands) // rule.arity
+        lists = [operands[start : start + size] for start in range(0, len(operands), size)]
+        operands = [f"[{_elided(each[:_LISTED], size)}]" for each in lists]
+    return f"{rule.name}({', '.join(operands)})"
+
+
+def _elided(shown: Sequence[str], size: int) -> str:
+    more = [f"... {size} in all"] * (size > len(shown))
+    return ", ".join([*shown, *more])
+
+
+def _plain_or_none(number: Number | None) -> Any:
+    return None if number is None else plain_number(number)
+
+
+make_callable(__name__)
