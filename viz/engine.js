@@ -1,0 +1,249 @@
+// The functions that the table's rows may call, as Python's `math` has them, for floats.
+//
+// viz/javascript.py copies from here what the rows of a page need, and nothing else.  Each
+// declaration starts at the left margin, under its comment, and stands below all that it uses.  A
+// function with the name of a row is that row.  `Math` serves where it is within an ulp or two of
+// the libraries of C.
+
+"use strict";
+
+const abs = Math.abs;
+const exp = Math.exp;
+const expm1 = Math.expm1;
+const log = Math.log;
+const log1p = Math.log1p;
+const log2 = Math.log2;
+const log10 = Math.log10;
+const sqrt = Math.sqrt;
+const sin = Math.sin;
+const cos = Math.cos;
+const tan = Math.tan;
+const arcsin = Math.asin;
+const arccos = Math.acos;
+const arctan = Math.atan;
+const arctan2 = Math.atan2;
+const sinh = Math.sinh;
+const cosh = Math.cosh;
+const tanh = Math.tanh;
+const arcsinh = Math.asinh;
+const arccosh = Math.acosh;
+const arctanh = Math.atanh;
+
+// C has 1 for these, and so has Python; Math.pow has NaN.
+const pow = (x, y) =>
+  x === 1 || (x === -1 && abs(y) === Infinity) ? 1 : Math.pow(x, y);
+
+// With a step of Newton's, as in Python.
+function cbrt(x) {
+  const root = Math.cbrt(x);
+  if (!(abs(root) > 0 && abs(root) < Infinity)) return root;
+  return root - (root - x / root / root) / 3;
+}
+
+// x * x and what was rounded off, exactly: Dekker's product, of halves by Veltkamp's splitting.
+function squared(x) {
+  const shifted = 134217729 * x;
+  const high = shifted - (shifted - x);
+  const low = x - high;
+  const square = x * x;
+  return [square, high * high - square + 2 * high * low + low * low];
+}
+
+// The two operands are scaled by a power of two, so that no square overflows or loses digits; then
+// the root is corrected by what its square and the sum have rounded off.
+function hypot(x, y) {
+  x = abs(x);
+  y = abs(y);
+  if (x === Infinity || y === Infinity) return Infinity;
+  if (x < y) [x, y] = [y, x];
+  if (!(y >= x * 2 ** -54 && y > 0)) return x + y;
+  const scale = x > 1e150 ? 2 ** -600 : y < 1e-150 ? 2 ** 600 : 1;
+  x *= scale;
+  y *= scale;
+  const [xx, xxLow] = squared(x);
+  const [yy, yyLow] = squared(y);
+  const sum = xx + yy;
+  const root = sqrt(sum);
+  const [square, squareLow] = squared(root);
+  const rest = sum - square - squareLow + (xx - sum + yy) + (xxLow + yyLow);
+  return (root + rest / (2 * root)) / scale;
+}
+
+// The whole number next to x, of two the even one, for |x| < 2**51.
+const nearest = (x) => x + 6755399441055744 - 6755399441055744;
+
+// As in Python.
+function gaussian(x) {
+  if (!(abs(x) < 28)) return exp(-x * x);
+  const head = nearest(x * 64) / 64;
+  const near = exp(-head * head);
+  return near + near * expm1(-(x - head) * (x + head));
+}
+
+// (-1)**n / (n! (2n + 1)), the Maclaurin series of erf(x) * sqrt(pi) / 2 / x in x * x.
+const SERIES = Array.from({ length: 16 }, (_, n) => {
+  let factorial = 1;
+  for (let k = 2; k <= n; k++) factorial *= k;
+  return (n % 2 ? -1 : 1) / (factorial * (2 * n + 1));
+});
+
+// erf for |x| <= 1/2.  2 / sqrt(pi) - 1 by itself is known to more digits.
+function erfSmall(x) {
+  let tail = 0;
+  for (let n = SERIES.length - 1; n > 0; n--) tail = (tail + SERIES[n]) * (x * x);
+  return x + x * (0.1283791670955126 + 1.1283791670955126 * tail);
+}
+
+// exp(-k*k/4) for k = 1, 2, ...
+const BELL = Array.from({ length: 13 }, (_, k) => exp(-((k + 1) ** 2) / 4));
+
+// erfc for x >= 1/2: erfc(x) exp(x*x) = 2x/pi times the integral of exp(-t*t) / (t*t + x*x) from 0 on,
+// by the trapezoidal rule with steps of 1/2, which is right to exp(-4 pi**2) once the residue of the
+// pole at t = ix is taken off (Chiarella and Reichel, 1968).  All terms of the sum are positive.
+function erfcLarge(x) {
+  let sum = 0;
+  for (let k = BELL.length; k > 0; k--) sum += BELL[k - 1] / (k * k / 4 + x * x);
+  const rule = (gaussian(x) * (0.5 / x + x * sum)) / Math.PI;
+  return x < 7 ? rule - 2 / expm1(4 * Math.PI * x) : rule;
+}
+
+function erf(x) {
+  if (abs(x) <= 0.5) return erfSmall(x);
+  if (!(abs(x) < 6)) return Math.sign(x);
+  return x > 0 ? 1 - erfcLarge(x) : erfcLarge(-x) - 1;
+}
+
+function erfc(x) {
+  if (abs(x) <= 0.5) return 1 - erfSmall(x);
+  if (x > 28) return 0;
+  if (x < -6) return 2;
+  return x > 0 ? erfcLarge(x) : 2 - erfcLarge(-x);
+}
+
+function ndtr(x) {
+  const z = -x / sqrt(2);
+  if (!(z > 1 && z < 28)) return erfc(z) / 2;
+  const root = 1.4142135679721832; // sqrt(2) in 26 bits, and the rest
+  const rootLow = -5.599088178737374e-9;
+  const head = nearest(z * 1048576) / 1048576;
+  const rest = (-x - head * root - (z - head) * root - z * rootLow) / sqrt(2);
+  return erfc(z) / 2 - (rest * gaussian(z)) / sqrt(Math.PI);
+}
+
+// The sum in one rounding: Shewchuk's expansion, 1997, whose parts do not overlap.  As in Python,
+// what becomes too large on the way is added again at a smaller scale.
+function fsum(numbers) {
+  const special = numbers.filter((x) => !Number.isFinite(x));
+  if (special.length) return special.reduce((a, b) => a + b);
+  const parts = []; // the smallest first
+  for (let x of numbers) {
+    let kept = 0;
+    for (const part of parts) {
+      const sum = x + part;
+      const moved = sum - x;
+      const low = x - (sum - moved) + (part - moved); // Knuth's two-sum
+      if (low !== 0) parts[kept++] = low;
+      x = sum;
+    }
+    if (!Number.isFinite(x)) return fsum(numbers.map((each) => each * 2 ** -32)) * 2 ** 32;
+    parts.length = kept;
+    if (x !== 0) parts.push(x);
+  }
+  let sum = 0;
+  while (parts.length) {
+    const part = parts.pop();
+    const last = sum;
+    sum = last + part;
+    const low = part - (sum - last);
+    if (low === 0) continue;
+    // A tie was rounded to even; the next part says on which side of it the truth lies.
+    const next = parts.pop() ?? 0;
+    if (Math.sign(low) === Math.sign(next)) {
+      const other = sum + 2 * low;
+      if (other - sum === 2 * low) sum = other;
+    }
+    break;
+  }
+  return sum;
+}
+
+// As `sum` adds in the Python that made the page: from 3.12 on it keeps what was rounded off
+// (Neumaier, 1974).
+function dot(w, x) {
+  let sum = 0;
+  let rest = 0;
+  w.forEach((each, place) => {
+    const term = each * x[place];
+    const next = sum + term;
+    rest += abs(sum) >= abs(term) ? sum - next + term : term - next + sum;
+    sum = next;
+  });
+  return compensated && rest !== 0 && Number.isFinite(rest) ? sum + rest : sum;
+}
+
+// Where Python raises.  Only a primitive of the user, who may have given no domain, comes there.
+const refuse = (what) => {
+  throw new RangeError(what);
+};
+
+// `x % y` has the sign of y in Python.
+function modulo(x, y) {
+  if (y === 0) refuse("modulo by zero");
+  const rest = x % y;
+  if (rest === 0) return y > 0 ? 0 : -0;
+  return rest < 0 !== y < 0 ? rest + y : rest;
+}
+
+// Python's `and` and `or`: an operand, and NaN is true.
+const both = (x, rest) => (x != 0 ? rest() : x);
+const either = (x, rest) => (x != 0 ? x : rest());
+
+const divide = (x, y) => (y === 0 ? refuse("division by zero") : x / y);
+
+// Python's `x ** y`, which is no real number for some x < 0, and raises where it is too large.
+function power(x, y) {
+  const out = pow(x, y);
+  const wrong = Number.isFinite(x) && Number.isFinite(y) && !Number.isFinite(out);
+  return wrong ? refuse("no real power, or one too large") : out;
+}
+
+// The function, raising where Python's does: no number from numbers, or a pole.  Poles lie at 0 and
+// at 1 or -1, where nothing overflows.
+const raising =
+  (f) =>
+  (...operands) => {
+    const out = f(...operands);
+    const pole = abs(out) === Infinity && [0, 1].includes(abs(operands[0]));
+    const wrong = pole ? operands.every(Number.isFinite) : Number.isNaN(out);
+    return wrong && !operands.some(Number.isNaN) ? refuse("no value") : out;
+  };
+
+// Whether it comes to an end without that.
+function answers(f) {
+  try {
+    f();
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+// What Python records of an operation: its data, and a derivative for each operand, null for one that
+// is not wanted; or null where there is no value.
+function evaluate(row, operands, wanted = operands.map(() => true)) {
+  const size = operands.length / row.arity;
+  const columns = row.variadic
+    ? row.derivatives.map((_, slot) => operands.slice(slot * size, (slot + 1) * size))
+    : operands;
+  let recorded = null;
+  const work = () => {
+    const data = row.value(...columns);
+    const each = row.derivatives.map((derivative, slot) =>
+      row.variadic || wanted[slot] ? derivative(...columns, data) : null,
+    );
+    const derivatives = each.flat().map((one, place) => (wanted[place] ? one : null));
+    recorded = { data, derivatives };
+  };
+  return row.domain(...columns) && answers(work) ? recorded : null;
+}
