@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from tinygrad_bp.arithmetic import check_number, format_number, plain, plain_number
+from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.differentiate import recomputed
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
@@ -437,7 +438,8 @@ def steps(
         check_number(eta, where="the learning rate eta")
     nodes = topological_order(e)
     sums = _Running(e)
-    edges = [edge for node in reversed(nodes) for edge in sums.edges_of(node)]
+    with collector_paused():
+        edges = [edge for node in reversed(nodes) for edge in sums.edges_of(node)]
     return Steps(nodes, edges, eta=eta, wrt=wrt, named=named)
 
 
@@ -597,14 +599,14 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
     >>> naive(b + b).answers
     (Answer(leaf=Value(data=1.0, grad=0, label='a'), naive=6.0, right=4.0, wrong=True),)
     """
-    right = steps(e, named=named)
-    count = _visits(right.nodes)
+    count = _visits(topological_order(e))
     if count > limit:
         raise TooManyPathsError(
             f"the naive pass would take {f'{count}' if count < _COUNTED else 'more than 10**100'} "
-            f"steps, more than the limit of {limit}, for it goes down every path again: steps(e) "
-            f"takes {len(right._edges)}; take a smaller graph, or another limit"
+            f"steps, more than the limit of {limit}, for it goes down every path: steps(e) takes one "
+            "for each edge; take a smaller graph, or raise limit="
         )
+    right = steps(e, named=named)
     sums = _Running(e)
     edges: list[Edge] = []
     pending = [sums.edges_of(e)]  # the recursion, with a stack of its own
@@ -681,7 +683,11 @@ def _product(a: Number, b: Number) -> str:
 
 
 def _operand(node: Value, number: Number) -> str:
-    return _bracketed(show(number), signed=True) if node.rule and node.rule.infix else show(number)
+    return _bracketed(show(number), signed=True) if _is_infix(node) else show(number)
+
+
+def _is_infix(node: Value) -> bool:
+    return node.rule is not None and node.rule.infix and not node.rule.variadic
 
 
 def _operation(node: Value, operands: Sequence[str]) -> str:
@@ -689,7 +695,7 @@ def _operation(node: Value, operands: Sequence[str]) -> str:
     rule = node.rule
     if rule is None:
         return ""
-    if rule.infix:
+    if _is_infix(node):
         return f" {rule.name} ".join(operands)
     if rule.variadic:
         size = len(operands) // rule.arity
