@@ -28,17 +28,20 @@ if TYPE_CHECKING:
     from tinygrad_bp.derivation import derivation
     from tinygrad_bp.differentiate import grad, gradients, hessian, jacobian, value_and_grad
     from tinygrad_bp.network import Network
-    from tinygrad_bp.paths import path_count, path_sum, paths
+    from tinygrad_bp.paths import contract, flow, largest_paths, path_count, path_sum, paths
     from tinygrad_bp.steps import naive, order, steps
 
 _LATER = {
     "Network": "network",
     "collector_paused": "collector",
+    "contract": "paths",
     "derivation": "derivation",
+    "flow": "paths",
     "grad": "differentiate",
     "gradients": "differentiate",
     "hessian": "differentiate",
     "jacobian": "differentiate",
+    "largest_paths": "paths",
     "note": "note",
     "naive": "steps",
     "order": "steps",
@@ -81,12 +84,15 @@ __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "TooManyPathsError",
     "Value",
     "collector_paused",
+    "contract",
     "derivation",
+    "flow",
     "grad",
     "gradients",
     "hessian",
     "jacobian",
     "naive",
+    "largest_paths",
     "note",
     "order",
     "path_count",

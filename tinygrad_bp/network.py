@@ -11,7 +11,9 @@ import json
 import math
 import random
 import re
-from itertools import pairwise, product
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +23,7 @@ from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.functions import dot, fsum
 from tinygrad_bp.graph import topological_order
-from tinygrad_bp.paths import LIMIT, sweep
+from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.value import FUNCTIONS, Value
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tinygrad_bp.arithmetic import Number
 
     Activation: TypeAlias = str | Callable[[Value], Value]
+    _Place: TypeAlias = tuple[str, int, int]  # e, o, z or w; layer; node
 
 FORMAT = "tinygrad-bp network"
 VERSION = 1
@@ -56,6 +59,25 @@ class Term(NamedTuple):
     indices: tuple[int, ...]
     factors: tuple[Number, ...]
     value: Number
+
+
+@dataclass(frozen=True)
+class LargestTerms:
+    """The largest terms of a gradient, and all the others in one number.
+
+    Attributes:
+        terms: the largest, whatever their sign, the largest first.
+        rest: the sum of all the others: ``total`` less the sum of ``terms``, exact for exact numbers.
+        rest_count: how many others there are.
+        total: the sum of all terms: to the last bit what the backward pass gives.
+        count: how many terms there are altogether.
+    """
+
+    terms: list[Term]
+    rest: Number
+    rest_count: int
+    total: Number
+    count: int
 
 
 class Network:
@@ -378,7 +400,7 @@ class Run:
         [Term(indices=(1,), factors=(2.0, 1.0, 3.0, 1.0, 5.0), value=30.0)]
         """
         self.network.check_indices(i, j, k)
-        return self._terms(i, j, self._weighted(i, j).local_derivatives[k - 1], limit)
+        return self._terms(i, j, k, limit)
 
     def bias_terms(self, i: int, j: int, limit: int = LIMIT) -> list[Term]:
         """The gradient of ``e`` for one bias, term by term: the same sum with -1 for ``o_k``.
@@ -388,34 +410,81 @@ class Run:
             TooManyPathsError: there are more than ``limit`` terms.
         """
         self.network.check_indices(i, j)
-        return self._terms(i, j, self.z(i, j).local_derivatives[1], limit)
+        return self._terms(i, j, None, limit)
 
-    def _terms(self, i: int, j: int, last: Number, limit: int) -> list[Term]:
-        n, sizes = self.network.depth, self.network.sizes
-        self._check_ends()
-        count = math.prod(sizes[i + 1 :])
-        if count > limit:
+    def largest_terms(self, i: int, j: int, k: int | None = None, n: int = 20) -> LargestTerms:
+        """The ``n`` largest terms of the gradient for one weight, and all the others as one number.
+
+        For networks of any size: the others are never listed.
+
+        Args:
+            i: the layer.
+            j: the node in it.
+            k: the node of the layer below; left out for the bias.
+            n: how many terms; there may be fewer.  Equal sizes stand in the order of `terms`.
+
+        Raises:
+            IndexError: an index is 0 or past the end.
+            DataError: the numbers are symbols, which have no size.
+            NetworkError: the run has no target, or its input or target was made from the weights.
+
+        >>> net = Network.random([30] * 31, seed=1)
+        >>> largest = net.forward([0.5] * 30, [0.0] * 30).largest_terms(1, 1, 1, n=3)
+        >>> len(largest.terms), largest.count == 30**29, largest.rest_count == 30**29 - 3
+        (3, True, True)
+        """
+        self.network.check_indices(i, j, k)
+        edges = self._neurons(i, j, k)
+        terms = [self._term(edges, path) for path in largest(edges, n)]
+        leaf = self.network.b(i, j) if k is None else self.network.w(i, j, k)
+        total = path_sum(self.e, leaf).total
+        number = math.prod(self.network.sizes[i + 1 :])
+        rest = fsum([total, *(-term.value for term in terms)]) if number > len(terms) else 0
+        return LargestTerms(terms, rest, number - len(terms), total, number)
+
+    def _terms(self, i: int, j: int, k: int | None, limit: int) -> list[Term]:
+        number = math.prod(self.network.sizes[i + 1 :])
+        if number > limit:
             raise TooManyPathsError(
-                f"there are {count} terms, more than the limit of {limit}: "
-                f"path_sum(run.e, w) has their total without listing them"
+                f"there are {number} terms, more than the limit of {limit}: run.largest_terms(i, j, "
+                "k, n) has the largest and the sum of the others, and path_sum(run.e, w) the total, "
+                "without listing them"
             )
-        slopes = {
-            (m, node): self._slope(m, node)
-            for m in range(i, n + 1)
-            for node in ([j] if m == i else range(1, sizes[m] + 1))
+        edges = self._neurons(i, j, k)
+        return [self._term(edges, path) for path in listed(edges)]
+
+    def _term(self, edges: Edges[_Place], path: list[int]) -> Term:
+        indices = [edges.nodes[edges.below[edge]][2] for edge in path[:-3:2]]
+        factors = [edges.locals[edge] for edge in path]
+        return Term(tuple(indices), tuple(factors), multiply(factors))
+
+    def _neurons(self, i: int, j: int, k: int | None) -> Edges[_Place]:
+        """From the error down to one weight or bias, with one edge for each factor of the note.
+
+        The error leads to the outputs of the last layer, an output to its net input, and a net
+        input to the outputs of the layer below.
+        """
+        self._check_ends()
+        n, sizes = self.network.depth, self.network.sizes
+        layers = {m: [j] if m == i else range(1, sizes[m] + 1) for m in range(i, n + 1)}
+        errors = self._contracted[self.e]
+        rows: dict[_Place, list[tuple[_Place, Number]]] = {
+            ("e", 0, 0): [(("o", n, node), errors.get(self.o(n, node), 0)) for node in layers[n]]
         }
-        outputs = self._o[-1]
-        errors = sweep(self.e, stop=set(outputs))
-        terms = []
-        for indices in product(*(range(1, sizes[m] + 1) for m in range(n, i, -1))):
-            nodes = (*indices, j)
-            factors = [errors.get(outputs[nodes[0] - 1], 0)]
-            for m, above, below in zip(range(n, i, -1), nodes, nodes[1:], strict=False):
-                weights = self._weighted(m, above).local_derivatives[sizes[m - 1] :]
-                factors += [slopes[m, above], weights[below - 1]]
-            factors += [slopes[i, j], last]
-            terms.append(Term(indices, tuple(factors), math.prod(factors)))
-        return terms
+        for m in range(n, i - 1, -1):
+            for node in layers[m]:
+                rows["o", m, node] = [(("z", m, node), self._slope(m, node))]
+            for node in layers[m]:
+                if m == i:
+                    last = self._last_factor(i, j, k)
+                    rows["z", m, node] = [(("w", 0, 0), last)]
+                else:
+                    weights = self._weighted(m, node).local_derivatives[sizes[m - 1] :]
+                    rows["z", m, node] = [
+                        (("o", m - 1, lower), weights[lower - 1]) for lower in layers[m - 1]
+                    ]
+        rows["w", 0, 0] = []
+        return Edges.of(rows)
 
     def _check_ends(self) -> None:
         """Refuse an input or target that was itself made from the network's weights.
@@ -433,9 +502,26 @@ class Run:
         """The node ``dot(w, o)``: its derivatives are first the outputs below, then the weights."""
         return self.z(i, j).parents[0]
 
+    def _last_factor(self, i: int, j: int, k: int | None) -> Number:
+        """What the net input has for the weight, ``o_k`` of the layer below, or for the bias, -1."""
+        if k is None:
+            return self.z(i, j).local_derivatives[1]
+        return self._weighted(i, j).local_derivatives[k - 1]
+
+    @cached_property
+    def _contracted(self) -> dict[Value, dict[Value, Number]]:
+        """The graph with nothing but the error, the outputs and the net inputs left of it."""
+        return contract(
+            self.e, [each for layers in (self._z, self._o) for layer in layers for each in layer]
+        )
+
     def _slope(self, i: int, j: int) -> Number:
         """``f'_{i,j}`` as recorded: the sum over the paths through the activation."""
-        return sweep(self.o(i, j), stop={self.z(i, j)}).get(self.z(i, j), 0)
+        o, z = self.o(i, j), self.z(i, j)
+        if o is z:
+            return 1
+        rows = self._contracted if o in self._contracted else contract(o, [z])
+        return rows[o].get(z, 0)
 
     def __repr__(self) -> str:
         error = "" if self._e is None else f" e={self._e.data!r}"
