@@ -223,7 +223,7 @@ class Steps(Sequence[Step]):
         self._computed = tuple(node for node in nodes if node.rule is not None)
         self.seed = len(self._computed)
         self._edges = tuple(edges)
-        self._eta = eta
+        self._eta: Number = eta
         leaves = [node for node in nodes if node.rule is None]
         self._leaf_data = {leaf: leaf.data for leaf in leaves}
         chosen = leaves if wrt is None else [leaf for leaf in leaves if leaf in set(wrt)]
@@ -245,8 +245,9 @@ class Steps(Sequence[Step]):
             numbers = tuple(self._number(each) for each in node.operands)
             return Step("forward", k, node, data=node.data, operands=numbers, names=self.names)
         if k == self.seed:
-            grads = {"grad_before": 0, "grad_after": 1}
-            return Step("seed", k, self.e, contribution=1, **grads, names=self.names)
+            return Step(
+                "seed", k, self.e, contribution=1, grad_before=0, grad_after=1, names=self.names
+            )
         edge = k - self.seed - 1
         if edge < len(self._edges):
             return Step("backward", k, *self._edges[edge], names=self.names)
@@ -330,7 +331,7 @@ class Steps(Sequence[Step]):
             "update",
             k,
             leaf,
-            local=-self._eta,  # type: ignore[operator] - there is no update without eta
+            local=-self._eta,
             upstream=gradient,
             contribution=-change,
             grad_before=gradient,
@@ -644,7 +645,7 @@ def _visits(nodes: Sequence[Value]) -> int:
 
 def _first_early(record: Naive) -> int | None:
     """The first step at which a node passes on before it has got all contributions."""
-    due = {node: len(record.right.into(node)) for node in record.nodes}
+    due = {node: len(places) for node, places in record.right._places.items()}
     come = {record.e: 1}
     for k, (node, parent, *_) in enumerate(record._edges, record.seed + 1):
         if come[node] < due[node]:
