@@ -98,7 +98,8 @@ class Step:
         name = self.names[self.target]
         if self.kind == "forward":
             numbers = _operation(self.node, [_operand(self.node, each) for each in self.operands])
-            how = f"{self.operation()} = {numbers}" if self.fresh else self.operation()
+            how = written(self.node, self.names)
+            how = f"{how} = {numbers}" if self.fresh else how
             text = f"{name} = {how} = {show(self.data)}"
         elif self.kind == "seed":
             text = f"{name}.grad = {show(self.grad_after)}"
@@ -138,20 +139,11 @@ class Step:
         else:
             below = self.names[self.target]
             text = (
-                f"{name} → {below}, as {name} = {self.operation()}: "
+                f"{name} → {below}, as {name} = {written(node, self.names)}: "
                 f"{name}.grad = {show(self.upstream)}, "
                 f"{self._derivative(self.slot or 0)} = {show(self.local)}"
             )
         return plain(text, ascii_only=ascii_only)
-
-    def operation(self) -> str:
-        """The node's operation as written, with the names of its operands."""
-        node, named = self.node, self.names
-        written = [
-            named[each] if isinstance(each, Value) else _operand(node, each)
-            for each in node.operands
-        ]
-        return _operation(node, written)
 
     @property
     def fresh(self) -> bool:
@@ -271,6 +263,18 @@ class Steps(Sequence[Step]):
         [0, 0, 3.0, 6.0]
         """
         return _Sums(self, self._place(index))
+
+    def received(self, node: Value, index: int = -1) -> tuple[int, int]:
+        """How many contributions a node has had after a step, and how many it gets in all.
+
+        >>> from tinygrad_bp import Value
+        >>> x = Value(3.0, "x")
+        >>> record = steps(x * x)
+        >>> record.received(x, 1), record.received(x, 2), record.received(x)
+        ((0, 2), (1, 2), (2, 2))
+        """
+        places = self._places.get(node, ())
+        return bisect_right(places, self._place(index)), len(places)
 
     def into(self, node: Value) -> tuple[Step, ...]:
         """The steps that give a node its gradient, in order: the seed, or its contributions."""
@@ -545,8 +549,8 @@ class Naive(Steps):
             return "nothing goes wrong: no node passes its gradient on twice to any effect"
         step = self[self.first_wrong]
         name = self.names[step.node]
-        due = len(self.right.into(step.node))
-        come = sum(each.index < step.index for each in self.into(step.node))
+        due = self.right.received(step.node)[1]
+        come = self.received(step.node, step.index)[0]
         missing = f"{due - come} of its {due} contributions {'has' if due - come == 1 else 'have'}"
         where = f"step {step.index + 1} goes wrong: {name} passes on {show(step.upstream)}"
         lines = [
@@ -664,7 +668,7 @@ def _same(one: Number, other: Number) -> bool:
     return not exact and math.isclose(one, other, rel_tol=1e-9)
 
 
-# ---- numbers in texts
+# ---- numbers and operations in texts
 
 
 def show(number: Number) -> str:
@@ -672,6 +676,20 @@ def show(number: Number) -> str:
     text = format_number(number)
     whole = isinstance(number, float) and text.lstrip("-").isdigit()
     return f"{text}.0" if whole else text
+
+
+def written(node: Value, named: Mapping[Value, str]) -> str:
+    """A node's operation with the names of its operands; empty for a leaf.
+
+    >>> x = Value(3.0)
+    >>> written(x * 2.0, {x: "x"})
+    'x * 2.0'
+    """
+    operands = node.operands
+    return _operation(
+        node,
+        [named[each] if isinstance(each, Value) else _operand(node, each) for each in operands],
+    )
 
 
 def _bracketed(text: str, *, signed: bool = False) -> str:
