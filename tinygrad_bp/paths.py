@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import chain, count, islice, repeat
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -26,7 +28,7 @@ from tinygrad_bp.modules import make_callable
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from typing import Any
 
     from tinygrad_bp.arithmetic import Number
@@ -132,6 +134,31 @@ class EdgeFlow(NamedTuple):
     gross: Number
 
 
+class Flow(Mapping[tuple[Value, int], EdgeFlow]):
+    """What `flow` gives: an `EdgeFlow` for each edge ``(node, slot)``, in the backward pass's order."""
+
+    def __init__(self, edges: Edges[Value], signed: list[Number], gross: list[Number]) -> None:
+        self._edges, self._signed, self._gross = edges, signed, gross
+
+    @cached_property
+    def _places(self) -> dict[tuple[Value, int], int]:
+        upper = map(self._edges.nodes.__getitem__, self._edges.above)
+        return dict(zip(zip(upper, self._edges.slots, strict=True), count(), strict=False))
+
+    def __getitem__(self, edge: tuple[Value, int]) -> EdgeFlow:
+        place = self._places[edge]
+        return EdgeFlow(self._signed[place], self._gross[place])
+
+    def __iter__(self) -> Iterator[tuple[Value, int]]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._signed)
+
+    def __repr__(self) -> str:
+        return f"<Flow over {_counted(len(self), 'edge')}>"
+
+
 def path_count(e: Value, w: Value) -> int:
     """How many paths lead from ``e`` to ``w``: exact, and never by listing them.
 
@@ -186,7 +213,7 @@ def path_sum(e: Value, w: Value) -> PathSum:
     return PathSum(total, gross, counts[0], counts[0] - live, tuple(dead_edges))
 
 
-def flow(e: Value, w: Value) -> Mapping[tuple[Value, int], EdgeFlow]:
+def flow(e: Value, w: Value) -> Flow:
     """For every edge between ``e`` and ``w``, the sum of the products of all paths through it.
 
     The two sums of an edge are what comes down to it, times its local derivative, times what goes on
@@ -194,9 +221,9 @@ def flow(e: Value, w: Value) -> Mapping[tuple[Value, int], EdgeFlow]:
     into ``w``, add up to ``de/dw``.
 
     Returns:
-        A mapping from an edge, ``(node, slot)``: the edge from ``node`` to ``node.parents[slot]``,
-        to its `EdgeFlow`, ``signed`` and ``gross``.  The edges are in the order of the backward
-        pass; one that no path from ``e`` to ``w`` crosses is not in it.
+        A mapping from each edge to its `EdgeFlow`, ``signed`` and ``gross``.  An edge is
+        ``(node, slot)``: that from ``node`` to ``node.parents[slot]``.  They are in the order of the
+        backward pass; one that no path from ``e`` to ``w`` crosses is not in it.
 
     Raises:
         TypeError: ``e`` or ``w`` is not a Value.
@@ -211,12 +238,7 @@ def flow(e: Value, w: Value) -> Mapping[tuple[Value, int], EdgeFlow]:
     EdgeFlow(signed=-6.0, gross=6.0)
     """
     edges = between(e, w)
-    sizes = [*map(abs, edges.locals)]
-    with collector_paused():
-        signed = _through(edges, edges.locals)
-        gross = _through(edges, sizes)
-        keys = zip(map(edges.nodes.__getitem__, edges.above), edges.slots, strict=True)
-        return dict(zip(keys, map(EdgeFlow, signed, gross), strict=True))
+    return Flow(edges, _through(edges, edges.locals), _through(edges, [*map(abs, edges.locals)]))
 
 
 def largest_paths(e: Value, w: Value, n: int = 20) -> list[Path]:
@@ -439,6 +461,7 @@ def between(e: Value, w: Value) -> Edges[Value]:
     _check_value("w", w)
     order = topological_order(e)
     numbers = {w: 0}
+    find = numbers.get
     nodes = [w]
     above: list[int] = []
     below: list[int] = []
@@ -447,34 +470,55 @@ def between(e: Value, w: Value) -> Edges[Value]:
     # Every node of the graph comes by here, so that operands are looked at in place, as the pass does.
     for node in order:
         dx, dy = node._dx, node._dy
-        if dx is not None or dy is not None:
-            if dy is not None and node._y in numbers:
-                below.append(numbers[node._y])
+        found = 0
+        if dy is not None:
+            number = find(node._y)
+            if number is not None:
+                below.append(number)
                 slots.append(0 if dx is None else 1)
                 locals_.append(dy)
-            if dx is not None and node._x in numbers:
-                below.append(numbers[node._x])
+                found = 1
+        if dx is not None:
+            number = find(node._x)
+            if number is not None:
+                below.append(number)
                 slots.append(0)
                 locals_.append(dx)
-        elif node._y is not None:
-            found = [*map(numbers.get, node._x)]
-            if found.count(None) < len(found):
-                listed_ = [each for each in zip(found, node._y, strict=True) if each[1] is not None]
-                for slot in range(len(listed_) - 1, -1, -1):
-                    place, local = listed_[slot]
-                    if place is not None:
-                        below.append(place)
-                        slots.append(slot)
-                        locals_.append(local)
-        if len(below) > len(above):
+                found += 1
+        elif dy is None and node._y is not None:
+            numbered = [*map(find, node._x)]
+            if numbered.count(None) < len(numbered):
+                row = _row(numbered, node._y)
+                found = len(row)
+                for number, slot, local in row:
+                    below.append(number)
+                    slots.append(slot)
+                    locals_.append(local)
+        if found:
             number = numbers[node] = len(nodes)
             nodes.append(node)
-            above.extend([number] * (len(below) - len(above)))
+            above.append(number)
+            if found > 1:
+                above.extend([number] * (found - 1))
     if nodes[-1] is not e:
         return Edges([], [], [], [], [])
     for column in (above, below, slots, locals_):
         column.reverse()
     return Edges(nodes, above, below, slots, locals_)
+
+
+def _row(
+    numbered: list[int | None], derivatives: tuple[Number, ...]
+) -> list[tuple[int, int, Number]]:
+    """The edges of a node with a list of operands, from right to left."""
+    row = []
+    slot = 0
+    for number, local in zip(numbered, derivatives, strict=True):
+        if local is not None:
+            if number is not None:
+                row.append((number, slot, local))
+            slot += 1
+    return row[::-1]
 
 
 def _check_value(name: str, node: object) -> None:
@@ -559,18 +603,15 @@ def largest(edges: Edges[Any], n: int) -> list[list[int]]:
     if len(edges.nodes) == 1:
         return [[]]
     locals_ = edges.locals
-    with collector_paused():
+    with collector_paused():  # as many tuples as edges, and no cycles
         measure = _measure(locals_)
-    finite = [
-        size is not None or not local for size, local in zip(measure.sizes, locals_, strict=True)
-    ]
-    streams: list[Iterable[list[int]]] = []
-    if not all(finite):
-        streams.append(listed(edges, [*map(bool, locals_)], [not each for each in finite]))
-    streams.append(_largest_live(edges, measure, n))
-    if not all(locals_):
-        streams.append(listed(edges, None, [not local for local in locals_]))
-    return [*islice(chain.from_iterable(streams), n)]
+        streams: list[Iterable[list[int]]] = [_largest_live(edges, measure, n)]
+        if None in measure.sizes:
+            live, dead = [*map(bool, locals_)], [not local for local in locals_]
+            pairs = zip(measure.sizes, live, strict=True)
+            endless = [size is None and nonzero for size, nonzero in pairs]
+            streams = [listed(edges, live, endless), *streams, listed(edges, None, dead)]
+        return [*islice(chain.from_iterable(streams), n)]
 
 
 class _Measure(NamedTuple):
@@ -585,16 +626,13 @@ class _Measure(NamedTuple):
     near: Callable[[Any, Any], bool] | None  # whether a cost is the other but for rounding
 
 
-_ROUNDING = 2.0**-30
-"""Costs multiplied in another order differ by less than this share of them."""
-
-
 def _measure(locals_: list[Number]) -> _Measure:
     name = arithmetic_of(locals_).name
-    if name in ("float", "numpy"):  # exponent and mantissa: no float is too large or too small
-        parts = [*map(math.frexp, locals_)]
-        sizes = [(x, abs(m)) if m and math.isfinite(m) else None for m, x in parts]
-        exact = all(abs(m) == 0.5 for m, _ in parts)  # powers of 2 are not rounded
+    if name in ("float", "numpy"):  # mantissa and exponent: no float is too large or too small
+        sizes: list[Any] = [*map(math.frexp, map(abs, locals_))]
+        if not (all(locals_) and all(map(math.isfinite, locals_))):
+            sizes = [size if 0.0 < size[0] < 1.0 else None for size in sizes]
+        exact = all(size is None or size[0] == 0.5 for size in sizes)  # powers of 2 are not rounded
         return _Measure(sizes, _scaled_times, (-1, -0.5), None if exact else _scaled_near)
     for each in locals_:
         if not getattr(each, "is_number", True):
@@ -607,10 +645,11 @@ def _measure(locals_: list[Number]) -> _Measure:
     return _Measure(sizes, operator.mul, -1, None if exact else _near)
 
 
-def _scaled_times(size: tuple[int, float], cost: tuple[int, float]) -> tuple[int, float]:
-    exponent = cost[0] - size[0]
-    mantissa = size[1] * cost[1]
-    return (exponent, mantissa) if mantissa <= -0.5 else (exponent + 1, mantissa + mantissa)
+def _scaled_times(size: tuple[float, int], cost: tuple[int, float]) -> tuple[int, float]:
+    mantissa = size[0] * cost[1]
+    if mantissa > -0.5:
+        return cost[0] - size[1] + 1, mantissa + mantissa
+    return cost[0] - size[1], mantissa
 
 
 def _scaled_near(cost: tuple[int, float], other: tuple[int, float]) -> bool:
@@ -619,6 +658,7 @@ def _scaled_near(cost: tuple[int, float], other: tuple[int, float]) -> bool:
 
 
 def _near(cost: Number, other: Number) -> bool:
+    """Whether two costs differ by no more than rounding may, were their factors in another order."""
     return bool(abs(cost - other) * 2**30 < abs(other))
 
 
@@ -750,8 +790,15 @@ def _through(edges: Edges[Any], factors: Sequence[Number]) -> list[Number]:
     """For each edge, the sum over all paths through it of the products of the factors."""
     above, below = edges.down(factors), edges.up(factors)
     columns = zip(edges.above, factors, edges.below, strict=True)
-    triples = [(above[a], factor, below[b]) for a, factor, b in columns]
-    return [*map(multiply, triples)]
+    products = [above[a] * factor * below[b] for a, factor, b in columns]
+    if {*map(type, products)} == {float} and not (
+        all(products) and all(map(math.isfinite, products))
+    ):
+        return [
+            multiply((above[a], factor, below[b]))
+            for a, factor, b in zip(edges.above, factors, edges.below, strict=True)
+        ]
+    return products
 
 
 def _counted(count: int, what: str) -> str:
