@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heapify, heappop, heappush
-from itertools import chain, count, islice, repeat
+from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from tinygrad_bp.arithmetic import arithmetic_of, format_number, printed
@@ -611,7 +611,7 @@ def largest(edges: Edges[Any], n: int) -> list[list[int]]:
             pairs = zip(measure.sizes, live, strict=True)
             endless = [size is None and nonzero for size, nonzero in pairs]
             streams = [listed(edges, live, endless), *streams, listed(edges, None, dead)]
-        return [*islice(chain.from_iterable(streams), n)]
+        return [path for path, _ in zip(chain.from_iterable(streams), range(n), strict=False)]
 
 
 class _Measure(NamedTuple):
@@ -663,7 +663,10 @@ def _near(cost: Number, other: Number) -> bool:
 
 
 def _is_finite(number: Number) -> bool:
-    return bool(number == number and abs(number) != math.inf)  # noqa: PLR0124 - nan
+    try:
+        return bool(number - number == 0)
+    except ArithmeticError:  # Decimal("Infinity")
+        return False
 
 
 def _largest_live(edges: Edges[Any], measure: _Measure, n: int) -> Iterator[list[int]]:
