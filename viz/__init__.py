@@ -17,10 +17,23 @@ b'<?xml'
 """
 
 from viz import notebook
+from viz.explorer import Explorer, explore
+from viz.frames import Frames, frames
 from viz.layered import network
 from viz.picture import Picture, check_output, save
 from viz.scalar_graph import MAX_NODES, draw
 
-__all__ = ["MAX_NODES", "Picture", "check_output", "draw", "network", "save"]
+__all__ = [
+    "MAX_NODES",
+    "Explorer",
+    "Frames",
+    "Picture",
+    "check_output",
+    "draw",
+    "explore",
+    "frames",
+    "network",
+    "save",
+]
 
 notebook.install()

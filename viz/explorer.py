@@ -1,0 +1,354 @@
+"""`explore`: one HTML page in which a pass is stepped through, and its leaves changed.
+
+The page is a file by itself: it asks for nothing on the network and needs no server.  What it says is
+the record of `tinygrad_bp.steps`; what it recalculates, it does by the rows of the table, which
+`viz.javascript` translates.  This room writes the data and puts the page together; how it looks and
+what it does is in ``viz/page``.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from tinygrad_bp import DrawingError, StaleGraphError, TooManyPathsError, Value
+from tinygrad_bp.arithmetic import format_number
+from tinygrad_bp.differentiate import recomputed
+from tinygrad_bp.files import write_atomically
+from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.network import Run
+from tinygrad_bp.steps import naive, show, steps
+from viz.javascript import keys, obstacle, source
+from viz.labels import operation, shown
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.rules import Rule
+    from tinygrad_bp.steps import Steps
+
+MAX_SIZE = 60_000
+"""So many nodes and edges a page recalculates while a leaf is dragged."""
+
+NAIVE_STEPS = 3000
+"""A longer pass without an order is not replayed."""
+
+HEIGHT = 860
+"""Of the page in a notebook, in pixels."""
+
+_SCRIPTS = ("pass.js", "network.js", "layout.js", "drawing.js", "page.js")
+"""The page's own code, in the order in which one needs the other."""
+
+
+class Explorer:
+    """A page: show it in a notebook by itself, or `save` it.
+
+    Attributes:
+        html: the whole page.
+    """
+
+    def __init__(self, page: str, what: str) -> None:
+        self.html = page
+        self._what = what
+
+    def save(self, file: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the page whole or not at all.
+
+        Raises:
+            DrawingError: the suffix is not ``.html``.
+            FileExistsError: the file exists and ``overwrite`` is false.
+            OSError: the folder is missing or cannot be written.
+        """
+        if Path(file).suffix.lower() not in (".html", ".htm"):
+            raise DrawingError(f"cannot write {str(file)!r}: the explorer is a page, use .html")
+        write_atomically(file, self.html, overwrite=overwrite)
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, so that neither it nor the notebook disturbs the other."""
+        return (
+            f'<iframe title="Explorer of {html.escape(self._what)}" sandbox="allow-scripts" '
+            f'width="100%" height="{HEIGHT}" srcdoc="{html.escape(self.html)}"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<Explorer of {self._what}: {len(self.html.encode()) / 1000:.0f} kB>"
+
+
+def explore(
+    what: Value | Run,
+    file: str | os.PathLike[str] | None = None,
+    *,
+    weight: Sequence[int] | None = None,
+    title: str = "",
+    overwrite: bool = False,
+) -> Explorer:
+    """A page in which the pass is stepped through, forward and back, and any leaf can be changed.
+
+    Every step shows its product written out and the sum it adds to, path by path.  Of a run of a
+    network a weight is chosen, and its gradient stands there term by term, the formula with its
+    brackets and the edges that contribute.  A changed leaf recalculates everything at once, in
+    floats, whatever the number type of the recording.
+
+    Args:
+        what: a Value, or a run of a network with a target; neither needs a backward pass.
+        file: where to write the page, ``.html``; left out, it is only returned, and shows itself in
+            a notebook.
+        weight: of a run, the weight ``(i, j, k)`` or the bias ``(i, j)`` to begin with.
+        title: what the page is called.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        DrawingError: the graph is too large, is of symbols, or the suffix is not ``.html``.
+        FileExistsError: the file exists and ``overwrite`` is false.
+        IndexError: the network has no such weight.
+        NetworkError: the run has no target.
+        OSError: the file cannot be written.
+        StaleGraphError: leaves have been given other data since the graph was recorded.
+        TypeError: ``what`` is neither a Value nor a run.
+
+    >>> w, x = Value(0.5, label="w"), Value(2.0, label="x")
+    >>> explore((w * x) ** 2).html[:15]
+    '<!DOCTYPE html>'
+    """
+    if isinstance(what, Run):
+        e = what.e
+    elif isinstance(what, Value):
+        e = what
+        if weight is not None:
+            raise TypeError("weight= is for a run of a network")
+    else:
+        raise TypeError(
+            f"explore takes a Value or a run of a network, not {type(what).__name__} {what!r:.60}"
+        )
+    order = topological_order(e)
+    size = len(order) + sum(len(node.operands) for node in order)
+    if size > MAX_SIZE:
+        raise DrawingError(
+            f"the graph has {len(order)} nodes and {size - len(order)} operands, more than a page "
+            f"recalculates at once ({MAX_SIZE} in all): explore an inner node, or a smaller network"
+        )
+    record = steps(e, named=_names(what, order))
+    numbers = _recorded_leaves(what) if isinstance(what, Run) else {}
+    _check_fresh(record, numbers)
+    data = _data(record, numbers)
+    if isinstance(what, Run):
+        data["network"] = _network(what, record, tuple(weight or (1, 1, 1)))
+    named = shown(title, 120) or (
+        f"Network {'-'.join(map(str, what.network.sizes))}"
+        if isinstance(what, Run)
+        else f"The gradient of {shown(record.names[e])}"
+    )
+    page = Explorer(_page(named, data, [node.rule for node in order if node.rule]), named)
+    if file is not None:
+        page.save(file, overwrite=overwrite)
+    return page
+
+
+# ---- the data
+
+
+def _names(what: Value | Run, order: Sequence[Value]) -> dict[Value, str]:
+    """The names of the record; those of a run's net inputs and weighted sums say whose they are."""
+    named = names(order, root="e")
+    if isinstance(what, Run):
+        for i, size in enumerate(what.network.sizes[1:], 1):
+            for j in range(1, size + 1):
+                z = what.z(i, j)
+                for node, name in ((z, "z"), (z.parents[0], "Σwo")):
+                    if not node.label:
+                        named[node] = f"{name}[{i}][{j}]"
+    return named
+
+
+def _data(record: Steps, numbers: Mapping[Value, Number]) -> dict[str, Any]:
+    """The graph and the schedule of its passes, as the page's ``pass.js`` describes them."""
+    places = {node: place for place, node in enumerate(record.nodes)}
+    rules = keys(node.rule for node in record.nodes if node.rule)
+    nodes = [
+        {
+            "name": shown(record.names[node]),
+            "row": rules[node.rule] if node.rule else "",
+            "shown": shown(operation(node)),
+            "operands": [
+                places[each]
+                if isinstance(each, Value)
+                else {"number": _float(each), "text": shown(show(each))}
+                for each in node.operands
+            ],
+            "data": _float(numbers.get(node, node.data)),
+            "locals": [_float(each) for each in node.local_derivatives],
+        }
+        for node in record.nodes
+    ]
+    obstacles = [text for text in map(obstacle, rules) if text]
+    data = {
+        "nodes": nodes,
+        "rows": {key: _row(rule) for rule, key in rules.items()},
+        "schedule": _schedule(record, places),
+        "naive": _naive(record, places),
+        "notes": _notes(record),
+        "network": None,
+    }
+    if obstacles:
+        data["fixed"] = shown(f"No leaf can be changed here: {obstacles[0]}", 300)
+    return data
+
+
+def _row(rule: Rule) -> dict[str, Any]:
+    needs = rule.domain.replace(".0", "")
+    if rule.name == "**":
+        needs = "a base > 0, or a whole exponent, and no negative exponent at base 0"
+    return {
+        "name": shown(rule.name),
+        "infix": rule.infix and not rule.variadic,
+        "variadic": rule.variadic,
+        "arity": rule.arity,
+        "needs": shown(needs, 200),
+    }
+
+
+def _schedule(record: Steps, places: Mapping[Value, int]) -> list[tuple[Any, ...]]:
+    return [(step.kind, places[step.node], step.slot) for step in record]
+
+
+def _naive(record: Steps, places: Mapping[Value, int]) -> dict[str, Any]:
+    try:
+        return {"schedule": _schedule(naive(record.e, named=record.names, limit=NAIVE_STEPS), places)}
+    except TooManyPathsError:
+        edges = len(record) - record.seed - 1
+        return {
+            "schedule": None,
+            "refused": f"Here it takes more than {NAIVE_STEPS} steps, as it goes down every path "
+            f"again, and is not replayed; in order it takes {edges}.",
+        }
+
+
+def _notes(record: Steps) -> list[str]:
+    """What a reader should know about the numbers."""
+    plain = ("float", "int", "float64", "int64", "bool")
+    kinds = {type(node.data).__name__ for node in record.nodes}
+    return [
+        f"Recorded with numbers of type {shown(kind)}: this page shows and recalculates them as floats."
+        for kind in sorted(kinds.difference(plain))
+    ]
+
+
+def _network(run: Run, record: Steps, weight: tuple[int, ...]) -> dict[str, Any]:
+    """Where the network's nodes and leaves are in the graph."""
+    i, j, *k = weight
+    net = run.network
+    run.network.check_indices(i, j, *k)
+    run.largest_terms(i, j, k[0] if k else None, 1)  # refuses an input made from the weights
+    places = {node: place for place, node in enumerate(record.nodes)}
+    sizes = net.sizes
+
+    def layers(of: Any) -> list[list[int]]:
+        return [
+            [places[of(i, j)] for j in range(1, size + 1)] for i, size in enumerate(sizes[1:], 1)
+        ]
+
+    return {
+        "sizes": sizes,
+        "x": [places[run.x(k)] for k in range(1, sizes[0] + 1)],
+        "t": [places[run.t(j)] for j in range(1, sizes[-1] + 1)],
+        "w": [
+            [[places[net.w(i, j, k)] for k in range(1, below + 1)] for j in range(1, size + 1)]
+            for i, (below, size) in enumerate(zip(sizes, sizes[1:], strict=False), 1)
+        ],
+        "b": layers(net.b),
+        "z": layers(run.z),
+        "o": layers(run.o),
+        "target": {"i": i, "j": j, "k": k[0] if k else 0},
+    }
+
+
+def _recorded_leaves(run: Run) -> dict[Value, Number]:
+    """The weights and biases of the recording: the network may have learned since."""
+    weights, biases = run.recorded()
+    net = run.network
+    return {
+        **{
+            net.w(i, j, k): number
+            for i, layer in enumerate(weights, 1)
+            for j, row in enumerate(layer, 1)
+            for k, number in enumerate(row, 1)
+        },
+        **{
+            net.b(i, j): number
+            for i, layer in enumerate(biases, 1)
+            for j, number in enumerate(layer, 1)
+        },
+    }
+
+
+def _check_fresh(record: Steps, numbers: Mapping[Value, Number]) -> None:
+    """Refuse a graph whose leaves have moved: what they were when it was recorded is not known."""
+    for node in record.nodes:
+        if node.rule is None:
+            continue
+        operands = [
+            numbers.get(each, each.data) if isinstance(each, Value) else each
+            for each in node.operands
+        ]
+        try:
+            now = recomputed(node.rule, tuple(operands))
+            same = bool(now == node.data or (now != now and node.data != node.data))  # noqa: PLR0124
+        except (TypeError, ValueError, ArithmeticError):
+            same = False
+        if not same:
+            raise StaleGraphError(
+                f"{record.names[node]} was recorded from other data than its leaves have now: "
+                "record it again, and explore that"
+            )
+
+
+def _float(number: Number) -> float | str:
+    """The number as JSON has it; inf and nan, which it has not, as JavaScript writes them."""
+    try:
+        found = float(number)
+    except OverflowError:  # a whole number or a fraction beyond all floats
+        found = float("inf") if number > 0 else float("-inf")
+    except TypeError:
+        raise DrawingError(
+            f"{format_number(number):.60} is a symbol: the page recalculates numbers"
+        ) from None
+    if found != found:  # noqa: PLR0124
+        return "NaN"
+    return found if abs(found) != float("inf") else str(found).replace("inf", "Infinity")
+
+
+# ---- the page
+
+
+def _page(title: str, data: Mapping[str, Any], rules: Sequence[Rule]) -> str:
+    def read(name: str) -> str:
+        return files("viz").joinpath("page", name).read_text(encoding="utf-8")
+
+    engine = source(rule for rule in rules if not obstacle(rule))
+    code = "\n".join(['"use strict";', engine, *map(read, _SCRIPTS)])
+    script = f"(() => {{\n{code}\n}})();"
+    style = read("page.css")
+    # Within a script nothing but `<` can end it or begin a comment.
+    graph = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", r"\u003c")
+    return Template(read("page.html")).substitute(
+        title=html.escape(title),
+        style=style,
+        script=script,
+        graph=graph,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def _hash(text: str) -> str:
+    """What the page's policy knows a script or a style by."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
