@@ -8,7 +8,6 @@
 "use strict";
 
 const abs = Math.abs;
-const exp = Math.exp;
 const expm1 = Math.expm1;
 const log = Math.log;
 const log1p = Math.log1p;
@@ -29,16 +28,8 @@ const arcsinh = Math.asinh;
 const arccosh = Math.acosh;
 const arctanh = Math.atanh;
 
-// C has 1 for these, and so has Python; Math.pow has NaN.
-const pow = (x, y) =>
-  x === 1 || (x === -1 && abs(y) === Infinity) ? 1 : Math.pow(x, y);
-
-// With a step of Newton's, as in Python.
-function cbrt(x) {
-  const root = Math.cbrt(x);
-  if (!(abs(root) > 0 && abs(root) < Infinity)) return root;
-  return root - (root - x / root / root) / 3;
-}
+// The whole number next to x, of two the even one, for |x| < 2**51.
+const nearest = (x) => x + 6755399441055744 - 6755399441055744;
 
 // x * x and what was rounded off, exactly: Dekker's product, of halves by Veltkamp's splitting.
 function squared(x) {
@@ -47,6 +38,39 @@ function squared(x) {
   const low = x - high;
   const square = x * x;
   return [square, high * high - square + 2 * high * low + low * low];
+}
+
+// 1 / n! from n = 2 on.
+const FACTORS = [1 / 2];
+while (FACTORS.length < 14) FACTORS.push(FACTORS.at(-1) / (FACTORS.length + 2));
+
+// exp(x + low) to 0.6 ulps: what is a square of it, or a quotient, would double the error of
+// Math.exp.  The power of two is taken out, log(2) in two parts, the first of 40 bits; and of the
+// series 1 + r + ..., the first sum keeps what it rounds off.
+function expOfSum(x, low) {
+  if (!(abs(x) < 746)) return Math.exp(x);
+  const power = nearest(x / Math.LN2);
+  const head = x - power * 0.6931471805592082;
+  const tail = low - power * 7.371002565167799e-13;
+  const r = head + tail;
+  const series = FACTORS.reduceRight((sum, factor) => (sum + factor) * r, 0) * r;
+  const start = 1 + r;
+  const rest = r - (start - 1) + (head - r + tail) * start + series;
+  const half = Math.trunc(power / 2);
+  return (start + rest) * 2 ** half * 2 ** (power - half);
+}
+
+const exp = (x) => expOfSum(x, 0);
+
+// C has 1 for these, and so has Python; Math.pow has NaN.
+const pow = (x, y) =>
+  x == 1 || (x == -1 && abs(y) === Infinity) ? 1 : Math.pow(x, y);
+
+// With a step of Newton's, as in Python.
+function cbrt(x) {
+  const root = Math.cbrt(x);
+  if (!(abs(root) > 0 && abs(root) < Infinity)) return root;
+  return root - (root - x / root / root) / 3;
 }
 
 // The two operands are scaled by a power of two, so that no square overflows or loses digits; then
@@ -69,52 +93,47 @@ function hypot(x, y) {
   return (root + rest / (2 * root)) / scale;
 }
 
-// The whole number next to x, of two the even one, for |x| < 2**51.
-const nearest = (x) => x + 6755399441055744 - 6755399441055744;
-
-// As in Python.
+// The rounding of x * x would be magnified x * x times.
 function gaussian(x) {
   if (!(abs(x) < 28)) return exp(-x * x);
-  const head = nearest(x * 64) / 64;
-  const near = exp(-head * head);
-  return near + near * expm1(-(x - head) * (x + head));
+  const [square, low] = squared(x);
+  return expOfSum(-square, -low);
 }
 
-// (-1)**n / (n! (2n + 1)), the Maclaurin series of erf(x) * sqrt(pi) / 2 / x in x * x.
-const SERIES = Array.from({ length: 16 }, (_, n) => {
-  let factorial = 1;
-  for (let k = 2; k <= n; k++) factorial *= k;
-  return (n % 2 ? -1 : 1) / (factorial * (2 * n + 1));
-});
+// (-1)**n / (n! (2n + 1)): the Maclaurin series of erf(x) sqrt(pi) / 2 / x, in x * x.
+const SERIES = [];
+for (let n = 0, factor = 1; n < 21; n++, factor /= -n) SERIES.push(factor / (2 * n + 1));
 
-// erf for |x| <= 1/2.  2 / sqrt(pi) - 1 by itself is known to more digits.
-function erfSmall(x) {
-  let tail = 0;
-  for (let n = SERIES.length - 1; n > 0; n--) tail = (tail + SERIES[n]) * (x * x);
-  return x + x * (0.1283791670955126 + 1.1283791670955126 * tail);
+// erf(x) - x for |x| <= 1.  2 / sqrt(pi) - 1 is known to more digits than 2 / sqrt(pi).
+function erfBeyond(x) {
+  const series = SERIES.slice(1).reduceRight((sum, factor) => (sum + factor) * (x * x), 0);
+  return x * (0.1283791670955126 + 1.1283791670955126 * series);
 }
 
-// exp(-k*k/4) for k = 1, 2, ...
-const BELL = Array.from({ length: 13 }, (_, k) => exp(-((k + 1) ** 2) / 4));
+// k*k/4 for k = 1, 2, ..., and exp(-k*k/4) / pi.
+const QUARTERS = Array.from({ length: 13 }, (_, k) => (k + 1) ** 2 / 4);
+const BELL = QUARTERS.map((each) => exp(-each) / Math.PI);
 
-// erfc for x >= 1/2: erfc(x) exp(x*x) = 2x/pi times the integral of exp(-t*t) / (t*t + x*x) from 0 on,
-// by the trapezoidal rule with steps of 1/2, which is right to exp(-4 pi**2) once the residue of the
-// pole at t = ix is taken off (Chiarella and Reichel, 1968).  All terms of the sum are positive.
+// erfc for x >= 1/2.  erfc(x) exp(x*x) is 2x/pi times the integral of exp(-t*t) / (t*t + x*x) from 0
+// on.  The trapezoidal rule with steps of 1/2 gives it to exp(-4 pi**2), once the residue at t = ix is
+// taken off (Chiarella and Reichel, 1968).  The rule's terms for 1 / (x*x) add up to 1 / sqrt(pi), and
+// only what they leave is summed.
 function erfcLarge(x) {
-  let sum = 0;
-  for (let k = BELL.length; k > 0; k--) sum += BELL[k - 1] / (k * k / 4 + x * x);
-  const rule = (gaussian(x) * (0.5 / x + x * sum)) / Math.PI;
+  const terms = QUARTERS.map((each, k) => (BELL[k] * each) / (each + x * x));
+  const sum = terms.reduceRight((a, b) => a + b);
+  const factor = 0.5641895835477563 - (sum - 7.66772980658294e-18);
+  const rule = (gaussian(x) * factor) / x;
   return x < 7 ? rule - 2 / expm1(4 * Math.PI * x) : rule;
 }
 
 function erf(x) {
-  if (abs(x) <= 0.5) return erfSmall(x);
+  if (abs(x) <= 1) return x + erfBeyond(x);
   if (!(abs(x) < 6)) return Math.sign(x);
   return x > 0 ? 1 - erfcLarge(x) : erfcLarge(-x) - 1;
 }
 
 function erfc(x) {
-  if (abs(x) <= 0.5) return 1 - erfSmall(x);
+  if (abs(x) <= 0.8) return 1 - x - erfBeyond(x);
   if (x > 28) return 0;
   if (x < -6) return 2;
   return x > 0 ? erfcLarge(x) : 2 - erfcLarge(-x);
@@ -181,14 +200,15 @@ function dot(w, x) {
   return compensated && rest !== 0 && Number.isFinite(rest) ? sum + rest : sum;
 }
 
-// Where Python raises.  Only a primitive of the user, who may have given no domain, comes there.
+// Where Python raises.  Only a primitive of the user, who may have given no domain, comes there.  An
+// operand may be true or false, which are 1 and 0 in both languages: hence `==`, and `isFinite`.
 const refuse = (what) => {
   throw new RangeError(what);
 };
 
 // `x % y` has the sign of y in Python.
 function modulo(x, y) {
-  if (y === 0) refuse("modulo by zero");
+  if (y == 0) refuse("modulo by zero");
   const rest = x % y;
   if (rest === 0) return y > 0 ? 0 : -0;
   return rest < 0 !== y < 0 ? rest + y : rest;
@@ -198,12 +218,12 @@ function modulo(x, y) {
 const both = (x, rest) => (x != 0 ? rest() : x);
 const either = (x, rest) => (x != 0 ? x : rest());
 
-const divide = (x, y) => (y === 0 ? refuse("division by zero") : x / y);
+const divide = (x, y) => (y == 0 ? refuse("division by zero") : x / y);
 
 // Python's `x ** y`, which is no real number for some x < 0, and raises where it is too large.
 function power(x, y) {
   const out = pow(x, y);
-  const wrong = Number.isFinite(x) && Number.isFinite(y) && !Number.isFinite(out);
+  const wrong = isFinite(x) && isFinite(y) && !isFinite(out);
   return wrong ? refuse("no real power, or one too large") : out;
 }
 
@@ -214,8 +234,8 @@ const raising =
   (...operands) => {
     const out = f(...operands);
     const pole = abs(out) === Infinity && [0, 1].includes(abs(operands[0]));
-    const wrong = pole ? operands.every(Number.isFinite) : Number.isNaN(out);
-    return wrong && !operands.some(Number.isNaN) ? refuse("no value") : out;
+    const wrong = pole ? operands.every(isFinite) : isNaN(out);
+    return wrong && !operands.some(isNaN) ? refuse("no value") : out;
   };
 
 // Whether it comes to an end without that.
@@ -238,11 +258,11 @@ function evaluate(row, operands, wanted = operands.map(() => true)) {
     : operands;
   let recorded = null;
   const work = () => {
-    const data = row.value(...columns);
+    const data = Number(row.value(...columns));
     const each = row.derivatives.map((derivative, slot) =>
       row.variadic || wanted[slot] ? derivative(...columns, data) : null,
     );
-    const derivatives = each.flat().map((one, place) => (wanted[place] ? one : null));
+    const derivatives = each.flat().map((one, place) => (wanted[place] ? Number(one) : null));
     recorded = { data, derivatives };
   };
   return row.domain(...columns) && answers(work) ? recorded : null;

@@ -48,14 +48,18 @@ from tinygrad_bp.errors import ExpressionError
 from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _NAMES = dict(zip(CONSTANTS, ("Infinity", "NaN", "Math.PI"), strict=True))
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_COMPARISONS = {
-    **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="},
-    **{ast.Eq: "==", ast.NotEq: "!="},  # of numbers, and of truth with numbers: 1 is true in both
-}
+# `==` and not `===`: 1 equals true in both languages, and there is nothing else than these
+_COMPARISONS = dict(
+    zip(
+        (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
+        ("<", "<=", ">", ">=", "==", "!="),
+        strict=True,
+    )
+)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _RAISING = "raising_"
 """Before the name of a function that raises where Python's does."""
@@ -74,10 +78,19 @@ def expression(text: str, *, raising: bool = False) -> str:
     >>> expression("1.0 if x > y else 0.0 if x < y else 0.5 * x**2")
     '(x > y) ? 1.0 : ((x < y) ? 0.0 : (0.5 * pow(x, 2.0)))'
     """
+    return _translated(text, _Translator(raising=raising).visit)
+
+
+def _condition(text: str) -> str:
+    """An expression that is only asked whether it is true."""
+    return _translated(text, _Translator(raising=False).test)
+
+
+def _translated(text: str, translate: Callable[[ast.expr], str]) -> str:
     functions = [name for name in (*RULES, "pow") if name.isidentifier()]
     tree = parse(text, names=(*PARAMETERS, "out", *CONSTANTS), functions=functions)
     try:
-        return _bare(_Translator(raising=raising).visit(tree))
+        return _bare(translate(tree))
     except RecursionError:
         raise ExpressionError(f"too deeply nested to be translated: {text[:60]!r}...") from None
 
@@ -126,12 +139,12 @@ class _Translator(ast.NodeVisitor):
         return f"({self.visit(node.left)} {sign} {self.visit(node.right)})"
 
     def visit_IfExp(self, node: ast.IfExp) -> str:
-        test = self._test(node.test)
+        test = self.test(node.test)
         return f"({test} ? {self.visit(node.body)} : {self.visit(node.orelse)})"
 
     def visit_BoolOp(self, node: ast.BoolOp) -> str:
         if all(map(_is_truth, node.values)):
-            return self._test(node)
+            return self.test(node)
         *first, last = node.values  # Python's `and` and `or` give back an operand
         both = "both" if isinstance(node.op, ast.And) else "either"
         found = self.visit(last)
@@ -159,11 +172,11 @@ class _Translator(ast.NodeVisitor):
             left = right
         return f"({tests}{close})"
 
-    def _test(self, node: ast.expr) -> str:
+    def test(self, node: ast.expr) -> str:
         """A condition.  NaN is true in Python, as every number but 0."""
         if isinstance(node, ast.BoolOp):
             sign = " && " if isinstance(node.op, ast.And) else " || "
-            return f"({sign.join(map(self._test, node.values))})"
+            return f"({sign.join(map(self.test, node.values))})"
         return self.visit(node) if _is_truth(node) else f"({self.visit(node)} != 0.0)"
 
 
@@ -206,12 +219,14 @@ def obstacle(rule: Rule) -> str:
 def keys(rules: Iterable[Rule]) -> dict[Rule, str]:
     """What each row is called in the page: by its name, and a user's by a number where that is taken.
 
+    Rows that can be translated are named first, so that `source` of them alone has the same keys.
+
     >>> keys([RULES["tanh"], Rule("tanh", "x", ("1.0",)), Rule("cube", "x**3", ("3*x**2",))]).values()
     dict_values(['tanh', 'tanh (2)', 'cube'])
     """
     named: dict[Rule, str] = {}
     taken = set(RULES)
-    for rule in dict.fromkeys(rules):
+    for rule in sorted(dict.fromkeys(rules), key=lambda rule: obstacle(rule) != ""):
         key = rule.name
         number = 1
         while key in taken and RULES.get(rule.name) is not rule:
@@ -222,8 +237,8 @@ def keys(rules: Iterable[Rule]) -> dict[Rule, str]:
     return named
 
 
-def source(rules: Iterable[Rule] = RULES.values()) -> str:  # noqa: B008 - the table does not change
-    """The JavaScript that defines ``engine`` for some rows; this room's docstring describes it.
+def source(rules: Iterable[Rule] = RULES.values()) -> str:
+    r"""The JavaScript that defines ``engine`` for some rows; this room's docstring describes it.
 
     Args:
         rules: the rows, of the table or of a user.
@@ -236,7 +251,7 @@ def source(rules: Iterable[Rule] = RULES.values()) -> str:  # noqa: B008 - the t
     "use strict";
     ...
       ["square"]: {
-        name: "square", symbol: "\\u00b2", arity: 1, variadic: false,
+        name: "square", symbol: "\u00b2", arity: 1, variadic: false,
         value: (x) => x * x,
         derivatives: [(x, out) => 2.0 * x],
         domain: (x) => true,
@@ -261,20 +276,20 @@ def source(rules: Iterable[Rule] = RULES.values()) -> str:  # noqa: B008 - the t
 def _row(rule: Rule, key: str) -> tuple[str, str]:
     """A row's expressions by themselves, and the row as a member of ``rules``."""
     ours = RULES.get(rule.name) is rule
-    parameters = PARAMETERS[: rule.arity]
-    operands = ", ".join(parameters)
-    for what, each in [("value", rule.value), *(("derivative", each) for each in rule.derivatives)]:
-        if not isinstance(each, str):
-            raise ExpressionError(
-                f"{rule.name!r} cannot be recalculated in a page: its {what} is a function of "
-                "Python; write an expression"
-            )
-    value = _value(rule) if ours else expression(rule.value, raising=True)
-    derivatives = [_derivative(rule, each, raising=not ours) for each in rule.derivatives]
-    domain = _domain(rule) if rule.domain else "true"
+    operands = ", ".join(PARAMETERS[: rule.arity])
+    value, *derivatives = _expressions(rule)
     if not ours:
-        domain = f"({domain}) && answers(() => {value})"
-    kink = expression(rule.kink) if rule.kink else "false"
+        value = expression(value, raising=True)
+    elif rule.name in _written_out():
+        value = f"{rule.name}({operands})"
+    else:
+        value = expression(value)
+    derivatives = [_derivative(rule, each, raising=not ours) for each in derivatives]
+    conditions = [_domain(rule)] if rule.domain else []
+    if not ours:  # the user may have given no domain
+        conditions.append(f"answers(() => {value})")
+    domain = " && ".join(conditions) or "true"
+    kink = _condition(rule.kink) if rule.kink else "false"
     convention = ", ".join(expression(each) for each in rule.convention)
     backward = ", ".join(f"({operands}, out) => {each}" for each in derivatives)
     row = f"""\
@@ -291,11 +306,17 @@ variadic: {json.dumps(rule.variadic)},
     return "\n".join([value, *derivatives, domain, kink, convention]), row
 
 
-def _value(rule: Rule) -> str:
-    """The value of a row of the table, by the function of that name where one is written out."""
-    if rule.name in _written_out():
-        return f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
-    return expression(rule.value)  # type: ignore[arg-type]
+def _expressions(rule: Rule) -> list[str]:
+    """The value and the derivatives."""
+    texts = []
+    for what, each in [("value", rule.value), *(("derivative", each) for each in rule.derivatives)]:
+        if not isinstance(each, str):
+            raise ExpressionError(
+                f"{rule.name!r} cannot be recalculated in a page: its {what} is a function of "
+                "Python; write an expression"
+            )
+        texts.append(each)
+    return texts
 
 
 def _derivative(rule: Rule, text: str, *, raising: bool) -> str:
@@ -310,8 +331,8 @@ def _derivative(rule: Rule, text: str, *, raising: bool) -> str:
 def _domain(rule: Rule) -> str:
     """The condition, which nan meets: as `tinygrad_bp.arithmetic` has it."""
     asked = [name for name in PARAMETERS[: rule.arity] if name in rule.domain]
-    missing = "".join(f"Number.isNaN({name}) || " for name in asked)
-    return f"{missing}({expression(rule.domain)})"
+    conditions = [*(f"Number.isNaN({name})" for name in asked), f"({_condition(rule.domain)})"]
+    return f"({' || '.join(conditions)})"
 
 
 def _quoted(text: str) -> str:
@@ -331,31 +352,34 @@ def _written_out() -> dict[str, str]:
 
 
 def _needed(code: str) -> list[str]:
-    """The declarations that some code needs, and those that these need, in order."""
-    written = _written_out()
-    compensated = sum([1.0, 1e100, 1.0, -1e100]) == 2.0  # from Python 3.12 on
-    known = {"compensated": f"const compensated = {json.dumps(compensated)};", **written}
-    for rule in RULES.values():
-        if rule.name not in known and rule.name.isidentifier() and isinstance(rule.value, str):
-            known[rule.name] = _function(rule.name, rule, expression(rule.value))
-    for name in [*known, "pow"]:
-        rule = RULES.get("**" if name == "pow" else name)  # type: ignore[assignment]
-        if rule is None:
-            continue
-        raising = _RAISING + name
-        if name in written:
-            known[raising] = f"const {raising} = raising({name});"
-        else:
-            known[raising] = _function(raising, rule, expression(str(rule.value), raising=True))
-    needed: set[str] = set()
+    """The declarations that some code needs, and those that these need, each after what it needs."""
+    needed: dict[str, str] = {}
     pending = [code]
     while pending:
-        words = _WORD.findall(re.sub("//[^\n]*", "", pending.pop()))
-        new = {*words} & known.keys() - needed
+        words = {*_WORD.findall(re.sub("//[^\n]*", "", pending.pop()))}
+        new = {name: _declaration(name) for name in words - needed.keys()}
         needed |= new
-        pending += [known[name] for name in new]
-    return [known[name] for name in known if name in needed]
+        pending += filter(None, new.values())
+    known = dict.fromkeys(("compensated", *_written_out(), *RULES))
+    order = {
+        name: place for place, name in enumerate([*known, *(_RAISING + each for each in known)])
+    }
+    return [needed[name] for name in sorted(order.keys() & needed.keys(), key=order.__getitem__)]
 
 
-def _function(name: str, rule: Rule, value: str) -> str:
-    return f"const {name} = ({', '.join(PARAMETERS[: rule.arity])}) => {value};"
+def _declaration(name: str) -> str:
+    """The declaration of a function, written out or read off its row; empty for any other word."""
+    written = _written_out()
+    if name == "compensated":  # as `sum` is from Python 3.12 on
+        return f"const compensated = {json.dumps(sum([1.0, 1e100, 1.0, -1e100]) == 2.0)};"
+    if name in written:
+        return written[name]
+    called = name.removeprefix(_RAISING)
+    if name != called and called in written:
+        return f"const {name} = raising({called});"
+    if called not in RULES:
+        return ""
+    rule = RULES[called]
+    value, *_ = _expressions(rule)
+    operands = ", ".join(PARAMETERS[: rule.arity])
+    return f"const {name} = ({operands}) => {expression(value, raising=name != called)};"
