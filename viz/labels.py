@@ -62,7 +62,7 @@ def markup(text: str, limit: int = LIMIT) -> str:
     return html.escape(shown(text, limit).replace("\\", r"\\"))
 
 
-def plain(*lines: str, left: bool = False) -> str:
+def plain(*lines: str, left: bool = False, limit: int = LIMIT) -> str:
     r"""The lines, each as `shown`, for an ordinary label, centred or flush left.
 
     Graphviz reads entities there as well.  Each line is ended, the last one too: the Python wrapper
@@ -72,7 +72,7 @@ def plain(*lines: str, left: bool = False) -> str:
     '<b>\\n\\\\l &amp;amp;\\n'
     """
     end = r"\l" if left else r"\n"
-    escaped = (shown(line).replace("\\", r"\\").replace("&", "&amp;") for line in lines)
+    escaped = (shown(line, limit).replace("\\", r"\\").replace("&", "&amp;") for line in lines)
     return "".join(line + end for line in escaped)
 
 

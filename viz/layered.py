@@ -1,75 +1,93 @@
 """`network`: a layered network with the paths that make up one weight's gradient.
 
-The places are computed here and pinned, and Graphviz draws: so SVG, PNG and PDF come from one
-source.  Lengths are in points, and y points up.  This room reads a run's Values and terms; it
+The places are computed here and pinned, edges and all, and Graphviz draws: so SVG, PNG and PDF come
+from one source.  Where an edge has a number it is interrupted, and the numbers of all edges into a
+node stand in a stack before it: so no line can cross a number, however dense the network.  Lengths
+are in points, and y points up.  This room reads a run's Values, terms and contracted derivatives; it
 neither differentiates nor knows how a backward pass is done.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError
-from tinygrad_bp.arithmetic import format_number
+from tinygrad_bp.arithmetic import format_number, plain_number
+from tinygrad_bp.paths import contract, multiply
 from viz.labels import markup, plain
 from viz.picture import Picture
-from viz.style import BLUE, FAINT, FONT, GREY, INK, MUTED, ORANGE, PALE_BLUE, PALE_ORANGE, WHITE
+from viz.sketch import Edge, Node, Sketch
+from viz.style import FONT, palette, stroke
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TypeAlias
 
     from tinygrad_bp.arithmetic import Number
-    from tinygrad_bp.network import Run, Term
+    from tinygrad_bp.network import LargestTerms, Run, Term
+    from tinygrad_bp.value import Value
+    from viz.style import Palette
 
-    Weight: TypeAlias = tuple[int, int, int]  # layer, node, node below, as in the note
-    Node: TypeAlias = tuple[int, int]  # layer, node
-    Edge: TypeAlias = tuple[Node, Node]  # the lower layer first
-
-MAX_WIDTH = 16
-"""The widest layer whose nodes and numbers can still be read."""
+    Weight: TypeAlias = tuple[int, ...]  # layer, node, node below; or layer, node for a bias
+    Neuron: TypeAlias = tuple[int, int]  # layer, node
+    Point: TypeAlias = tuple[float, float]
 
 MAX_TERMS = 12
 """So many terms have a row of their own."""
 
+MAX_WIDTH = 8
+"""A wider layer is folded: the nodes that carry most have a circle, the others one box."""
+
+MAX_LAYERS = 8
+"""Of more layers than this, those far from the weight and from the error are left out."""
+
+_CIRCLES, _BYSTANDERS = 5, 3  # of a folded layer: where paths lead on, and where none does
+_NUMBERS = 24  # between two layers, as many edges have their number beside them
 _RADIUS = 26.0
+_FOLDED = 96.0, 40.0  # the box for the other nodes
 _THINNEST, _WIDEST = 1.2, 14.0  # edges
-_LINE, _DIGIT = 14.0, 5.8  # text of size 10: the height of a line, the width of a digit
+_LINE, _DIGIT = 13.0, 5.8  # text of size 10: the height of a line, the width of a digit
+_CURVES, _FUNNEL = 84.0, 24.0  # where edges run free, and from the numbers to the circles
 _BAR = 110  # the longest in the table
 _ERROR = 96.0  # the room for "2(o−t) = ..." beside an output
 _GAP = '<TD WIDTH="14"></TD>'  # between texts: where Helvetica is missing they run wider
-_PLACES = sorted((place / 40 for place in range(6, 35)), key=lambda place: abs(place - 0.5))
 
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def network(run: Run, weight: Weight, *, max_terms: int = MAX_TERMS) -> Picture:
-    """The network with the sum over paths that is the gradient for one weight.
+def network(
+    run: Run, weight: Weight, *, max_terms: int = MAX_TERMS, theme: str = "auto"
+) -> Picture:
+    """The network with the sum over paths that is the gradient for one weight or bias.
 
-    Each circle shows a node's output, the column on the left the input.  The chosen weight is
-    black.  Every edge that a path of the sum crosses is as wide as the sum of those paths' terms:
-    blue and solid where a larger weight raises ``e`` along it, orange and dashed where it lowers
-    it.  The halo behind it is as wide as the sum of the terms' sizes, so that terms which cancel
-    are seen.  The number on it is left out where it would cover others.  The table beside it has
-    the terms, the largest first, and their total.
+    Each circle shows a node's output, the first column the input.  The chosen weight is black.
+    Every edge that a path of the sum crosses is as wide as the sum of those paths' terms, and has
+    it for its number: blue and solid where a larger weight raises ``e`` along it, orange and dashed
+    where it lowers it.  The halo behind it is as wide as the sum of the terms' sizes, so that terms
+    which cancel are seen.  The table beside it has the terms, the largest first, and their total.
+
+    A layer of more than `MAX_WIDTH` nodes is folded: those that carry most are drawn, the others are
+    one box with their number and their share.  A network of more than `MAX_LAYERS` layers is drawn
+    without those in the middle; an edge across them stands for all paths between its ends.
 
     Args:
         run: a forward pass with a target, ``net.forward(x, t)``; it needs no backward pass.
-        weight: ``(i, j, k)``, the weight into node j of layer i from node k of the layer below.
+        weight: ``(i, j, k)``, the weight into node j of layer i from node k of the layer below; or
+            ``(i, j)``, the bias of that node.
         max_terms: how many terms have a row of their own; the rest share one.
+        theme: ``"light"``, ``"dark"``, or ``"auto"``: an SVG follows the reader's system, and other
+            formats are light.
 
     Returns:
         A `graphviz.Digraph` that draws itself with whatever Graphviz there is.
 
     Raises:
-        DrawingError: a layer is too wide to be read, or the numbers have no size (symbols).
+        DrawingError: the numbers have no size (symbols), or there is no such theme.
         IndexError: the network has no such weight.
-        NetworkError: the run has no target.
-        TooManyPathsError: there are too many terms to list.
+        NetworkError: the run has no target, or it or the input was made from the weights.
 
     >>> from tinygrad_bp import Network
     >>> net = Network.random([2, 3, 3, 2], seed=1)
@@ -77,42 +95,78 @@ def network(run: Run, weight: Weight, *, max_terms: int = MAX_TERMS) -> Picture:
     >>> "sum over 6 paths" in picture.source
     True
     """
-    i, j, k = weight
-    sizes = run.network.sizes
-    if max(sizes) > MAX_WIDTH:
-        raise DrawingError(
-            f"a layer of {max(sizes)} nodes cannot be read: networks are drawn up to {MAX_WIDTH} "
-            "nodes wide"
-        )
-    terms = run.terms(i, j, k)
-    rows = _rows(terms, j, max(max_terms, 0))
-    drawing = _Drawing(run, ((i - 1, k), (i, j)), _flows(terms, (i, j)))
-    drawing.picture.graph_attr["label"] = _heading(weight, terms, len(sizes) - 1)
-    drawing.add_edges()
-    # The weight that was recorded, which the network's own may have left meanwhile: the node
-    # dot(w, o) has first the outputs for derivatives, then the weights.
-    value = run.z(i, j).parents[0].local_derivatives[sizes[i - 1] + k - 1]
-    drawing.add_numbers(f"{_weight_name(weight)} = {_rounded(value, 3)}")
-    drawing.add_errors()
-    drawing.add_table(rows)
+    if not isinstance(weight, tuple) or len(weight) not in (2, 3):
+        raise IndexError(f"weight is (i, j, k), or (i, j) for a bias, not {weight!r:.60}")
+    run.network.check_indices(*weight)
+    colours = palette(theme)
+    for number in (run.e.data, *(run.o(run.network.depth, 1).local_derivatives)):
+        _float(number)  # symbols are refused before they are compared
+    i, j, *k = weight
+    terms = run.largest_terms(i, j, k[0] if k else None, max(max_terms, 0))
+    drawing = _Drawing(run, weight, _kept_layers(weight[0], run.network.depth), theme)
+    heading = _heading(weight, terms, run.network.depth)
+    drawing.sketch.title = heading
+    drawing.picture.graph_attr["label"] = _title(heading, colours)
+    drawing.draw()
+    drawing.add_table(_rows(terms, weight[1], drawing.kept), terms)
     return drawing.picture
+
+
+# ---- what flows
 
 
 class _Flow(NamedTuple):
     """What crosses an edge: the sum of the terms, and the sum of their sizes."""
 
     net: Number
-    gross: float
+    gross: Number
 
 
-def _flows(terms: Iterable[Term], start: Node) -> dict[Edge, _Flow]:
-    """What the terms carry over each edge above the weight, but for edges that carry only 0."""
-    flows: dict[Edge, _Flow] = defaultdict(lambda: _Flow(0, 0.0))
-    for term in terms:
-        for edge in pairwise([start, *enumerate(reversed(term.indices), start[0] + 1)]):
-            net, gross = flows[edge]
-            flows[edge] = _Flow(net + term.value, gross + _size(term.value))
-    return {edge: flow for edge, flow in flows.items() if flow.gross}
+def _flows(run: Run, weight: Weight, kept: Sequence[int]) -> dict[tuple[Neuron, Neuron], _Flow]:
+    """What all paths carry between the layers that are drawn, but for pairs where it is only 0.
+
+    The graph is contracted to the outputs of these layers; two sweeps over what is left, one for
+    the sums and one for the sizes, have every edge's share of all paths through it.
+    """
+    i, j, *_ = weight
+    leaf = run.network.w(*weight) if len(weight) == 3 else run.network.b(*weight)
+    neurons: dict[Value, Neuron] = {
+        run.o(m, node): (m, node)
+        for m in kept
+        if m >= i
+        for node in ([j] if m == i else range(1, run.network.sizes[m] + 1))
+    }
+    rows = contract(run.e, [*neurons, leaf])
+    flows: dict[tuple[Neuron, Neuron], list[Number]] = {}
+    for size in (False, True):
+        above: dict[Value, Number] = {run.e: 1}
+        for node, row in rows.items():
+            for lower, local in row.items():
+                above[lower] = above.get(lower, 0) + above.get(node, 0) * _sized(local, size)
+        below: dict[Value, Number] = {leaf: 1}
+        for node, row in reversed(rows.items()):
+            if node is not leaf:
+                below[node] = sum(_sized(d, size) * below.get(n, 0) for n, d in row.items())
+        for node, row in rows.items():
+            for lower, local in row.items():
+                if node in neurons and lower in neurons:
+                    factors = above.get(node, 0), _sized(local, size), below.get(lower, 0)
+                    edge = neurons[lower], neurons[node]
+                    flows.setdefault(edge, []).append(multiply(factors))
+    found = {edge: _Flow(net, gross) for edge, (net, gross) in flows.items()}
+    return {edge: flow for edge, flow in found.items() if flow.gross}
+
+
+def _sized(number: Number, size: bool) -> Number:  # noqa: FBT001 - which of the two sweeps it is
+    return abs(number) if size else number
+
+
+def _kept_layers(i: int, depth: int) -> list[int]:
+    """The layers that are drawn: all, or those around the weight and before the error."""
+    if depth < MAX_LAYERS:
+        return [*range(depth + 1)]
+    wanted = {i - 1, i, i + 1, i + 2, depth - 2, depth - 1, depth}
+    return sorted(layer for layer in wanted if 0 <= layer <= depth)
 
 
 # ---- numbers
@@ -137,7 +191,7 @@ def _size(number: Number) -> float:
 
 def _share(size: float, largest: float) -> float:
     """How large it is beside the largest finite one, from 0 to 1."""
-    return 1.0 if math.isinf(size) else size / largest if largest else 0.0
+    return 1.0 if math.isinf(size) else min(size / largest, 1.0) if largest else 0.0
 
 
 def _rounded(number: Number, digits: int) -> str:
@@ -150,8 +204,12 @@ def _signed(number: Number, digits: int) -> str:
     return "+" * bool(number > 0) + _rounded(number, digits)
 
 
-def _colour(number: Number) -> str:
-    return BLUE if number > 0 else ORANGE if number < 0 else MUTED
+def _counted(number: int, what: str) -> str:
+    """``6 paths``; a number of many digits in powers of ten."""
+    if number < 10**9:
+        return f"{number} {what}{'s' * (number != 1)}"
+    exponent = int(math.log10(number)) if number < 10**300 else len(str(number)) - 1
+    return f"{number / 10**exponent:.2g}·10{str(exponent).translate(_SUPERSCRIPT)} {what}s"
 
 
 # ---- words
@@ -166,32 +224,40 @@ def _sup(layer: int) -> str:
 
 
 def _weight_name(weight: Weight) -> str:
-    i, j, k = weight
-    return f"w{_sub(j)},{_sub(k)}{_sup(i)}"
+    i, *nodes = weight
+    return f"{'w' if len(nodes) == 2 else 'b'}{','.join(map(_sub, nodes))}{_sup(i)}"
 
 
-def _node_name(node: Node) -> str:
-    layer, number = node
+def _neuron_name(neuron: Neuron) -> str:
+    layer, number = neuron
     return f"o{_sub(number)}{_sup(layer)}" if layer else f"x{_sub(number)}"
 
 
-def _heading(weight: Weight, terms: Sequence[Term], depth: int) -> str:
+def _heading(weight: Weight, terms: LargestTerms, depth: int) -> str:
+    total = _signed(terms.total, 5)
+    layers = [*range(weight[0] + 1, depth + 1)]
+    names = [f"k{_sub(layer)}" for layer in layers]
+    if len(names) > 6:
+        names[2:-2] = ["…"]
+    indices = "→".join(["j", *names])
+    paths = f"sum over {_counted(terms.count, 'path')} {indices}" if layers else "one path"
+    return f"∂e/∂{_weight_name(weight)} = {total} = {paths}"
+
+
+def _title(heading: str, colours: Palette) -> str:
     """The title and the key, as an HTML-like label."""
-    total = _signed(sum(term.value for term in terms), 5)
-    indices = "→".join(["j", *(f"k{_sub(layer)}" for layer in range(weight[0] + 1, depth + 1))])
-    paths = f"sum over {len(terms)} paths {indices}" if len(terms) > 1 else "one path"
-    title = markup(f"∂e/∂{_weight_name(weight)} = {total} = {paths}", limit=200)
     key = {
-        "blue, solid: raises e": BLUE,
-        "orange, dashed: lowers e": ORANGE,
-        "width: size of the sum of the terms crossing the edge; halo: sum of their sizes": MUTED,
+        "blue, solid: raises e": colours.blue,
+        "orange, dashed: lowers e": colours.orange,
+        "width: the sum of the terms crossing the edge; halo: the sum of their sizes": colours.muted,
     }
     cell = '<TD ALIGN="LEFT"><FONT COLOR="{}">{}</FONT></TD>'
     cells = _GAP.join(cell.format(colour, text) for text, colour in key.items())
+    title = markup(heading, limit=200)
     return (
         '<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="3">'
-        f'<TR><TD ALIGN="LEFT" COLSPAN="5"><FONT POINT-SIZE="16"><B>{title}</B></FONT></TD></TR>'
-        f"<TR>{cells}</TR></TABLE>>"
+        f'<TR><TD ALIGN="LEFT" COLSPAN="5"><FONT POINT-SIZE="16" COLOR="{colours.ink}">'
+        f"<B>{title}</B></FONT></TD></TR><TR>{cells}</TR></TABLE>>"
     )
 
 
@@ -202,22 +268,30 @@ class _Row(NamedTuple):
     value: Number
 
 
-def _rows(terms: Sequence[Term], j: int, max_terms: int) -> list[_Row]:
+def _rows(terms: LargestTerms, j: int, kept: Sequence[int]) -> list[_Row]:
     """The largest terms, what the others add up to, and the total."""
-    ranked = sorted(terms, key=lambda term: _size(term.value), reverse=True)
-    rows = [
-        _Row("→".join(map(str, (j, *reversed(term.indices)))), term.value)
-        for term in ranked[:max_terms]
-    ]
-    rest = [term.value for term in ranked[max_terms:]]
-    if rest:
-        rows.append(_Row(f"… and {len(rest)} more", sum(rest)))
-    return [*rows, _Row("Σ", sum(term.value for term in terms))]
+    rows = [_Row(_path(term, j, kept), term.value) for term in terms.terms]
+    if terms.rest_count:
+        rows.append(_Row(f"… and {_counted(terms.rest_count, 'other')}", terms.rest))
+    return [*rows, _Row("Σ", terms.total)]
+
+
+def _path(term: Term, j: int, kept: Sequence[int]) -> str:
+    """The nodes of a path from the weight on; for layers that are not drawn, three points."""
+    nodes = [j, *reversed(term.indices)]
+    first = kept[-1] - len(nodes) + 1
+    shown: list[str] = []
+    for layer, node in enumerate(nodes, first):
+        if layer in kept:
+            shown.append(str(node))
+        elif shown[-1] != "…":
+            shown.append("…")
+    return "→".join(shown)
 
 
 def _line(
     texts: tuple[str, str],
-    colour: str,
+    colours: tuple[str, str],
     widths: Sequence[float],
     *,
     share: float | None = None,
@@ -225,6 +299,7 @@ def _line(
 ) -> str:
     """One line of the table, with a bar where there is a share, in Graphviz's HTML."""
     what, value = (f"<B>{markup(text)}</B>" if bold else markup(text) for text in texts)
+    ink, colour = colours
     bar = ""
     if share is not None:
         drawn = max(1, round(share * _BAR))
@@ -236,7 +311,7 @@ def _line(
         bar = f"{table}<TR>{cells}</TR></TABLE>"
     first, second = (f"{width:.0f}" for width in widths)
     return (
-        f'<TR><TD ALIGN="LEFT" WIDTH="{first}">{what}</TD>'
+        f'<TR><TD ALIGN="LEFT" WIDTH="{first}"><FONT COLOR="{ink}">{what}</FONT></TD>'
         f'<TD ALIGN="RIGHT" WIDTH="{second}"><FONT COLOR="{colour}">{value}</FONT></TD>'
         f'{_GAP}<TD ALIGN="LEFT" WIDTH="{_BAR}">{bar}</TD></TR>'
     )
@@ -245,202 +320,431 @@ def _line(
 # ---- places
 
 
-class _Box(NamedTuple):
-    """Where a number would stand: its middle, its width and height."""
+class _Group:
+    """One circle of a column, or the box for all the nodes of a layer that have none.
 
-    x: float
-    y: float
-    width: float
-    height: float
+    Attributes:
+        layer: its layer.
+        members: the numbers of its nodes; none for the -1 that a bias is multiplied with.
+        share: how much of the gross sum it carries.
+        slots: the edges that lead into it, from the top down.
+        x: its middle.
+        y: its middle.
+        id: Graphviz's name for it.
+    """
 
-    def overlaps(self, other: _Box) -> bool:
-        return (
-            abs(self.x - other.x) < (self.width + other.width) / 2
-            and abs(self.y - other.y) < (self.height + other.height) / 2
-        )
+    def __init__(self, layer: int, members: Sequence[int], share: float = 0.0) -> None:
+        self.layer, self.members, self.share = layer, tuple(members), share
+        self.slots: list[_Slot] = []
+        self.x = self.y = 0.0
+        self.id = ""
 
-    def meets(self, start: tuple[float, float], end: tuple[float, float]) -> bool:
-        """Whether a line that begins left of the box and ends right of it goes through it."""
-        slope = (end[1] - start[1]) / (end[0] - start[0])
-        over_middle = start[1] + slope * (self.x - start[0]) - self.y
-        return abs(over_middle) < self.height / 2 + abs(slope) * self.width / 2
+    @property
+    def folded(self) -> bool:
+        return len(self.members) > 1
+
+    @property
+    def width(self) -> float:
+        return _FOLDED[0] if self.folded else 2 * _RADIUS
+
+    @property
+    def height(self) -> float:
+        """Its own, or that of the stack of numbers before it."""
+        stack = sum(slot.height for slot in self.slots)
+        return max(stack, _FOLDED[1] if self.folded else 2 * _RADIUS)
+
+
+class _Slot:
+    """An edge's place in the stack before its upper end."""
+
+    def __init__(self, lower: _Group, upper: _Group, flow: _Flow | None, *, chosen: bool) -> None:
+        self.lower, self.upper, self.flow, self.chosen = lower, upper, flow, chosen
+        self.text = ""
+        self.width = self.halo = 1.0
+        self.y = 0.0  # of its place in the stack
+        self.start = self.end = 0.0  # its heights within the two circles
+
+    @property
+    def height(self) -> float:
+        return max(_LINE if self.text else 0.0, self.halo + 2.0, 4.0)
 
 
 class _Drawing:
-    """The picture while it is made: first the nodes, then whatever is asked for.
+    """The picture while it is made.
 
     Args:
         run: the forward pass.
-        chosen: the edge of the weight.
-        flows: what crosses the edges above it.
+        weight: the weight or bias.
+        kept: the layers that are drawn.
+        theme: the colours.
     """
 
-    def __init__(self, run: Run, chosen: Edge, flows: dict[Edge, _Flow]) -> None:
-        self.run = run
-        self.chosen = chosen
-        self.flows = flows
-        self.largest = max(
-            (flow.gross for flow in flows.values() if math.isfinite(flow.gross)), default=0.0
-        )
-        self.sizes = run.network.sizes
-        self.row = min(92.0, max(58.0, 420.0 / max(self.sizes)))
-        self.column = max(200.0, 0.35 * self.row * max(self.sizes))
-        self.nodes = [(i, j) for i, size in enumerate(self.sizes) for j in range(1, size + 1)]
-        self.edges = [(a, b) for a in self.nodes for b in self.nodes if b[0] == a[0] + 1]
+    def __init__(self, run: Run, weight: Weight, kept: Sequence[int], theme: str) -> None:
+        self.run, self.weight, self.kept = run, weight, kept
+        self.colours = palette(theme)
         self.ids = map("n{}".format, count())
+        self.flows = _flows(run, weight, kept)
+        self.sketch = Sketch("network", "")
         self.picture = Picture(
             engine="neato",
             format="svg",
             graph_attr={
-                "layout": "neato",
-                "inputscale": "72",
-                "splines": "line",
-                "overlap": "true",
+                "layout": "nop2",
                 "outputorder": "edgesfirst",
-                "bgcolor": WHITE,
+                "bgcolor": self.colours.paper,
                 "pad": "0.15",
                 "fontname": FONT,
                 "fontsize": "11",
                 "labelloc": "t",
                 "labeljust": "l",
             },
-            node_attr={"shape": "plain", "fontname": FONT, "fontsize": "10", "fontcolor": INK},
+            node_attr={
+                "shape": "plain",
+                "fontname": FONT,
+                "fontsize": "10",
+                "fontcolor": self.colours.ink,
+            },
             edge_attr={"arrowhead": "none"},
         )
-        # Graphviz bends two edges between the same nodes apart, so that what shall lie exactly
-        # beneath an edge joins invisible twins: these come first, and their edges are drawn first.
-        diameter = 2 * _RADIUS, 2 * _RADIUS
-        self.twins = {
-            node: self.add(self.at(node), "", diameter, shape="circle", style="invis")
-            for node in self.nodes
-        }
-        concerned = {node for edge in (chosen, *flows) for node in edge}
-        self.circles = {
-            node: self.add(
-                self.at(node),
-                plain(_node_name(node), _rounded(run.o(*node).data, 3)),
-                diameter,
-                shape="circle",
-                style="filled",
-                fillcolor=WHITE,
-                color=INK if node in concerned else GREY,
-                penwidth="1.5" if node in concerned else "1",
-            )
-            for node in self.nodes
-        }
+        self.picture.theme, self.picture.sketch = theme, self.sketch
+        self.columns = [self.groups(layer) for layer in kept]
+        self.add_slots()
+        self.place()
 
-    def at(self, node: Node) -> tuple[float, float]:
-        layer, number = node
-        return layer * self.column, ((self.sizes[layer] + 1) / 2 - number) * self.row
+    # -- what there is
+
+    def groups(self, layer: int) -> list[_Group]:
+        """The circles of a layer, and the box for the others, from the top down."""
+        size = self.run.network.sizes[layer]
+        i, j, *k = self.weight
+        carried = dict.fromkeys(range(1, size + 1), 0.0)
+        for (lower, upper), flow in self.flows.items():
+            for end in (lower,) if lower[0] == layer else (upper,) if upper[0] == layer else ():
+                carried[end[1]] += _size(flow.gross)
+        first = {i: j, i - 1: k[0] if k else 0}.get(layer, 0)
+        ranked = sorted(carried, key=lambda node: (node != first, -carried[node], node))
+        folded = _CIRCLES if layer > i else _BYSTANDERS
+        own = folded if size > MAX_WIDTH else size
+        groups = [_Group(layer, [node]) for node in sorted(ranked[:own])]
+        if size > own:
+            total = sum(carried.values())
+            rest = sum(carried[node] for node in ranked[own:])
+            share = rest / total if total and math.isfinite(total) else 0.0
+            groups.append(_Group(layer, sorted(ranked[own:]), share))
+        if layer == i - 1 and not k:
+            groups.append(_Group(layer, []))
+        return groups
+
+    def add_slots(self) -> None:
+        """The edges between neighbouring columns, and which of them have their number written."""
+        i, j, *k = self.weight
+        for lowers, uppers in pairwise(self.columns):
+            between = self.summed(lowers, uppers)
+            for upper in uppers:
+                for lower in lowers:
+                    chosen = (lower.layer, upper.layer, upper.members) == (i - 1, i, (j,)) and (
+                        lower.members == tuple(k)
+                    )
+                    if lower.members or chosen:
+                        flow = between.get((lower, upper))
+                        upper.slots.append(_Slot(lower, upper, flow, chosen=chosen))
+            carrying = [slot for upper in uppers for slot in upper.slots if slot.flow]
+            carrying.sort(key=lambda slot: _size(slot.flow.gross), reverse=True)  # type: ignore[union-attr]
+            for slot in carrying[:_NUMBERS]:
+                slot.text = _signed(slot.flow.net, 3)  # type: ignore[union-attr]
+        slots = [slot for column in self.columns for group in column for slot in group.slots]
+        sizes = [_size(slot.flow.gross) for slot in slots if slot.flow]
+        largest = max((size for size in sizes if math.isfinite(size)), default=0.0)
+        for slot in slots:
+            if slot.chosen:
+                slot.text = f"{_weight_name(self.weight)} = {_rounded(self.value, 3)}"
+                slot.width = slot.halo = 4.0
+            elif slot.flow:
+                net, gross = (_share(_size(each), largest) for each in slot.flow)
+                slot.width = _THINNEST + (_WIDEST - _THINNEST) * net
+                slot.halo = 2.0 + _THINNEST + (_WIDEST - _THINNEST) * gross
+
+    def summed(
+        self, lowers: Iterable[_Group], uppers: Iterable[_Group]
+    ) -> dict[tuple[_Group, _Group], _Flow]:
+        """The flows between groups: the sums of those between their members."""
+        ends = {
+            (group.layer, node): group for group in (*lowers, *uppers) for node in group.members
+        }
+        found: dict[tuple[_Group, _Group], _Flow] = {}
+        for (lower, upper), flow in self.flows.items():
+            if lower in ends and upper in ends:
+                pair = ends[lower], ends[upper]
+                net, gross = found.get(pair, _Flow(0, 0))
+                found[pair] = _Flow(net + flow.net, gross + flow.gross)
+        return found
+
+    @property
+    def value(self) -> Number:
+        """The weight that was recorded, which the network's own may have left meanwhile."""
+        i, j, *k = self.weight
+        weights, biases = self.run.recorded()
+        return weights[i - 1][j - 1][k[0] - 1] if k else biases[i - 1][j - 1]
+
+    # -- where it is
+
+    def place(self) -> None:
+        """Middles for the groups, column by column, and heights for the slots within the stacks."""
+        x = 0.0
+        heights = [
+            sum(group.height for group in column) + 18.0 * (len(column) - 1)
+            for column in self.columns
+        ]
+        self.top = max(heights) / 2
+        for column, height in zip(self.columns, heights, strict=True):
+            widest = max(group.width for group in column) / 2
+            x += widest
+            y = height / 2
+            for group in column:
+                group.x, group.y = x, y - group.height / 2
+                y -= group.height + 18.0
+                self.stack(group)
+            x += widest + self.room_after(column)
+        for column in self.columns:
+            for group in column:
+                self.spread(group)
+        self.right = self.columns[-1][0].x + max(each.width for each in self.columns[-1]) / 2
+
+    def stack(self, group: _Group) -> None:
+        y = group.y + sum(slot.height for slot in group.slots) / 2
+        half = (y - group.y) or 1.0
+        reach = 0.3 * (_FOLDED[1] if group.folded else 2 * _RADIUS)
+        for slot in group.slots:
+            slot.y = y - slot.height / 2
+            y -= slot.height
+            slot.end = group.y + (slot.y - group.y) * min(1.0, reach / half)
+
+    def spread(self, group: _Group) -> None:
+        """Heights at which edges leave a group, in the order of their upper ends."""
+        leaving = [
+            slot for column in self.columns for upper in column for slot in upper.slots
+            if slot.lower is group
+        ]  # fmt: skip
+        reach = 0.3 * (_FOLDED[1] if group.folded else 2 * _RADIUS)
+        for place, slot in enumerate(leaving):
+            share = 1.0 - 2.0 * (place + 0.5) / len(leaving)
+            slot.start = group.y + reach * share
+
+    def room_after(self, column: Sequence[_Group]) -> float:
+        """For the edges to run, the numbers and the way from them to the next column."""
+        place = self.columns.index(list(column)) + 1
+        if place == len(self.columns):
+            return 0.0
+        return _CURVES + 0.25 * self.top + self.numbers_width(place) + _FUNNEL
+
+    def numbers_width(self, place: int) -> float:
+        """How wide the widest number before a column is; 0 where there is none."""
+        texts = [slot.text for group in self.columns[place] for slot in group.slots if slot.text]
+        return max(map(_text_width, texts), default=0.0)
+
+    # -- drawing it
 
     def add(
-        self,
-        place: tuple[float, float],
-        label: str,
-        size: tuple[float, float] | None = None,
-        **look: str,
+        self, place: Point, label: str, size: Point | None = None, name: str = "", **look: str
     ) -> str:
         """A pinned node, of just this size if one is given, else of the size of its label."""
         if size:
             width, height = (f"{length / 72:.4f}" for length in size)
             look |= {"width": width, "height": height, "fixedsize": "true"}
-        name = next(self.ids)
-        self.picture.node(name, label, pos=f"{place[0]:.2f},{place[1]:.2f}!", **look)
+        name = name or next(self.ids)
+        self.picture.node(name, label, pos=f"{place[0]:.2f},{place[1]:.2f}", **look)
         return name
 
-    def width(self, edge: Edge) -> float:
-        if edge == self.chosen:
-            return 4.0
-        share = _share(_size(self.flows[edge].net), self.largest)
-        return _THINNEST + (_WIDEST - _THINNEST) * share
+    def draw(self) -> None:
+        """Everything but the table."""
+        for group in (group for column in self.columns for group in column):
+            group.id = next(self.ids)
+        slots = [slot for column in self.columns for group in column for slot in group.slots]
+        faint = [slot for slot in slots if not slot.flow and not slot.chosen]
+        carrying = sorted((slot for slot in slots if slot.flow), key=lambda slot: slot.width)
+        for slot in faint:
+            self.draw_line(slot, color=self.colours.faint)
+        for slot in reversed(carrying):
+            look = {"color": self.colours.halo(slot.flow.net), "penwidth": f"{slot.halo:.2f}"}  # type: ignore[union-attr]
+            self.draw_line(slot, **look)
+        for slot in reversed(carrying):
+            net = slot.flow.net  # type: ignore[union-attr]
+            look = {"color": self.colours.of(net), "style": stroke(net)}
+            self.draw_line(slot, **look, penwidth=f"{slot.width:.2f}")
+        for slot in slots:
+            if slot.chosen:
+                self.draw_line(slot, color=self.colours.ink, penwidth=f"{slot.width:.2f}")
+        concerned = {
+            end for slot in slots if slot.flow or slot.chosen for end in (slot.lower, slot.upper)
+        }
+        for group in (group for column in self.columns for group in column):
+            self.draw_group(group, lit=group in concerned)
+        for slot in slots:
+            self.draw_number(slot)
+            self.sketch.edges.append(self.sketched(slot))
+        self.draw_headings()
+        self.draw_errors()
 
-    def add_edges(self) -> None:
-        """The grey edges, the edges of the sum with their halos, and the weight's."""
-        draw, twins, circles = self.picture.edge, self.twins, self.circles
-        for a, b in self.edges:
-            if (a, b) not in self.flows:
-                draw(twins[a], twins[b], color=FAINT)
-        for (a, b), (net, gross) in self.flows.items():
-            halo = 2.0 + _THINNEST + (_WIDEST - _THINNEST) * _share(gross, self.largest)
-            pale = PALE_BLUE if net > 0 else PALE_ORANGE if net < 0 else FAINT
-            draw(twins[a], twins[b], color=pale, penwidth=f"{halo:.2f}")
-            style = "solid" if net > 0 else "dashed" if net < 0 else "dotted"
-            width = f"{self.width((a, b)):.2f}"
-            draw(circles[a], circles[b], color=_colour(net), style=style, penwidth=width)
-        a, b = self.chosen
-        draw(circles[a], circles[b], color=INK, penwidth=f"{self.width(self.chosen):.2f}")
+    def stack_at(self, slot: _Slot) -> Point:
+        """Where the numbers before a slot's upper end begin and end, from left to right."""
+        place = next(p for p, column in enumerate(self.columns) if slot.upper in column)
+        right = slot.upper.x - max(group.width for group in self.columns[place]) / 2 - _FUNNEL
+        return right - self.numbers_width(place), right
 
-    def add_numbers(self, weight: str) -> None:
-        """A number on each edge of the sum, the widest first, as long as there is room."""
-        texts = {edge: _signed(flow.net, 3) for edge, flow in self.flows.items()}
-        taken: list[_Box] = []
-        for edge in [self.chosen, *sorted(texts, key=self.width, reverse=True)]:
-            text = texts.get(edge, weight)
-            boxes = (self.box(edge, place, text) for place in _PLACES)
-            free = {box: self.covered(box, edge) for box in boxes if self.is_free(box, edge, taken)}
-            box = min(free, key=free.__getitem__, default=None)
-            if box is None or (free[box][0] > 1 and edge != self.chosen):
-                continue
-            taken.append(box)
+    def draw_line(self, slot: _Slot, **look: str) -> None:
+        """From circle to circle, with a gap for the number; the circles will hide the ends."""
+        left, right = self.stack_at(slot)
+        start, end = (slot.lower.x, slot.start), (slot.upper.x, slot.end)
+        ways = [[*_curve(start, (left, slot.y)), *_curve((left, slot.y), (right, slot.y))[1:]]]
+        rest = _curve((right, slot.y), (end[0] - slot.upper.width / 2, end[1]))
+        rest += _curve(rest[-1], end)[1:]
+        if slot.text:
+            middle = left + _text_width(slot.text) + 2.0
+            ways = [
+                _curve(start, (left - 4.0, slot.y)),
+                [*_curve((middle, slot.y), (right, slot.y))],
+            ]
+        ways[-1] += rest[1:]
+        for way in ways:
+            pos = " ".join(f"{x:.2f},{y:.2f}" for x, y in way)
+            self.picture.edge(slot.lower.id, slot.upper.id, pos=pos, **look)
+
+    def draw_number(self, slot: _Slot) -> None:
+        if slot.text:
+            left, _ = self.stack_at(slot)
+            width = _text_width(slot.text)
+            colour = self.colours.of(slot.flow.net) if slot.flow else self.colours.ink
+            place = left + width / 2 - 1.0, slot.y
             self.add(
-                (box.x, box.y),
-                plain(text),
-                (box.width, box.height),
-                shape="plaintext",
-                style="filled",
-                fillcolor=WHITE,
-                fontcolor=_colour(self.flows[edge].net) if edge in self.flows else INK,
+                place, plain(slot.text), (width - 4.0, _LINE), fontcolor=colour, shape="plaintext"
             )
 
-    def box(self, edge: Edge, place: float, text: str) -> _Box:
-        (x0, y0), (x1, y1) = map(self.at, edge)
-        small = sum(not letter.isascii() for letter in text)  # sub- and superscripts
-        width = _DIGIT * (len(text) - 0.4 * small) + 4.0
-        return _Box(x0 + place * (x1 - x0), y0 + place * (y1 - y0), width, _LINE)
+    def draw_group(self, group: _Group, *, lit: bool) -> None:
+        texts, facts = self.said(group)
+        look = {
+            "shape": "box" if group.folded else "circle",
+            "style": "filled,rounded,dashed" if group.folded else "filled",
+            "fillcolor": self.colours.paper,
+            "color": self.colours.ink if lit else self.colours.grey,
+            "penwidth": "1.5" if lit else "1",
+        }
+        size = _FOLDED if group.folded else (2 * _RADIUS, 2 * _RADIUS)
+        self.add((group.x, group.y), plain(*texts), size, group.id, **look)
+        layer = f"layer {group.layer}" if group.layer else "input"
+        self.sketch.nodes.append(Node(group.id, texts, facts, layer, lit))
 
-    def is_free(self, box: _Box, edge: Edge, taken: Iterable[_Box]) -> bool:
-        """Whether a number there would cover no node and no other number."""
-        margin = box.width / 2 + _RADIUS
-        beside = margin <= box.x - self.at(edge[0])[0] <= self.column - margin
-        return beside and not any(map(box.overlaps, taken))
+    def said(self, group: _Group) -> tuple[tuple[str, ...], dict[str, object]]:
+        """What a group says, as texts and as data."""
+        facts: dict[str, object] = {"layer": group.layer}
+        if not group.members:
+            return ("−1",), facts | {"name": "-1", "data": -1}
+        if group.folded:
+            total = self.layer_total(group.layer)
+            share = f"{group.share:.0%} of the gross" if total else "on no path"
+            facts |= {"folded": list(group.members), "share_of_gross": group.share}
+            return (f"+ {len(group.members)} nodes", share), facts
+        neuron = group.layer, group.members[0]
+        data = self.run.o(*neuron).data
+        facts |= {"number": neuron[1], "name": _neuron_name(neuron), "data": plain_number(data)}
+        return (_neuron_name(neuron), _rounded(data, 3)), facts
 
-    def covered(self, box: _Box, own: Edge) -> tuple[int, int]:
-        """How many other edges of the sum, and how many grey ones, a number there would cover."""
-        covered = [
-            edge in self.flows or edge == self.chosen
-            for edge in self.edges
-            if edge[0][0] == own[0][0] and edge != own
-            if box.meets(self.at(edge[0]), self.at(edge[1]))
-        ]
-        return sum(covered), len(covered) - sum(covered)
+    def layer_total(self, layer: int) -> bool:
+        """Whether anything crosses a layer beside the weight's own node."""
+        return any(layer in (lower[0], upper[0]) for lower, upper in self.flows) and (
+            layer > self.weight[0]
+        )
 
-    def add_errors(self) -> None:
+    def sketched(self, slot: _Slot) -> Edge:
+        facts: dict[str, object] = {}
+        if slot.chosen:
+            facts = {"chosen": _weight_name(self.weight), "data": plain_number(self.value)}
+        elif slot.flow:
+            facts = {"net": plain_number(slot.flow.net), "gross": plain_number(slot.flow.gross)}
+        return Edge(
+            slot.lower.id,
+            slot.upper.id,
+            slot.text,
+            facts,
+            net=slot.flow.net if slot.flow else 1 if slot.chosen else None,
+            width=slot.width,
+            halo=slot.halo if slot.flow else 0.0,
+            dim=not slot.flow and not slot.chosen,
+        )
+
+    def draw_headings(self) -> None:
+        """Over each column its layer, and between two what was left out."""
+        sizes = self.run.network.sizes
+        y = self.top + 14.0
+        for layer, column in zip(self.kept, self.columns, strict=True):
+            name = f"layer {layer}" if layer else "input"
+            folded = f": {sizes[layer]} nodes" if any(group.folded for group in column) else ""
+            self.muted((column[0].x, y), name + folded)
+        for (low, lows), (high, highs) in pairwise(zip(self.kept, self.columns, strict=True)):
+            if high - low > 1:
+                self.muted(
+                    ((lows[0].x + highs[0].x) / 2, y), f"… {_counted(high - low - 1, 'layer')} …"
+                )
+        if self.kept[0]:
+            lower = f" and {_counted(self.kept[0] - 1, 'layer')}" if self.kept[0] > 1 else ""
+            place = self.columns[0][0].x + 30.0, -self.top - 14.0
+            self.muted(place, f"not drawn: the input{lower}")
+
+    def muted(self, place: Point, text: str) -> None:
+        size = _text_width(text), _LINE
+        self.add(place, plain(text), size, fontcolor=self.colours.muted, shape="plaintext")
+
+    def draw_errors(self) -> None:
         """``2 (o - t)`` beside each output: the first factor of each of its terms."""
-        last = len(self.sizes) - 1
-        for number in range(1, self.sizes[last] + 1):
-            error = 2 * (self.run.o(last, number).data - self.run.t(number).data)
-            x, y = self.at((last, number))
-            self.add(
-                (x + _RADIUS + 6.0 + _ERROR / 2, y),
-                plain(f"2(o−t) = {_signed(error, 3)}", left=True),
-                (_ERROR, _LINE),
-                shape="plaintext",
-                margin="0",
-            )
+        for group in self.columns[-1]:
+            if not group.folded:
+                o, t = self.run.o(group.layer, group.members[0]), self.run.t(group.members[0])
+                self.add(
+                    (self.right + 6.0 + _ERROR / 2, group.y),
+                    plain(f"2(o−t) = {_signed(2 * (o.data - t.data), 3)}", left=True),
+                    (_ERROR, _LINE),
+                    shape="plaintext",
+                    margin="0",
+                )
 
-    def add_table(self, rows: Sequence[_Row]) -> None:
+    def add_table(self, rows: Sequence[_Row], terms: LargestTerms) -> None:
         """The terms beside the network, each with a bar."""
         texts = [("path", "term"), *((row.what, _signed(row.value, 5)) for row in rows)]
         columns = zip(*texts, strict=True)
         widths = [1.1 * _DIGIT * max(map(len, column)) + 8.0 for column in columns]
-        largest = max(_size(row.value) for row in rows[:-1])
-        header, *terms, total = texts
-        lines = [_line(header, INK, widths, bold=True)]
-        for text, row in zip(terms, rows, strict=False):
+        sizes = [_size(row.value) for row in rows[:-1]]
+        largest = max((size for size in sizes if math.isfinite(size)), default=0.0)
+        ink = self.colours.ink
+        header, *others, total = texts
+        lines = [_line(header, (ink, ink), widths, bold=True)]
+        for text, row in zip(others, rows, strict=False):
             share = _share(_size(row.value), largest)
-            lines.append(_line(text, _colour(row.value), widths, share=share))
-        lines += ["<HR/>", _line(total, INK, widths, bold=True)]
-        table = '<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="3">'
-        left = self.at((len(self.sizes) - 1, 1))[0] + _RADIUS + 6.0 + _ERROR + 12.0
-        middle = left + (sum(widths) + _BAR + 14.0 + 24.0) / 2
+            lines.append(_line(text, (ink, self.colours.of(row.value)), widths, share=share))
+        lines += ["<HR/>", _line(total, (ink, ink), widths, bold=True)]
+        table = f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="{ink}">'
+        middle = self.right + 18.0 + _ERROR + (sum(widths) + _BAR + 38.0) / 2
         self.add((middle, 0.0), f"<{table}{''.join(lines)}</TABLE>>", fontsize="11")
+        self.sketch.facts = {
+            "of": "e",
+            "for": _weight_name(self.weight),
+            "place": list(self.weight),
+            "gradient": plain_number(terms.total),
+            "path_count": terms.count,
+            "terms": [
+                {"indices": list(term.indices), "value": plain_number(term.value)}
+                for term in terms.terms
+            ],
+            "rest": {"count": terms.rest_count, "value": plain_number(terms.rest)},
+            "sizes": list(self.run.network.sizes),
+            "layers_drawn": list(self.kept),
+        }
+
+
+def _curve(start: Point, end: Point) -> list[Point]:
+    """A curve that leaves and arrives level, so that it never leaves the heights of its ends."""
+    middle = (start[0] + end[0]) / 2
+    return [start, (middle, start[1]), (middle, end[1]), end]
+
+
+def _text_width(text: str) -> float:
+    small = sum(not letter.isascii() for letter in text)  # sub- and superscripts
+    return _DIGIT * (len(text) - 0.4 * small) + 8.0

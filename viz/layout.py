@@ -7,10 +7,12 @@ no file name is ever passed.  This room knows nothing of Values, and DOT is only
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 from tinygrad_bp.errors import DrawingError
 
@@ -82,8 +84,58 @@ def layout(
     raise DrawingError(failures[0])
 
 
+PLACE = "place"
+"""An attribute that means nothing to Graphviz, and comes back with the edge."""
+
+
+class Places(NamedTuple):
+    """Where Graphviz put things, in DOT's own words, so that they can be pinned there.
+
+    Attributes:
+        nodes: for each node its attributes ``pos``, ``width`` and ``height``.
+        edges: for each edge its ``pos`` and that of its label, in the order of the numbers that the
+            source gives as their attribute `PLACE`, for Graphviz has an order of its own.
+        box: the corners of the whole: left, bottom, right, top.
+    """
+
+    nodes: dict[str, dict[str, str]]
+    edges: list[dict[str, str]]
+    box: tuple[float, float, float, float]
+
+
+def places(source: str, *, engine: str = "dot", time_limit: float = TIME_LIMIT) -> Places:
+    """Lay a graph out, and say where everything is.
+
+    Raises:
+        DrawingError: as for `layout`.
+
+    >>> places("digraph { a -> b }").nodes["a"]["width"]
+    '0.75'
+    """
+    drawn = json.loads(layout(source, "json", engine=engine, time_limit=time_limit))
+    nodes = {each["name"]: each for each in drawn.get("objects", ())}
+    edges = sorted(drawn.get("edges", ()), key=lambda edge: int(edge.get(PLACE, 0)))
+    return Places(
+        {name: _only(each, "pos", "width", "height") for name, each in nodes.items()},
+        [_only(each, "pos", "lp", "xlp") for each in edges],
+        _corners(drawn["bb"]),
+    )
+
+
+def _corners(text: str) -> tuple[float, float, float, float]:
+    left, bottom, right, top = map(float, text.split(","))
+    return left, bottom, right, top
+
+
+def _only(attributes: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: attributes[name] for name in names if name in attributes}
+
+
 def _reason(program: Path, output: str, code: int, said: list[str]) -> str:
     if any("not recognized" in line for line in said):
-        return f"{program.name} cannot write {output.upper()}: {_INSTALL}, or save as .svg or .png"
+        return (
+            f"{program.name} cannot write {output.upper()}: {_INSTALL}, whose dot can, or save as "
+            ".svg or .png"
+        )
     errors = [line.strip() for line in said if line.strip() and "warning" not in line.lower()]
     return f"{program} failed with exit code {code}: {[*errors, 'it said nothing'][0]:.200}"

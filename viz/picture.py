@@ -1,10 +1,12 @@
 """`Picture`: a Graphviz graph that draws itself with whatever Graphviz there is, and `save`.
 
-This room knows DOT and files; it knows nothing of Values.
+This room knows DOT, formats and files; it knows nothing of Values.
 """
 
 from __future__ import annotations
 
+import html
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +15,31 @@ import graphviz
 
 from tinygrad_bp.errors import DrawingError
 from tinygrad_bp.files import write_atomically
-from viz.layout import TIME_LIMIT, layout
+from viz.labels import shown
+from viz.layout import TIME_LIMIT, Places, layout, places
+from viz.mermaid import mermaid
+from viz.style import DARK, LIGHT, adapt
+from viz.tikz import tikz
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
-SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+    from viz.sketch import Sketch
+
+    class Content(Protocol):
+        """What can be saved: something that has a content for each suffix."""
+
+        def content(self, suffix: str) -> str | bytes:
+            """What a file of this suffix holds."""
+            ...
+
+
+SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".html", ".gif", ".json", ".mmd", ".tex")
 """What `save` can write."""
+
+WITHOUT_LAYOUT = (".dot", ".json", ".mmd")
+"""What it writes without asking Graphviz, so that no size is too large for it."""
 
 
 class Picture(graphviz.Digraph):  # type: ignore[misc] # the wrapper has no types
@@ -29,6 +49,10 @@ class Picture(graphviz.Digraph):  # type: ignore[misc] # the wrapper has no type
 
     Attributes:
         time_limit: seconds that a layout may take.
+        dpi: the dots to an inch of a PNG.
+        theme: ``"auto"`` adds to an SVG the colours for readers whose system is dark.
+        sketch: what the picture says, for formats that lay it out themselves.
+        second: the same picture once the places are known, if more can be drawn then.
 
     >>> picture = Picture(format="svg")
     >>> picture.edge("n0", "n1")
@@ -37,6 +61,17 @@ class Picture(graphviz.Digraph):  # type: ignore[misc] # the wrapper has no type
     """
 
     time_limit: float = TIME_LIMIT
+    dpi: int = 144  # today's screens
+    theme: str = "light"
+    sketch: Sketch | None = None
+    second: Callable[[Places], Picture] | None = None
+
+    def copy(self) -> Picture:
+        """An equal picture, which can be added to."""
+        copied: Picture = super().copy()
+        for name in ("time_limit", "dpi", "theme", "sketch", "second"):
+            setattr(copied, name, getattr(self, name))
+        return copied
 
     def pipe(
         self,
@@ -55,13 +90,50 @@ class Picture(graphviz.Digraph):  # type: ignore[misc] # the wrapper has no type
             DrawingError: it cannot be laid out, or not in this format.
         """
         output = ":".join(filter(None, (format or self.format, renderer, formatter)))
-        flags = ["-Gdpi=144"] if output.startswith("png") else []  # pixels for today's screens
+        flags = [f"-Gdpi={self.dpi}"] if output.startswith("png") else []
         if neato_no_op:
             flags.append(f"-n{neato_no_op:d}")
-        drawn = layout(
-            self.source, output, *flags, engine=engine or self.engine, time_limit=self.time_limit
-        )
+        used = engine or self.engine
+        source = self.source
+        if self.second:
+            found = places(source, engine=used, time_limit=self.time_limit)
+            source, used = self.second(found).source, "neato"
+        drawn = layout(source, output, *flags, engine=used, time_limit=self.time_limit)
+        if output == "svg":
+            drawn = self._dressed(drawn.decode()).encode()
         return drawn.decode(encoding) if encoding else drawn
+
+    def _dressed(self, svg: str) -> str:
+        """The SVG with a name for those who do not see it, and with its dark colours."""
+        if self.sketch:
+            name = html.escape(shown(self.sketch.title, 200))
+            svg = svg.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1)
+        return adapt(svg) if self.theme == "auto" else svg
+
+    def content(self, suffix: str) -> str | bytes:
+        """The picture as a file of this suffix holds it.
+
+        Raises:
+            DrawingError: it cannot be laid out, or not in this format.
+        """
+        if suffix == ".dot":
+            return str(self.source)
+        if suffix == ".tex":
+            return tikz(json.loads(self.pipe("json")))
+        if suffix == ".html":
+            return page(
+                self.sketch.title if self.sketch else "", self.pipe("svg", encoding="utf-8")
+            )
+        if suffix == ".gif":
+            from viz.gif import gif
+
+            return gif([self.pipe("png")], [0])
+        if suffix in (".json", ".mmd"):
+            if not self.sketch:
+                raise DrawingError(f"only what viz.draw or viz.network made is written as {suffix}")
+            return self.sketch.to_json() if suffix == ".json" else mermaid(self.sketch)
+        drawn: bytes = self.pipe(format=suffix[1:])
+        return drawn
 
     def render(
         self,
@@ -122,7 +194,7 @@ def check_output(file: str | os.PathLike[str], *, overwrite: bool = False) -> No
     >>> check_output("picture.bmp")
     Traceback (most recent call last):
         ...
-    tinygrad_bp.errors.DrawingError: cannot write 'picture.bmp': use one of .svg .png .pdf .dot
+    tinygrad_bp.errors.DrawingError: cannot write 'picture.bmp': use one of .svg .png .pdf .dot .html .gif .json .mmd .tex
     """
     path = Path(file)
     if path.suffix.lower() not in SUFFIXES:
@@ -138,14 +210,21 @@ def check_output(file: str | os.PathLike[str], *, overwrite: bool = False) -> No
 
 
 def save(
-    picture: graphviz.Digraph, file: str | os.PathLike[str], *, overwrite: bool = False
+    picture: Content | graphviz.Digraph,
+    file: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write a picture whole or not at all, in the format that the file's suffix says.
 
+    ``.svg``, ``.png`` and ``.html`` show it; ``.gif`` needs Pillow, ``.pdf`` Graphviz itself.
+    ``.tex`` is a LaTeX document of its own, drawn with TikZ.  ``.mmd`` (a Mermaid flowchart), ``.json``
+    (the graph as data) and ``.dot`` need no layout and so have no limit of size or time.
+
     Args:
-        picture: what `draw` or `network` returned.
-        file: ``.svg``, ``.png``, ``.pdf`` (where Graphviz itself is installed) or ``.dot``, which
-            needs no layout and so has no limit of size or time.
+        picture: what `draw`, `network` or `frames` returned; frames move in ``.gif``, ``.svg`` and
+            ``.html``, and are written in no other format.
+        file: where to write.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -164,5 +243,30 @@ def save(
     """
     check_output(file, overwrite=overwrite)
     suffix = Path(file).suffix.lower()
-    content = picture.source if suffix == ".dot" else picture.pipe(format=suffix[1:])
+    if isinstance(picture, graphviz.Digraph) and not isinstance(picture, Picture):
+        content = picture.source if suffix == ".dot" else picture.pipe(format=suffix[1:])
+    else:
+        content = picture.content(suffix)
     write_atomically(file, content, overwrite=overwrite)
+
+
+def page(title: str, svg: str) -> str:
+    """A page of its own around an SVG: it loads nothing and runs nothing."""
+    drawing = svg[svg.index("<svg") :]
+    background = f"body{{margin:1em;background:{LIGHT.paper}}}svg{{max-width:100%;height:auto}}"
+    dark = (
+        f"@media (prefers-color-scheme: dark){{body{{background:{DARK.paper}}}}}"
+        if "prefers-color-scheme" in drawing
+        else ""
+    )
+    return f"""\
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>{html.escape(shown(title, 200))}</title>
+<style>{background}{dark}</style>
+{drawing}
+</html>
+"""

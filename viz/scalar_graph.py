@@ -1,43 +1,45 @@
 """`draw`: the graph of a Value, each node with its numbers, each edge with its local derivative.
 
-This room reads Values and writes DOT; text goes through `viz.labels`, layout is Graphviz's.
+This room reads Values and says what is to be seen; `viz.cards` puts it into Graphviz's words.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError, Value
-from tinygrad_bp.arithmetic import format_number
+from tinygrad_bp.arithmetic import format_number, plain_number
 from tinygrad_bp.graph import dependents, names, topological_order
-from viz.labels import markup, operation
-from viz.picture import Picture
-from viz.style import BLUE, FAINT, FONT, GREY, INK, MUTED, PALE, WHITE
+from viz.cards import Card, Line, card_label, compose, line_label, signed
+from viz.folding import fold_graph
+from viz.labels import operation
+from viz.sketch import Edge, Node, Sketch
+from viz.style import palette, share, stroke
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.paths import EdgeFlow
+    from viz.picture import Picture
+    from viz.style import Palette
 
 MAX_NODES = 300
 """Measured: the densest graph of so many nodes takes Graphviz some five seconds."""
 
-_ROOM_FOR_NUMBERS = 120
-"""Up to so many nodes Graphviz is asked to keep room for the numbers on edges.
-
-That reads best and takes ten times longer: 0.8 s for the densest graph of 120 nodes, and a minute
-for one of 300.  In larger graphs the numbers are put beside the edges afterwards.
-"""
+_THINNEST, _WIDEST = 1.0, 10.0  # edges of a flow
 
 
 def draw(
     e: Value,
     *,
-    highlight: Iterable[Value] | Any = None,
+    highlight: Any = None,
     wrt: Value | None = None,
+    fold: Any = None,
     max_nodes: int = MAX_NODES,
+    theme: str = "auto",
 ) -> Picture:
     """The graph of a Value: every node it was made of, every edge with its local derivative.
 
@@ -48,15 +50,24 @@ def draw(
     Args:
         e: the result.
         highlight: a path to be lit: a `tinygrad_bp.paths.Path`, or its nodes in either direction.
-            Given as nodes, all parallel edges between two of them are lit.
+            Given as nodes, all parallel edges between two of them are lit.  Or a flow,
+            ``tinygrad_bp.flow(e, w)``: each edge is as wide as the sum of the paths through it (the
+            second number beside it), blue and solid where that raises ``e``, orange and dashed where
+            it lowers it, with a halo as wide as the sum of their sizes.
         wrt: show only what lies between this node and ``e``: the paths that ``de/dwrt`` sums over.
+        fold: show only these nodes, with the derivative by the chain rule on each edge between
+            them: Values; or a mapping from a name to a Value or several, which are then one card; or
+            a network's run, for its neurons, or for its layers where these are too many.
         max_nodes: refuse a larger graph.
+        theme: ``"light"``, ``"dark"``, or ``"auto"``: an SVG follows the reader's system, and other
+            formats are light.
 
     Returns:
         A `graphviz.Digraph` that draws itself with whatever Graphviz there is.
 
     Raises:
-        DrawingError: the graph has too many nodes, or ``highlight`` or ``wrt`` is not in it.
+        DrawingError: the graph has too many nodes, or ``highlight``, ``wrt`` or ``fold`` is not in
+            it, or there is no such theme.
         TypeError: ``e`` is not a Value.
 
     >>> x = Value(3.0, label="x")
@@ -69,14 +80,23 @@ def draw(
     order = everything = topological_order(e)
     if wrt is not None:
         order = _between(wrt, everything)
+    if fold is not None:
+        if highlight is not None:
+            raise DrawingError("a folded graph has other edges: give fold or highlight, not both")
+        return fold_graph(e, fold, wrt=wrt, max_nodes=max_nodes, theme=theme)
     if len(order) > max_nodes:
         raise DrawingError(
-            f"the graph has {len(order)} nodes, more than max_nodes={max_nodes}: draw an inner "
-            "node, or raise max_nodes (the layout may take long; saving as .dot does without)"
+            f"the graph has {len(order)} nodes, more than max_nodes={max_nodes}: fold it, as in "
+            "draw(run.e, fold=run) or draw(e, fold=[some of its nodes]), draw an inner node, or "
+            "raise max_nodes (the layout may take long; saving as .dot does without)"
         )
     named = names(everything, root="e")
-    lit = None if highlight is None else _lit(highlight, order, named)
-    return _picture(order, named, lit)
+    lit: _Lit | _Carried | None = None
+    if isinstance(highlight, Mapping):
+        lit = _carried(highlight, order)
+    elif highlight is not None:
+        lit = _lit(highlight, order, named)
+    return _picture(order, named, lit, theme)
 
 
 class _Lit(NamedTuple):
@@ -120,70 +140,132 @@ def _lit(highlight: Any, order: Sequence[Value], named: Mapping[Value, str]) -> 
     return lit
 
 
-def _picture(order: Sequence[Value], named: Mapping[Value, str], lit: _Lit | None) -> Picture:
-    roomy = len(order) <= _ROOM_FOR_NUMBERS
-    picture = Picture(
-        format="svg",
-        graph_attr={
-            "rankdir": "LR",
-            "bgcolor": WHITE,
-            "nodesep": "0.3",
-            "ranksep": "0.5" if roomy else "1.2",
-        },
-        node_attr={
-            "shape": "box",
-            "style": "rounded,filled",
-            "fontname": FONT,
-            "fontsize": "12",
-            "margin": "0.12,0.06",
-        },
-        edge_attr={
-            "fontname": FONT,
-            "fontsize": "11",
-            "color": GREY,
-            "fontcolor": BLUE,
-            "arrowsize": "0.6",
-        },
-    )
+class _Carried(NamedTuple):
+    """A flow: what each edge carries, the nodes that it joins, and the largest gross sum."""
+
+    edges: Mapping[tuple[Value, int], EdgeFlow]
+    nodes: set[Value]
+    largest: float
+
+
+def _carried(flow: Mapping[Any, Any], order: Sequence[Value]) -> _Carried:
+    """The flow, but for edges through which only 0 passes."""
+    there = set(order)
+    edges, nodes = {}, set()
+    for key, carried in flow.items():
+        try:
+            (node, slot), (_, gross) = key, carried
+            parent = node.parents[slot]
+        except (TypeError, ValueError, AttributeError, IndexError):
+            raise DrawingError(
+                f"highlight is no flow: {key!r:.60} is not (node, slot), or {carried!r:.60} not "
+                "(signed, gross), as flow(e, w) has them"
+            ) from None
+        if node not in there or parent not in there:
+            raise DrawingError(f"highlight is not a flow of this graph: it has no edge {key!r:.60}")
+        if gross != 0:
+            edges[key] = carried
+            nodes |= {node, parent}
+    largest = max((_size(gross) for _, gross in edges.values()), default=0.0)
+    return _Carried(edges, nodes, largest)
+
+
+def _size(number: Any) -> float:
+    try:
+        return float(abs(number))
+    except OverflowError:  # a fraction or a whole number beyond all floats
+        return float("inf")
+    except TypeError:
+        raise DrawingError(f"{number!s:.60} has no size: a flow is drawn with numbers") from None
+
+
+def _picture(
+    order: Sequence[Value], named: Mapping[Value, str], lit: _Lit | _Carried | None, theme: str
+) -> Picture:
+    colours = palette(theme)
     root = order[-1]
     ids = {node: f"n{place}" for place, node in enumerate(order)}
     reached = bool(root.grad != 0)
+    sketch = Sketch("graph", f"{named[root]} = {format_number(root.data)}")
+    cards = []
     for node in order:
-        gradient = format_number(node.grad) if reached else "–"
-        label = _card(named[node], operation(node), format_number(node.data), gradient)
-        look = {"fillcolor": PALE if node.op else WHITE, "color": INK if node is root else GREY}
-        if lit and node in lit.nodes:
-            look |= {"color": BLUE, "penwidth": "2"}
-        elif lit:
-            look |= {"color": FAINT, "fontcolor": MUTED}
-        picture.node(ids[node], label, **look)
+        card = node_card(node, ids[node], named[node], colours, reached=reached, root=root)
+        if lit:
+            look = (
+                {"color": colours.blue if isinstance(lit, _Lit) else colours.ink, "penwidth": "2"}
+                if node in lit.nodes
+                else {"color": colours.faint, "fontcolor": colours.muted}
+            )
+            card = card._replace(look={**card.look, **look})
+        cards.append(card)
+        sketch.nodes.append(card.node)
+    lines = []
     for node in order:
         uses = zip(node.parents, node.local_derivatives, strict=True)
         for slot, (parent, local) in enumerate(uses):
-            look = {"label" if roomy else "xlabel": _number(local)}
-            if lit and (node, slot) in lit.edges:
-                look |= {"color": BLUE, "penwidth": "2.5"}
-            elif lit:
-                look |= {"color": FAINT, "fontcolor": GREY}
             if parent in ids:
-                picture.edge(ids[parent], ids[node], **look)
-    return picture
+                facts = {"slot": slot, "local_derivative": plain_number(local)}
+                text = format_number(local)
+                edge = Edge(ids[parent], ids[node], text, facts)
+                lines.append(_line((node, slot), edge, lit, colours))
+                sketch.edges.append(lines[-1].edge)
+    return compose(sketch, cards, lines, theme=theme)
 
 
-def _card(name: str, operation: str, data: str, gradient: str) -> str:
-    """What a node says, as an HTML-like label: name and operation, data, gradient."""
-    rows = [_row(f"<B>{markup(name)}</B>", operation)]
-    for key, number in (("data", data), ("grad", gradient)):
-        rows.append(_row(f'<FONT POINT-SIZE="10" COLOR="{MUTED}">{key}</FONT>', number))
-    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>>'
+def node_card(
+    node: Value, name_: str, shown: str, colours: Palette, *, reached: bool, root: Value
+) -> Card:
+    """A node as `draw` shows it, if nothing is lit."""
+    data = format_number(node.data)
+    gradient = format_number(node.grad) if reached else "–"
+    symbol = operation(node)
+    rows = [(shown, symbol), ("data", data), ("grad", gradient)]
+    facts = {
+        "name": shown,
+        "op": node.op,
+        "operation": symbol,
+        "data": plain_number(node.data),
+        "grad": plain_number(node.grad) if reached else None,
+    }
+    texts = (f"{shown}  {symbol}".strip(), f"data {data}", f"grad {gradient}")
+    look = {
+        "fillcolor": colours.card if node.op else colours.paper,
+        "color": colours.ink if node is root else colours.grey,
+    }
+    return Card(Node(name_, texts, facts), card_label(rows, colours.muted), look)
 
 
-def _row(left: str, right: str) -> str:
-    gap = '<TD WIDTH="6"></TD>'
-    return f'<TR><TD ALIGN="LEFT">{left}</TD>{gap}<TD ALIGN="RIGHT">{markup(right)}</TD></TR>'
-
-
-def _number(local: Number) -> str:
-    """An edge's number, with room around it, so that a thick line does not touch it."""
-    cell = f"<TR><TD>{markup(format_number(local))}</TD></TR>"
-    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{cell}</TABLE>>'
+def _line(
+    key: tuple[Value, int], edge: Edge, lit: _Lit | _Carried | None, colours: Palette
+) -> Line:
+    """An edge as it looks where something is lit, or nothing."""
+    if lit is None:
+        return Line(edge, line_label([(edge.text, "")]), {})
+    if key not in lit.edges:
+        faint = {"color": colours.faint, "fontcolor": colours.grey}
+        return Line(Edge(edge.tail, edge.head, edge.text, edge.facts, dim=True),
+                    line_label([(edge.text, "")]), faint)  # fmt: skip
+    if isinstance(lit, _Lit):
+        edge = Edge(edge.tail, edge.head, edge.text, edge.facts, net=1, width=2.5)
+        look = {"color": colours.blue, "penwidth": "2.5"}
+        return Line(edge, line_label([(edge.text, "")]), look)
+    net, gross = lit.edges[key]
+    widths = [
+        _THINNEST + (_WIDEST - _THINNEST) * share(_size(each), lit.largest) for each in (net, gross)
+    ]
+    edge = Edge(
+        edge.tail,
+        edge.head,
+        f"{edge.text} / {signed(net)}",
+        {**edge.facts, "net": plain_number(net), "gross": plain_number(gross)},
+        net=net,
+        width=widths[0],
+        halo=widths[1] + 2.0,
+    )
+    look = {"color": colours.of(net), "style": stroke(net), "penwidth": f"{widths[0]:.2f}"}
+    look["arrowsize"] = "0.6" if widths[0] < 4.0 else "0.3"
+    rows = [
+        (format_number(key[0].local_derivatives[key[1]]), colours.muted),
+        (signed(net), colours.of(net)),
+    ]
+    return Line(edge, line_label(rows, 2.0 + edge.halo / 2), look, colours.halo(net))

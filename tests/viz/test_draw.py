@@ -14,6 +14,7 @@ import viz
 from tinygrad_bp import DrawingError, Value, dot, fsum, maximum, minimum, paths, primitive, tanh
 from tinygrad_bp.arithmetic import format_number
 from tinygrad_bp.graph import names, topological_order
+from viz.style import DARK, LIGHT
 
 
 def single_layer():
@@ -325,7 +326,8 @@ def test_the_same_graph_gives_the_same_bytes():
     assert first.pipe(format="png") == second.pipe(format="png")
 
 
-def test_the_background_is_white_so_that_dark_pages_can_show_it(read):
-    picture = read(viz.draw(diamond()))
-    polygon = picture.root.find(".//{http://www.w3.org/2000/svg}polygon")
-    assert polygon.get("fill") in ("white", "#ffffff")
+def test_the_background_is_painted_so_that_any_page_can_show_it(read):
+    for theme, expected in (("auto", LIGHT), ("light", LIGHT), ("dark", DARK)):
+        picture = read(viz.draw(diamond(), theme=theme))
+        polygon = picture.root.find(".//{http://www.w3.org/2000/svg}polygon")
+        assert polygon.get("fill") == expected.paper

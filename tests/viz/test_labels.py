@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import viz
 from tinygrad_bp import Value
 from viz.labels import LIMIT, plain, shown
+from viz.style import dark_css
 
 HOSTILE = [
     "<b>bold</b>",
@@ -73,7 +74,9 @@ def check(svg, expected):
     assert list(svg.nodes) == ["n0"]
     assert not svg.edges
     tags = {element.tag.rpartition("}")[2] for element in svg.root.iter()}
-    assert tags <= {"svg", "g", "title", "polygon", "path", "text"}
+    assert tags <= {"svg", "g", "title", "polygon", "path", "text", "style"}
+    (style,) = svg.root.iter("{http://www.w3.org/2000/svg}style")
+    assert style.text == f"@media (prefers-color-scheme: dark){{{dark_css()}}}"
     attributes = {key for element in svg.root.iter() for key in element.attrib}
     assert not {key for key in attributes if "href" in key or key.startswith("on")}
     for element in svg.root.iter():

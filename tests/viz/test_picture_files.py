@@ -43,7 +43,7 @@ def test_dot_needs_no_graphviz(picture, tmp_path, no_graphviz):
 
 @pytest.mark.parametrize("name", ["a.bmp", "a", "a.svgz", ".svg", "a.dot.txt", ""])
 def test_another_suffix_is_refused_with_the_list(picture, tmp_path, listing, name):
-    with pytest.raises(DrawingError, match=r"use one of \.svg \.png \.pdf \.dot$"):
+    with pytest.raises(DrawingError, match=r"use one of \.svg \.png \.pdf \.dot .* \.tex$"):
         viz.save(picture, tmp_path / name)
     assert listing() == []
 
@@ -153,7 +153,7 @@ def test_check_output_says_beforehand_what_save_would_say(tmp_path):
         viz.check_output(tmp_path / "a.svg")
     viz.check_output(tmp_path / "a.svg", overwrite=True)
     with pytest.raises(DrawingError):
-        viz.check_output(tmp_path / "a.gif")
+        viz.check_output(tmp_path / "a.bmp")
     with pytest.raises(FileNotFoundError):
         viz.check_output(tmp_path / "b" / "a.svg")
 
