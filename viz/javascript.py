@@ -60,16 +60,18 @@ _COMPARISONS = dict(
         strict=True,
     )
 )
+_OPERANDS = (*PARAMETERS, "out")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _RAISING = "raising_"
 """Before the name of a function that raises where Python's does."""
 
 
-def expression(text: str, *, raising: bool = False) -> str:
+def expression(text: str, names: Iterable[str] = _OPERANDS, *, raising: bool = False) -> str:
     """An expression of the table in JavaScript, with the same operations in the same order.
 
     Args:
-        text: the expression, of ``x, y, z`` and ``out``.
+        text: the expression.
+        names: what it may use; by default ``x, y, z`` and ``out``.
         raising: throw a ``RangeError`` where Python would raise, in a division or a function.
 
     Raises:
@@ -78,17 +80,17 @@ def expression(text: str, *, raising: bool = False) -> str:
     >>> expression("1.0 if x > y else 0.0 if x < y else 0.5 * x**2")
     '(x > y) ? 1.0 : ((x < y) ? 0.0 : (0.5 * pow(x, 2.0)))'
     """
-    return _translated(text, _Translator(raising=raising).visit)
+    return _translated(text, names, _Translator(raising=raising).visit)
 
 
-def _condition(text: str) -> str:
+def _condition(text: str, names: Iterable[str]) -> str:
     """An expression that is only asked whether it is true."""
-    return _translated(text, _Translator(raising=False).test)
+    return _translated(text, names, _Translator(raising=False).test)
 
 
-def _translated(text: str, translate: Callable[[ast.expr], str]) -> str:
+def _translated(text: str, names: Iterable[str], translate: Callable[[ast.expr], str]) -> str:
     functions = [name for name in (*RULES, "pow") if name.isidentifier()]
-    tree = parse(text, names=(*PARAMETERS, "out", *CONSTANTS), functions=functions)
+    tree = parse(text, names=(*names, *CONSTANTS), functions=functions)
     try:
         return _bare(translate(tree))
     except RecursionError:
@@ -117,9 +119,11 @@ class _Translator(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> str:
         name = node.func.id  # type: ignore[attr-defined]
-        arity = RULES["**" if name == "pow" else name].arity
-        if len(node.args) != arity:
-            raise ExpressionError(f"{name} takes {arity} operands, not {len(node.args)}")
+        rule = RULES["**" if name == "pow" else name]
+        if rule.variadic:
+            raise ExpressionError(f"{name} takes lists, and there are none in an expression")
+        if len(node.args) != rule.arity:
+            raise ExpressionError(f"{name} takes {rule.arity} operands, not {len(node.args)}")
         return self._call(_RAISING * self._raising + name, *node.args)
 
     def _call(self, name: str, *operands: ast.expr) -> str:
@@ -276,21 +280,20 @@ def source(rules: Iterable[Rule] = RULES.values()) -> str:
 def _row(rule: Rule, key: str) -> tuple[str, str]:
     """A row's expressions by themselves, and the row as a member of ``rules``."""
     ours = RULES.get(rule.name) is rule
-    operands = ", ".join(PARAMETERS[: rule.arity])
+    names = PARAMETERS[: rule.arity]
+    operands = ", ".join(names)
     value, *derivatives = _expressions(rule)
-    if not ours:
-        value = expression(value, raising=True)
-    elif rule.name in _written_out():
+    if ours and rule.name in _written_out():
         value = f"{rule.name}({operands})"
     else:
-        value = expression(value)
+        value = expression(value, names, raising=not ours)
     derivatives = [_derivative(rule, each, raising=not ours) for each in derivatives]
     conditions = [_domain(rule)] if rule.domain else []
     if not ours:  # the user may have given no domain
         conditions.append(f"answers(() => {value})")
     domain = " && ".join(conditions) or "true"
-    kink = _condition(rule.kink) if rule.kink else "false"
-    convention = ", ".join(expression(each) for each in rule.convention)
+    kink = _condition(rule.kink, names) if rule.kink else "false"
+    convention = ", ".join(expression(each, ()) for each in rule.convention)
     backward = ", ".join(f"({operands}, out) => {each}" for each in derivatives)
     row = f"""\
   [{_quoted(key)}]: {{
@@ -320,19 +323,19 @@ def _expressions(rule: Rule) -> list[str]:
 
 
 def _derivative(rule: Rule, text: str, *, raising: bool) -> str:
-    each = expression(text, raising=raising)
-    if not rule.variadic or text in PARAMETERS:  # the other list, as it is
+    names = PARAMETERS[: rule.arity]
+    each = expression(text, (*names, "out"), raising=raising)
+    if not rule.variadic or text in names:  # the other list, as it is
         return each
-    elements = "".join(f"{name}[place], " for name in PARAMETERS[: rule.arity])
-    parameters = ", ".join(PARAMETERS[: rule.arity])
-    return f"x.map((_, place) => (({parameters}, out) => {each})({elements}out))"
+    elements = ", ".join(f"{name}[place]" for name in names)
+    return f"x.map((_, place) => (({', '.join(names)}, out) => {each})({elements}, out))"
 
 
 def _domain(rule: Rule) -> str:
     """The condition, which nan meets: as `tinygrad_bp.arithmetic` has it."""
-    asked = [name for name in PARAMETERS[: rule.arity] if name in rule.domain]
-    conditions = [*(f"Number.isNaN({name})" for name in asked), f"({_condition(rule.domain)})"]
-    return f"({' || '.join(conditions)})"
+    names = PARAMETERS[: rule.arity]
+    missing = [f"Number.isNaN({name})" for name in names if name in rule.domain]
+    return f"({' || '.join([*missing, f'({_condition(rule.domain, names)})'])})"
 
 
 def _quoted(text: str) -> str:

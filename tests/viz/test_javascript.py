@@ -391,6 +391,7 @@ def test_an_expression_keeps_its_order(text, written):
         "exp(x, y=1.0)",
         "hypot(x)",
         "pow(x)",
+        "x if x > 0 else fsum(x)",
         "1" + "0" * 400 + " * x",
         "True",
         "1j",
@@ -405,6 +406,21 @@ def test_what_is_not_the_table_s_notation_is_refused(text):
         source([Rule("hostile", text, ("1.0",))])
     with pytest.raises(ExpressionError):
         source([Rule("hostile", "x", (text,))])
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("f", "x + y", ("1.0",)),
+        Rule("f", "out", ("1.0",)),
+        Rule("f", "x", ("y",)),
+        Rule("f", "x", ("1.0",), domain="y > 0.0"),
+        Rule("f", "x", ("1.0",), kink="out > 0.0"),
+        Rule("f", "x", ("1.0",), convention=("x",)),
+    ],
+)
+def test_a_name_that_the_row_has_not_is_refused(rule):
+    assert "unknown name" in obstacle(rule)
 
 
 def test_what_is_nested_too_deep_is_refused():
