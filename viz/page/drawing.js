@@ -186,6 +186,7 @@ function drawAccumulator(parts, x, y, width) {
 
 const RADIUS = 25;
 const MOST = 10; // nodes drawn of a layer
+const NUMBERS = 24; // edges with a number, the widest first
 
 /** Which nodes of each layer are drawn: all, or those that matter most to the weight. */
 function drawnNodes(net, target, flow) {
@@ -250,7 +251,7 @@ function drawNetwork(pass, net, index, target, { flow }, { down, choose }) {
     const { i, j, k, key } = link;
     const [a, b] = [plan.at.get(`${i - 1}:${k}`), plan.at.get(`${i}:${j}`)];
     const ends = { x1: a.x, y1: a.y, x2: b.x, y2: b.y };
-    const crossing = flow.get(key);
+    const crossing = flow.get(key)?.gross === 0 ? null : flow.get(key); // what carries only 0 is no path
     const weight = i <= net.depth ? pass.data[net.leaf({ i, j, k })] : null;
     const name = i <= net.depth ? NAMES.weight(i, j, k) : `the error of ${NAMES.error(net.depth, k)}`;
     const said = weight === null ? name : `${name} = ${format(weight)}`;
@@ -274,7 +275,7 @@ function drawNetwork(pass, net, index, target, { flow }, { down, choose }) {
     }
     mark(group, { shows: [key] });
     lines.unshift(group);
-    if (!isChosen(link) && !crossing) continue;
+    if (!isChosen(link) && (!crossing || labels.length > NUMBERS)) continue;
     const text = isChosen(link) ? `${name} = ${format(weight, 3)}` : signed(crossing.net, 3);
     const pointAt = (t) => ({ x: a.x + t * (b.x - a.x), y: a.y + t * (b.y - a.y) });
     const box = freePlace(pointAt, textWidth(text), taken) ?? (isChosen(link) ? pointAt(0.5) : null);
@@ -319,7 +320,7 @@ function drawCircle(pass, index, place, about, { x, y }, { isNow, down, extra = 
     svg("circle", { cx: x, cy: y, r: RADIUS }),
     svg("text", { class: "about", x, y: y - 5 }, about),
     isMade(pass, place, index) ? drawnNumber(pass.data[place], text, format(pass.data[place], 3)) : svg("text", text, "–"),
-    extra && drawnNumber(pass.data[extra[1]], { class: "below", x, y: y - RADIUS - 5, "data-key": "t" }, `${extra[0]} = ${format(pass.data[extra[1]], 3)}`),
+    extra && drawnNumber(pass.data[extra[1]], { class: "below", x, y: y + RADIUS + 25, "data-key": "t" }, `${extra[0]} = ${format(pass.data[extra[1]], 3)}`),
     sum !== null && drawnNumber(sum, { class: "below", x, y: y + RADIUS + 13, "data-key": "grad" }, `${down ? "" : "grad "}${signed(sum, 3)}`),
   );
   if (pick) circle.addEventListener("click", pick);

@@ -125,11 +125,15 @@ function spread(layers, across) {
   }
 }
 
-/** The nodes around one, nearest first, as many as there is room for; in the graph's order. */
+/**
+ * The nodes around one, nearest first, as many as there is room for; in the graph's order.  Of a node
+ * that is used often only a few uses, the next ones, or there would be nothing else.
+ */
 function around(graph, users, centre, most) {
   const found = new Set([centre]);
   for (const place of found) {
-    for (const near of [...users[place], ...graph.nodes[place].parents]) {
+    const uses = users[place].toSorted((a, b) => Math.abs(a - centre) - Math.abs(b - centre)).slice(0, 3);
+    for (const near of [...uses, ...graph.nodes[place].parents]) {
       if (found.size === most) return [...found].sort((a, b) => a - b);
       found.add(near);
     }

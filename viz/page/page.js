@@ -10,7 +10,7 @@ const DRAWN = 48; // larger graphs are folded to the nodes around the step's
 const AROUND = 18;
 const TERMS = 12;
 const LINES = 40; // of the bracketed formula
-const TURNS = 24; // contributions listed
+const TURNS = 12; // contributions listed
 const BEAT = 900; // milliseconds, while playing
 
 const network = graph.network;
@@ -33,12 +33,12 @@ const state = {
 
 // ---- what follows from the state
 
-const counts = pathCounts(graph);
+const paths = pathsOf(graph);
 
 let passes = passesFor(recorded(graph));
 
 function passesFor(numbers) {
-  const right = carriedOut(graph, numbers, graph.schedule, counts);
+  const right = carriedOut(graph, numbers, graph.schedule, paths);
   const wrong = graph.naive.schedule && carriedOut(graph, numbers, graph.naive.schedule);
   return { right, wrong, net: network && factorsOf(right) };
 }
@@ -175,7 +175,20 @@ function renderViews() {
   $("view").setAttribute("aria-labelledby", `tab-${state.view}`);
   const scrolled = [...$("picture").querySelectorAll(".scroll")].map(({ scrollLeft }) => scrollLeft);
   $("picture").replaceChildren(...{ network: networkView, graph: graphView, why: whyView }[state.view]());
-  $("picture").querySelectorAll(".scroll").forEach((box, place) => (box.scrollLeft = scrolled[place] ?? 0));
+  $("picture").querySelectorAll(".scroll").forEach((box, place) => {
+    box.scrollLeft = scrolled[place] ?? 0;
+    follow(box);
+  });
+}
+
+/** Keep the step's node in sight where a picture is wider than its frame. */
+function follow(box) {
+  const card = box.querySelector(".current[data-node]");
+  if (!card || box.scrollWidth <= box.clientWidth) return;
+  const [inner, outer] = [card.getBoundingClientRect(), box.getBoundingClientRect()];
+  if (inner.left < outer.left || inner.right > outer.right) {
+    box.scrollLeft += (inner.left + inner.right) / 2 - (outer.left + outer.right) / 2;
+  }
 }
 
 const framed = (image, name) => html("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": name }, image);
@@ -458,7 +471,7 @@ function renderAccumulator() {
   const earlier = before.length ? [html("tr", {}, html("th", { scope: "row" }, `${before.length} before`), html("td", {}, number(before.reduce((total, { value }) => total + value, 0))), html("td"), html("td"))] : [];
   const due = pass === passes.right ? passes.right.into[place].filter((each) => each > index).length : 0;
   $("segments").replaceChildren(
-    parts.length ? table(`What has arrived at ${name}${pass.counts ? ", path by path" : ""}`, ["path", "adds", "so far", "product"], [...earlier, ...rows]) : said("Nothing has arrived yet."),
+    parts.length ? table(`What has arrived at ${name}${pass.paths ? ", path by path" : ""}`, ["path", "adds", "so far", "product"], [...earlier, ...rows]) : said("Nothing has arrived yet."),
     due ? said(`${due} of ${passes.right.into[place].length} contributions are still to come.`) : "",
   );
 }

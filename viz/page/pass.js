@@ -5,7 +5,8 @@
 // the numbers: [kind, node, slot].  The words are that record's too, to the letter.
 
 const LISTED = 6; // so many operands of a list are written out
-const SEGMENTS = 12; // so many paths to a node are told apart
+const SEGMENTS = 12; // so many paths to a node are told apart,
+const STEPS = 24; // where none has more steps than this
 
 /** A number as Python's `format_number` has it: to six significant digits. */
 function format(x, digits = 6) {
@@ -67,10 +68,10 @@ function noValue(graph, node, operands) {
 }
 
 /**
- * A schedule carried out: every step with its numbers, and for each node the steps into it.  `counts`
- * are the path counts, for a pass that is in order.
+ * A schedule carried out: every step with its numbers, and for each node the steps into it.  `paths` is
+ * what `pathsOf` says, for a pass that is in order.
  */
-function carriedOut(graph, numbers, schedule, counts = null) {
+function carriedOut(graph, numbers, schedule, paths = null) {
   const grads = graph.nodes.map(() => 0);
   const into = graph.nodes.map(() => []);
   const madeAt = graph.nodes.map(() => -1);
@@ -94,7 +95,7 @@ function carriedOut(graph, numbers, schedule, counts = null) {
     const known = { kind, index, node, slot, target, local, upstream, contribution };
     return { ...known, before, after: grads[target], ordinal };
   });
-  return { graph, ...numbers, steps, into, madeAt, counts, root: graph.nodes.length - 1 };
+  return { graph, ...numbers, steps, into, madeAt, paths, root: graph.nodes.length - 1 };
 }
 
 /** Whether a node's data is known after a step. */
@@ -106,14 +107,18 @@ function gradient(pass, node, index = Infinity) {
   return last === undefined ? null : pass.steps[last].after;
 }
 
-/** How many paths lead from the result down to each node; beyond all floats, Infinity. */
-function pathCounts(graph) {
-  const counts = graph.nodes.map(() => 0);
+/** How many paths lead from the result down to each node, and how long the longest is. */
+function pathsOf(graph) {
+  const counts = graph.nodes.map(() => 0); // beyond all floats, Infinity
+  const lengths = graph.nodes.map(() => 0);
   counts[graph.nodes.length - 1] = 1;
   for (let place = graph.nodes.length - 1; place >= 0; place--) {
-    for (const parent of graph.nodes[place].parents) counts[parent] += counts[place];
+    for (const parent of graph.nodes[place].parents) {
+      counts[parent] += counts[place];
+      lengths[parent] = Math.max(lengths[parent], lengths[place] + 1);
+    }
   }
-  return counts;
+  return { counts, lengths };
 }
 
 /**
@@ -122,15 +127,15 @@ function pathCounts(graph) {
  * paths twice, a segment for each contribution.
  */
 function segments(pass, node, index = Infinity) {
-  const { counts } = pass;
-  const apart = counts && counts[node] <= SEGMENTS;
+  const { paths } = pass;
+  const apart = paths && paths.counts[node] <= SEGMENTS && paths.lengths[node] <= STEPS;
   const arrived = pass.into[node].filter((each) => each <= index);
   return arrived.flatMap((each) => {
     const { kind, node: upper, upstream, local } = pass.steps[each];
     if (kind === "seed") return [{ value: 1, path: [], factors: [], count: 1, arrived: each }];
     const above = apart
       ? segments(pass, upper)
-      : [{ value: upstream, path: [], factors: [upstream], count: counts ? counts[upper] : 1 }];
+      : [{ value: upstream, path: [], factors: [upstream], count: paths ? paths.counts[upper] : 1 }];
     return above.map(({ value, path, factors, count }) => {
       const grown = { path: [...path, each], factors: [...factors, local] };
       return { value: value * local, ...grown, count, arrived: each };
