@@ -314,6 +314,98 @@ def test_an_activation_of_many_nodes_counts_as_one_factor():
     assert path_count(run.e, net.w(1, 1, 1)) > 1
 
 
+COMPOSED = {
+    "itself": lambda z: z,
+    "many uses": lambda z: z * z * z - z / (1 + abs(z)) + z,
+    "leaves of its own": lambda z: z * Value(Fraction(2, 3)) - Value(Fraction(1)) * z * z,
+    "no use": lambda z: Value(Fraction(1, 2)),
+    "a slope of 0": lambda z: z * 0 + 1,
+    "relu": relu,
+}
+
+
+@settings(max_examples=40)
+@given(layered(FRACTIONS, sorted(COMPOSED), max_depth=3), st.data())
+def test_terms_are_the_recorded_paths_grouped_by_the_outputs_they_pass(case, data):
+    sizes, weights, biases, names, x, t = case
+    net = Network(weights, biases, [[COMPOSED[name] for name in layer] for layer in names])
+    run = net.forward(x, t)
+    i, j, k = data.draw(st.sampled_from(places(sizes)))
+    for leaf, terms in ((net.w(i, j, k), run.terms(i, j, k)), (net.b(i, j), run.bias_terms(i, j))):
+        grouped = dict.fromkeys((term.indices for term in terms), Fraction(0))
+        assert len(grouped) == len(terms) == math.prod(sizes[i + 1 :])
+        for path in paths(run.e, leaf):
+            passed = tuple(
+                next(j for j in range(1, sizes[m] + 1) if run.o(m, j) in path.nodes)
+                for m in range(len(sizes) - 1, i, -1)
+            )
+            grouped[passed] += path.product
+        assert {term.indices: term.value for term in terms} == grouped
+        assert all(math.prod(term.factors) == term.value for term in terms)
+
+
+@settings(max_examples=40)
+@given(layered(FRACTIONS, sorted(COMPOSED)), st.integers(-1, 30), st.data())
+def test_largest_terms_and_the_rest_are_all_terms_exactly(case, n, data):
+    sizes, weights, biases, names, x, t = case
+    net = Network(weights, biases, [[COMPOSED[name] for name in layer] for layer in names])
+    run = net.forward(x, t)
+    i, j, k = data.draw(st.sampled_from(places(sizes)))
+    run.e.backward()
+    for leaf, terms, largest in (
+        (net.w(i, j, k), run.terms(i, j, k), run.largest_terms(i, j, k, n=n)),
+        (net.b(i, j), run.bias_terms(i, j), run.largest_terms(i, j, n=n)),
+    ):
+        assert largest.terms == sorted(terms, key=lambda term: -abs(term.value))[: max(n, 0)]
+        assert (
+            largest.total == leaf.grad == largest.rest + sum(each.value for each in largest.terms)
+        )
+        assert largest.count == len(terms) == len(largest.terms) + largest.rest_count
+
+
+def test_a_large_network_gives_its_largest_terms_and_the_rest_at_once():
+    net = Network.random([30] * 31, "tanh", seed=2)
+    run = net.forward([0.2] * 30, [0.1] * 30)
+    run.e.backward()
+    largest = run.largest_terms(1, 2, 3)
+    assert (len(largest.terms), largest.count, largest.rest_count) == (20, 30**29, 30**29 - 20)
+    assert largest.total == net.w(1, 2, 3).grad
+    sizes = [abs(term.value) for term in largest.terms]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len({term.indices for term in largest.terms}) == 20
+    shown = math.fsum(term.value for term in largest.terms)
+    assert largest.rest == pytest.approx(largest.total - shown, rel=1e-9)
+    with pytest.raises(TooManyPathsError, match=rf"{30**29} terms.*largest_terms\(i, j, k, n\)"):
+        run.terms(1, 2, 3)
+
+
+def test_nothing_is_left_where_every_term_is_shown():
+    run = Network.random([2, 3, 2], seed=1).forward([0.3, 0.4], [0.1, 0.2])
+    largest = run.largest_terms(1, 1, 1, n=2)
+    assert (largest.rest, largest.rest_count) == (0, 0)
+
+
+def test_symbols_have_terms_but_no_largest_ones():
+    run = chain_of(2)[-1]
+    assert len(run.terms(1, 1, 1)) == 1
+    with pytest.raises(DataError, match="no size to compare"):
+        run.largest_terms(1, 1, 1)
+
+
+def test_terms_are_refused_where_an_activation_uses_other_nodes():
+    earlier = []
+
+    def residual(z):
+        earlier.append(z)
+        return z + earlier[0]
+
+    net = Network.random([1, 1, 1], residual, seed=1)
+    run = net.forward([1.0], [0.0])
+    for ask in (run.terms, run.largest_terms):
+        with pytest.raises(NetworkError, match="other nodes of the network than its own"):
+            ask(1, 1, 1)
+
+
 def test_activations_per_layer_and_per_node():
     net = Network.random([2, 2, 1], ["tanh", ["sigmoid"]], seed=1)
     assert net.activations == [["tanh", "tanh"], ["sigmoid"]]

@@ -13,7 +13,7 @@ import random
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -510,10 +510,23 @@ class Run:
 
     @cached_property
     def _contracted(self) -> dict[Value, dict[Value, Number]]:
-        """The graph with nothing but the error, the outputs and the net inputs left of it."""
-        return contract(
-            self.e, [each for layers in (self._z, self._o) for layer in layers for each in layer]
-        )
+        """The graph with nothing but the error, the outputs and the net inputs left of it.
+
+        Raises:
+            NetworkError: an activation uses more of the network than its own net input.
+        """
+        layers = [*zip(self._z, self._o, strict=True)]
+        rows = contract(self.e, [each for z_and_o in layers for each in chain(*z_and_o)])
+        for below, (z, o) in zip([[], *self._o], layers, strict=False):
+            pairs = [(net_input, below) for net_input in z]
+            pairs += [(o_j, [z_j]) for o_j, z_j in zip(o, z, strict=True) if o_j is not z_j]
+            for node, expected in pairs:
+                if not {*expected}.issuperset(rows.get(node, ())):
+                    raise NetworkError(
+                        f"{node!r} depends on other nodes of the network than its own net input, so "
+                        "the note's terms are not the whole gradient: list it with paths(run.e, w)"
+                    )
+        return rows
 
     def _slope(self, i: int, j: int) -> Number:
         """``f'_{i,j}`` as recorded: the sum over the paths through the activation."""
