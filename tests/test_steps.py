@@ -469,7 +469,7 @@ def test_where_nothing_is_shared_the_wrong_way_is_right():
     record = naive(note_1_1())
     assert record.first_wrong is None
     assert not any(each.wrong for each in record.answers)
-    assert "nothing goes wrong" in record.explain()
+    assert "nothing goes wrong here" in record.explain()
 
 
 def test_rounding_alone_is_not_wrong():

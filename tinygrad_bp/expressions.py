@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -48,7 +49,8 @@ def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
 
     Args:
         text: in ordinary notation: numbers, names, ``+ - * / **``, the functions of the table,
-            ``pi``, and ``a if x > 0 else b``, of which only the branch taken is recorded.
+            ``pi``, and ``a if x > 0 else b``, of which only the branch taken is recorded.  Parts may
+            be named before they are used, also more than once: ``b = a + a; b * b``.
         operands: a leaf for each name.
 
     Raises:
@@ -58,7 +60,30 @@ def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
     >>> x = Value(3.0, "x")
     >>> record_expression("x * x + 1", {"x": x}).data
     10.0
+    >>> record_expression("y = x * x; y + y", {"x": x}).parents[0].label
+    'y'
     """
+    scope = dict(operands)
+    for name, part in _statements(text):
+        if name in scope:
+            raise ExpressionError(f"{name} has a value already, and is defined in {text!r}")
+        result = _record(part, scope)
+        if name:
+            result.label = result.label or name
+            scope[name] = result
+    return result
+
+
+def _statements(text: str) -> list[tuple[str, str]]:
+    """The parts between semicolons, each with its name; an expression alone has none."""
+    parts = []
+    for each in text.rstrip("; ").split(";"):
+        definition = re.fullmatch(r"\s*([^\W\d]\w*)\s*=(?!=)(.*)", each, re.DOTALL)
+        parts.append((definition[1], definition[2].strip()) if definition else ("", each.strip()))
+    return parts
+
+
+def _record(text: str, operands: Mapping[str, Value]) -> Value:
     tree, names = _parsed(text)
     unknown = [name for name in names if name not in operands]
     if unknown:
@@ -78,8 +103,15 @@ def names_in(text: str) -> list[str]:
 
     >>> names_in("(t - tanh(w * x - b)) ** 2")
     ['t', 'w', 'x', 'b']
+    >>> names_in("b = a + a; b * c")
+    ['a', 'c']
     """
-    return list(_parsed(text)[1])
+    wanted: dict[str, None] = {}
+    defined = set()
+    for name, part in _statements(text):
+        wanted |= dict.fromkeys(each for each in _parsed(part)[1] if each not in defined)
+        defined.add(name)
+    return list(wanted)
 
 
 @lru_cache(maxsize=256)

@@ -138,8 +138,12 @@ class Step:
             text = f"Δ{name} = −η · {name}.grad = {show(self.contribution)}"
         else:
             below = self.names[self.target]
+            rule = node.rule
+            how = f"as {name} = {written(node, self.names)}"
+            if rule and rule.variadic:
+                how = f"by {rule.name}"
             text = (
-                f"{name} → {below}, as {name} = {written(node, self.names)}: "
+                f"{name} → {below}, {how}: "
                 f"{name}.grad = {show(self.upstream)}, "
                 f"{self._derivative(self.slot or 0)} = {show(self.local)}"
             )
@@ -193,12 +197,14 @@ class Steps(Sequence[Step]):
         nodes: all nodes that it was made of, each after its parents.
         names: a name for each of them.
         seed: the index of the seed; the forward steps are before it, the backward steps after it.
+        edges: the number of backward steps.
     """
 
     e: Value
     nodes: tuple[Value, ...]
     names: Mapping[Value, str]
     seed: int
+    edges: int
 
     def __init__(
         self,
@@ -215,6 +221,7 @@ class Steps(Sequence[Step]):
         self._computed = tuple(node for node in nodes if node.rule is not None)
         self.seed = len(self._computed)
         self._edges = tuple(edges)
+        self.edges = len(self._edges)
         self._eta: Number = eta
         leaves = [node for node in nodes if node.rule is None]
         self._leaf_data = {leaf: leaf.data for leaf in leaves}
@@ -234,7 +241,7 @@ class Steps(Sequence[Step]):
         k = self._place(index)
         if k < self.seed:
             node = self._computed[k]
-            numbers = tuple(self._number(each) for each in node.operands)
+            numbers = tuple(self.number(each) for each in node.operands)
             return Step("forward", k, node, data=node.data, operands=numbers, names=self.names)
         if k == self.seed:
             return Step(
@@ -250,7 +257,8 @@ class Steps(Sequence[Step]):
 
     def __repr__(self) -> str:
         parts = [f"{self.seed} forward, the seed, {len(self._edges)} backward"]
-        parts += [f"{len(self._updated)} updates"] * bool(self._updated)
+        updates = len(self._updated)
+        parts += [f"{updates} update{'s' * (updates > 1)}"] * bool(updates)
         return f"<{type(self).__name__}: {', '.join(parts)}>"
 
     def at(self, index: int) -> Mapping[Value, Number]:
@@ -276,9 +284,14 @@ class Steps(Sequence[Step]):
         places = self._places.get(node, ())
         return bisect_right(places, self._place(index)), len(places)
 
-    def into(self, node: Value) -> tuple[Step, ...]:
-        """The steps that give a node its gradient, in order: the seed, or its contributions."""
-        return tuple(self[k] for k in self._places.get(node, ()))
+    def into(self, node: Value, which: slice = slice(None)) -> tuple[Step, ...]:
+        """The steps that give a node its gradient, in order: the seed, or its contributions.
+
+        Args:
+            node: the node.
+            which: of these steps, where not all are wanted.
+        """
+        return tuple(self[k] for k in self._places.get(node, [])[which])
 
     def grads_after_backward(self) -> dict[Value, Number]:
         """What each node's ``grad`` would be after ``e.backward()``, if it were called now.
@@ -307,7 +320,7 @@ class Steps(Sequence[Step]):
                 {
                     "name": self.names[node],
                     "op": node.op,
-                    "data": plain_number(self._number(node)),
+                    "data": plain_number(self.number(node)),
                     "parents": [self.names[parent] for parent in node.parents],
                     "local_derivatives": [plain_number(each) for each in node.local_derivatives],
                     "gradient": plain_number(gradient),
@@ -322,8 +335,8 @@ class Steps(Sequence[Step]):
             raise IndexError(f"there are {len(self)} steps, and no step {index}")
         return index % len(self)
 
-    def _number(self, operand: Value | Number) -> Number:
-        """The number of an operand when the record was made: a leaf may have learned since."""
+    def number(self, operand: Value | Number) -> Number:
+        """The number of a node when the record was made; a plain number is itself."""
         if not isinstance(operand, Value):
             return operand
         return operand.data if operand.rule else self._leaf_data[operand]
@@ -427,7 +440,7 @@ def steps(
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> record = steps((w * x) ** 2, eta=0.1, wrt=[w])
     >>> record
-    <Steps: 2 forward, the seed, 3 backward, 1 updates>
+    <Steps: 2 forward, the seed, 3 backward, 1 update>
     >>> print(record.to_text())
     v1 = w * x = 0.5 * 2.0 = 1.0
     e = v1 ** 2 = 1.0 ** 2 = 1.0
@@ -546,7 +559,10 @@ class Naive(Steps):
         a.grad = 6.0 is wrong: 4.0 is right
         """
         if self.first_wrong is None:
-            return "nothing goes wrong: no node passes its gradient on twice to any effect"
+            return (
+                "nothing goes wrong here: the order makes a difference only where an inner node is "
+                "used more than once"
+            )
         step = self[self.first_wrong]
         name = self.names[step.node]
         due = self.right.received(step.node)[1]
@@ -692,17 +708,14 @@ def written(node: Value, named: Mapping[Value, str]) -> str:
     )
 
 
-def _bracketed(text: str, *, signed: bool = False) -> str:
-    """A number as an operand, in brackets where it could be misread."""
-    return f"({text})" if " " in text or "/" in text or (signed and text[0] == "-") else text
-
-
 def _product(a: Number, b: Number) -> str:
-    return f"{_bracketed(show(a))} × {_bracketed(show(b))}"
+    return " × ".join(f"({text})" if " " in text else text for text in (show(a), show(b)))
 
 
 def _operand(node: Value, number: Number) -> str:
-    return _bracketed(show(number), signed=True) if _is_infix(node) else show(number)
+    text = show(number)
+    misread = " " in text or "/" in text or text[0] == "-"
+    return f"({text})" if misread and _is_infix(node) else text
 
 
 def _is_infix(node: Value) -> bool:
