@@ -21,12 +21,13 @@ def backward(e: Value) -> None:
     and a ``float``), the leaves keep what they had.
     """
     order = topological_order(e)
+    zero = 0.0 if type(e.data) is float else 0  # to float + float Python has a short way
     leaves = []
     for node in order:
         if node._rule is None:
             leaves.append((node, node.grad))
-        node.grad = 0
-    e.grad = 1
+        node.grad = zero
+    e.grad = zero + 1
     try:
         for node in reversed(order):
             grad = node.grad

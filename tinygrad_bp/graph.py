@@ -16,14 +16,12 @@ if TYPE_CHECKING:
 
     from tinygrad_bp.value import Value
 
-_walks = count(1)
-
 
 def topological_order(e: Value) -> list[Value]:
     """Every node that ``e`` was made of, each after all of its parents; ``e`` itself is last.
 
     The order is that of the recursive depth-first walk with the operands taken from left to right.
-    A mark on the node, different for each walk, stands for a set of the nodes seen: so two threads
+    A mark on the node, a new object for each walk, stands for a set of the nodes seen: so two threads
     may walk graphs that share no node, but not the same graph, at one time.
 
     >>> from tinygrad_bp import Value
@@ -32,7 +30,7 @@ def topological_order(e: Value) -> list[Value]:
     >>> topological_order(b) == [a, b]
     True
     """
-    mark = next(_walks)
+    mark = object()
     order: list[Value] = []
     below: list[Value] = []  # the nodes whose operands are being walked, but for the current one
     rests: dict[Value, Iterator[Any]] = {}  # where in a list of operands to go on
@@ -43,39 +41,38 @@ def topological_order(e: Value) -> list[Value]:
     while True:
         if node._dx is not None:
             parent = node._x
-            if parent._mark != mark:
+            if parent._mark is not mark:
                 parent._mark = mark
                 if parent._rule is not None:
                     below.append(node)
                     node = parent
                     continue
                 order.append(parent)
-        if node._dy is not None:
-            parent = node._y
-            if parent._mark != mark:
-                parent._mark = mark
-                if parent._rule is not None:
-                    below.append(node)
-                    node = parent
-                    continue
-                order.append(parent)
-        elif node._dx is None and node._y is not None:
-            parent = _first_unseen(node, rests, mark)
-            if parent is not None:
-                below.append(node)
-                node = parent
-                continue
-        order.append(node)
-        if not below:
-            return order
-        node = below.pop()
+        while True:  # back from an operand, the first need not be looked at again
+            if node._dy is not None:
+                parent = node._y
+                if parent._mark is not mark:
+                    parent._mark = mark
+                    if parent._rule is not None:
+                        break
+                    order.append(parent)
+            elif node._y is not None and node._dx is None:
+                parent = _first_unseen(node, rests, mark)
+                if parent is not None:
+                    break
+            order.append(node)
+            if not below:
+                return order
+            node = below.pop()
+        below.append(node)
+        node = parent
 
 
-def _first_unseen(node: Value, rests: dict[Value, Iterator[Any]], mark: int) -> Value | None:
+def _first_unseen(node: Value, rests: dict[Value, Iterator[Any]], mark: object) -> Value | None:
     """The next operand of a listed node that the walk has not seen; what follows it is kept."""
     rest = rests.pop(node, None) or zip(node._x, node._y, strict=True)
     for parent, derivative in rest:
-        if derivative is not None and parent._mark != mark:
+        if derivative is not None and parent._mark is not mark:
             parent._mark = mark
             rests[node] = rest
             return parent  # type: ignore[no-any-return]

@@ -74,7 +74,7 @@ class Value:
     _y: Any
     _dx: Any
     _dy: Any
-    _mark: int
+    _mark: object
     data: Number
     grad: Number
     label: str
