@@ -6,7 +6,6 @@ This room knows DOT, formats and files; it knows nothing of Values.
 from __future__ import annotations
 
 import html
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +118,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc] # the wrapper has no type
         if suffix == ".dot":
             return str(self.source)
         if suffix == ".tex":
-            return tikz(json.loads(self.pipe("json")))
+            return tikz(self.pipe("svg", encoding="utf-8"))
         if suffix == ".html":
             return page(
                 self.sketch.title if self.sketch else "", self.pipe("svg", encoding="utf-8")

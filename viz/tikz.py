@@ -1,38 +1,44 @@
 """A laid-out picture as a LaTeX document drawn with TikZ.
 
-It is translated from Graphviz's own list of what to draw, so that it is the same picture.  This room
-knows that list and TeX; text is data, and nothing in it is taken for a command.
+It is translated from Graphviz's own SVG, so that it is the same picture.  This room knows the few
+elements that Graphviz writes, and TeX; text is data, and nothing in it is taken for a command.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from collections.abc import Iterator
 
-_HEAD = r"""% Compiles by itself with pdflatex, lualatex or xelatex; or copy the tikzpicture.
-\documentclass[tikz,border=2bp]{standalone}
-\usepackage[T1]{fontenc}
-\usepackage{amsmath}
-\usepackage[scaled]{helvet}
+_HEAD = r"""%% Compiles by itself with pdflatex; or copy the colours and the tikzpicture into your document.
+\documentclass{article}
+\usepackage[paperwidth=%.2fbp,paperheight=%.2fbp,margin=0bp]{geometry}
+\usepackage{tikz}
 \renewcommand{\familydefault}{\sfdefault}
-"""
+\pagestyle{empty}
+\begin{document}"""
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\textquotedblright{}",
     "|": r"\textbar{}",
-    **{character: f"\\{character}" for character in "{}$&#%_"},
-    **{character: f"{{{character}}}" for character in "-`',<>?![]"},  # which would join or open
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "$": r"\ensuremath{\mathdollar}",
+    "{": r"\ensuremath{\lbrace}",
+    "}": r"\ensuremath{\rbrace}",
+    **{character: f"\\{character}" for character in "&#%_"},
+    **{character: f"{{{character}}}" for character in "-`',?![]"},  # which would join or open
 }
 _SIGNS = {
     "∂": r"\partial", "…": r"\dots", "·": r"\cdot", "×": r"\times", "→": r"\to", "−": "-",
-    "±": r"\pm", "∞": r"\infty", "√": r"\surd", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq",
+    "°": r"^{\circ}", "±": r"\pm", "∞": r"\infty", "√": r"\surd", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq",
     "≈": r"\approx", "∏": r"\prod", "∑": r"\sum", "⁽": "^{(}", "⁾": "^{)}", "′": "'", "∇": r"\nabla",
     **{sign: f"^{{{place}}}" for place, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
     **{sign: f"_{{{place}}}" for place, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")},
@@ -49,39 +55,21 @@ _LETTERS = {
     "Ł": r"\L",
     "–": r"\textendash",
     "—": r"\textemdash",
-    "°": r"\textdegree",
 }
-_ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327\u0328",
-                    "`'^~=u.\"rHvck", strict=True))  # fmt: skip
+_ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327",
+                    "`'^~=u.\"rHvc", strict=True))  # fmt: skip
 # The Greek letters that TeX writes as Latin ones.
-_LATIN = dict(
-    zip(
-        [
-            "ALPHA",
-            "BETA",
-            "EPSILON",
-            "ZETA",
-            "ETA",
-            "IOTA",
-            "KAPPA",
-            "MU",
-            "NU",
-            "OMICRON",
-            "RHO",
-            "TAU",
-            "CHI",
-        ],
-        "ABEZHIKMNOPTX",
-        strict=True,
-    )
-)
+_LATIN = {
+    "ALPHA": "A", "BETA": "B", "EPSILON": "E", "ZETA": "Z", "ETA": "H", "IOTA": "I", "KAPPA": "K",
+    "MU": "M", "NU": "N", "OMICRON": "O", "RHO": "P", "TAU": "T", "CHI": "X",
+}  # fmt: skip
 
 
 def escaped(text: str) -> str:
     r"""The text for TeX; a character that its usual fonts have not is written ``U+XXXX``.
 
     >>> print(escaped(r"50% \input{x} é ∂ 日"))
-    50\% \textbackslash{}input\{x\} \'{e} \ensuremath{\partial} U+65E5
+    50\% \textbackslash{}input\ensuremath{\lbrace}x\ensuremath{\rbrace} \'{e} \ensuremath{\partial} U+65E5
     """
     return "".join(map(_escaped, unicodedata.normalize("NFC", text)))
 
@@ -115,25 +103,26 @@ def _greek(character: str) -> str:
     return ""
 
 
-def tikz(drawn: dict[str, Any]) -> str:
-    r"""The document, from what Graphviz writes as ``json``.
+def tikz(svg: str) -> str:
+    r"""The document, from the SVG that Graphviz writes.
 
-    >>> print(tikz({"bb": "0,0,9,9"}).splitlines()[-1])
+    >>> svg = '<svg viewBox="0 0 9 9"><g transform="scale(1 1) rotate(0) translate(4 8)"/></svg>'
+    >>> print(tikz(svg).splitlines()[-1])
     \end{document}
     """
-    pen = _Pen()
-    things = sorted(drawn.get("edges", ()), key=lambda each: each["_gvid"])
-    things = [drawn, *things, *drawn.get("objects", ())]
-    keys = ("_draw_", "_hdraw_", "_tdraw_", "_ldraw_")
-    body = [line for each in things for key in keys if key in each for line in pen.lines(each[key])]
-    colours = [
-        rf"\definecolor{{{name}}}{{HTML}}{{{colour}}}" for colour, name in pen.colours.items()
-    ]
+    root = ET.fromstring(svg)  # noqa: S314 - Graphviz wrote it, not a stranger
+    colours: dict[str, str] = {}
+    body = [line for each in root.iter() for line in _drawn(each, colours)]
+    _, _, width, height = _numbers(root.get("viewBox", ""))
+    *_, across, down = _numbers(next(root.iterfind(_tag("g"))).get("transform", ""))
+    # SVG counts from the top down, TeX from the bottom up.
+    box = f"({-across:.2f},{down - height:.2f}) rectangle ({width - across:.2f},{down:.2f})"
     return "\n".join(
         [
-            _HEAD + r"\begin{document}",
-            *colours,
-            r"\begin{tikzpicture}[x=1bp,y=1bp,inner sep=0,outer sep=0]",
+            _HEAD % (width + 1, height + 1),
+            *(f"\\definecolor{{{name}}}{{HTML}}{{{code}}}" for code, name in colours.items()),
+            r"\noindent\begin{tikzpicture}[x=1bp,y=1bp,inner sep=0,outer sep=0]",
+            rf"\useasboundingbox {box};",
             *body,
             r"\end{tikzpicture}",
             r"\end{document}",
@@ -142,77 +131,64 @@ def tikz(drawn: dict[str, Any]) -> str:
     )
 
 
-class _Pen:
-    """Turns Graphviz's drawing operations into TikZ, with the state that they share."""
+def _tag(name: str) -> str:
+    return f"{{*}}{name}"
 
-    def __init__(self) -> None:
-        self.colours: dict[str, str] = {}
-        self.reset()
 
-    def reset(self) -> None:
-        self.line = self.fill = ""
-        self.width, self.dash, self.size, self.bold = 1.0, "", 10.0, False
+def _numbers(text: str) -> list[float]:
+    return [float(each) for each in re.findall(r"-?\d+(?:\.\d+)?", text)]
 
-    def lines(self, operations: Iterable[dict[str, Any]]) -> Iterator[str]:
-        self.reset()
-        for each in operations:
-            kind = each["op"]
-            if kind == "c":
-                self.line = self.colour(each["color"])
-            elif kind == "C":
-                self.fill = self.colour(each["color"])
-            elif kind == "S":
-                self.style(each["style"])
-            elif kind == "F":
-                self.size, self.bold = each["size"], "Bold" in each["face"]
-            elif kind == "t":
-                self.bold = bool(each["fontchar"] & 1)
-            elif kind in "eEpPbBL":
-                yield from self.shape(kind, each)
-            elif kind == "T":
-                yield self.text(each)
 
-    def colour(self, text: str) -> str:
-        """The name of a colour; the empty text for one that cannot be seen."""
-        if len(text) == 9 and text.endswith("00"):
-            return ""
-        digits = text[1:7].upper()
-        return self.colours.setdefault(digits, f"g{len(self.colours)}")
+def _points(text: str) -> list[str]:
+    values = _numbers(text)
+    return [f"({x:.2f},{-y:.2f})" for x, y in zip(values[::2], values[1::2], strict=True)]
 
-    def style(self, text: str) -> None:
-        if text.startswith("setlinewidth("):
-            self.width = float(text[13:-1])
-        elif text in ("solid", "dashed", "dotted"):
-            self.dash = {"dashed": "5bp off 2bp", "dotted": "1bp off 4bp"}.get(text, "")
 
-    def shape(self, kind: str, each: dict[str, Any]) -> Iterator[str]:
-        options = []
-        if self.line:
-            options.append(f"draw={self.line},line width={self.width:g}bp")
-        if self.dash:
-            options.append(f"dash pattern=on {self.dash}")
-        if kind in "EPB" and self.fill:
-            options.append(f"fill={self.fill}")
-        if options:
-            yield rf"\path[{','.join(options)}] {self.way(kind, each)};"
+def _drawn(element: ET.Element, colours: dict[str, str]) -> Iterator[str]:
+    """What an element draws: nothing, for most."""
+    kind = element.tag.rpartition("}")[2]
+    if kind == "text":
+        yield _text(element, colours)
+    if kind not in ("path", "polygon", "polyline", "ellipse"):
+        return
+    options = []
+    for key, option in (("stroke", "draw"), ("fill", "fill")):
+        colour = _colour(element.get(key, "none"), colours)
+        if colour:
+            options.append(f"{option}={colour}")
+    if element.get("stroke-dasharray"):
+        on, off = _numbers(element.get("stroke-dasharray", ""))
+        options.append(f"dash pattern=on {on:g}bp off {off:g}bp")
+    if options:
+        options.append(f"line width={float(element.get('stroke-width', 1)):g}bp")
+        yield rf"\path[{','.join(options)}] {_way(kind, element)};"
 
-    @staticmethod
-    def way(kind: str, each: dict[str, Any]) -> str:
-        if kind in "eE":
-            x, y, width, height = each["rect"]
-            return f"({x:.2f},{y:.2f}) ellipse ({width:.2f} and {height:.2f})"
-        points = [f"({x:.2f},{y:.2f})" for x, y, *_ in each["points"]]
-        if kind in "bB":
-            curves = zip(points[1::3], points[2::3], points[3::3], strict=True)
-            return points[0] + "".join(f" .. controls {a} and {b} .. {c}" for a, b, c in curves)
-        return " -- ".join(points) + (" -- cycle" if kind in "pP" else "")
 
-    def text(self, each: dict[str, Any]) -> str:
-        anchor = {"l": "base west", "c": "base", "r": "base east"}[each["align"]]
-        x, y = each["pt"]
-        bold = r"\bfseries" if self.bold else ""
-        size = rf"\fontsize{{{self.size:g}bp}}{{{self.size:g}bp}}\selectfont"
-        return (
-            rf"\node[anchor={anchor},text={self.line}] at ({x:.2f},{y:.2f}) "
-            rf"{{{size}{bold} {escaped(each['text'])}}};"
-        )
+def _colour(code: str, colours: dict[str, str]) -> str:
+    """The name of a colour; the empty text for one that cannot be seen."""
+    if not code.startswith("#"):
+        return "" if code in ("none", "transparent") else code
+    return colours.setdefault(code[1:7].upper(), f"colour{len(colours)}")
+
+
+def _way(kind: str, element: ET.Element) -> str:
+    if kind == "ellipse":
+        x, y, width, height = (float(element.get(key, 0)) for key in ("cx", "cy", "rx", "ry"))
+        return f"({x:.2f},{-y:.2f}) ellipse ({width:.2f} and {height:.2f})"
+    if kind == "path":  # Graphviz's are all of curves: M, then C with three points for each
+        start, *points = _points(element.get("d", ""))
+        curves = zip(points[::3], points[1::3], points[2::3], strict=True)
+        return start + "".join(f" .. controls {a} and {b} .. {c}" for a, b, c in curves)
+    return " -- ".join(_points(element.get("points", ""))) + " -- cycle" * (kind == "polygon")
+
+
+def _text(element: ET.Element, colours: dict[str, str]) -> str:
+    anchor = {"start": "base west", "end": "base east"}.get(element.get("text-anchor", ""), "base")
+    (place,) = _points(f"{element.get('x')},{element.get('y')}")
+    size = float(element.get("font-size", 10))
+    weight = r"\bfseries" if element.get("font-weight") == "bold" else ""
+    colour = _colour(element.get("fill", "black"), colours)
+    return (
+        rf"\node[anchor={anchor},text={colour}] at {place} "
+        rf"{{\fontsize{{{size:g}bp}}{{{size:g}bp}}\selectfont{weight} {escaped(element.text or '')}}};"
+    )
