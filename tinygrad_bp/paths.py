@@ -141,16 +141,17 @@ class Flow(Mapping[tuple[Value, int], EdgeFlow]):
         self._edges, self._signed, self._gross = edges, signed, gross
 
     @cached_property
-    def _places(self) -> dict[tuple[Value, int], int]:
-        upper = map(self._edges.nodes.__getitem__, self._edges.above)
-        return dict(zip(zip(upper, self._edges.slots, strict=True), count(), strict=False))
+    def _flows(self) -> dict[tuple[Value, int], EdgeFlow]:  # takes longer than all the sums
+        with collector_paused():
+            upper = map(self._edges.nodes.__getitem__, self._edges.above)
+            edges = zip(upper, self._edges.slots, strict=True)
+            return dict(zip(edges, map(EdgeFlow, self._signed, self._gross), strict=True))
 
     def __getitem__(self, edge: tuple[Value, int]) -> EdgeFlow:
-        place = self._places[edge]
-        return EdgeFlow(self._signed[place], self._gross[place])
+        return self._flows[edge]
 
     def __iter__(self) -> Iterator[tuple[Value, int]]:
-        return iter(self._places)
+        return iter(self._flows)
 
     def __len__(self) -> int:
         return len(self._signed)
