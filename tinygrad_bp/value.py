@@ -431,7 +431,7 @@ def variadic(rule: Rule) -> Callable[..., Any]:
         nonlocal kernel
         if kernel is None:
             kernel = BARE_FLOAT.kernel(rule, tuple(range(rule.arity)))
-        columns = [tuple(each) for each in lists]
+        columns = [*map(tuple, lists)]
         if len(columns) != rule.arity or len(columns[0]) != len(columns[-1]):
             raise ValueError(
                 f"{rule.name} takes {rule.arity} list(s) of one length, "
@@ -439,8 +439,10 @@ def variadic(rule: Rule) -> Callable[..., Any]:
             )
         operands: tuple[Any, ...] = sum(columns, ())  # one list, or two
         if {*map(type, operands)} == {Value}:
+            numbers = [v.data for v in operands]
+            length = len(columns[0])
             try:
-                out, *derivatives = kernel(*[[v.data for v in column] for column in columns])
+                out, *derivatives = kernel(*(numbers[:length], numbers[length:])[: rule.arity])
                 if type(out) is float:
                     return record(rule, out, operands, None, tuple(chain(*derivatives)))
             except (TypeError, ValueError, OverflowError):
