@@ -50,7 +50,7 @@ def test_explain_prints_each_gradient_as_its_product_along_the_chain():
         block = re.search(
             rf"^de/d{name} = .*?(?=\n\n|\Z)", done.stdout, re.MULTILINE | re.DOTALL
         ).group()
-        symbols, numbers, product, backward, difference = block.splitlines()
+        symbols, numbers, product, backward, difference, update = block.splitlines()
         assert symbols.count("·") == numbers.count("×") >= 1
         factors = [float(each.strip("() ")) for each in numbers.split("=")[1].split("×")]
         value = 1.0
@@ -60,6 +60,7 @@ def test_explain_prints_each_gradient_as_its_product_along_the_chain():
         assert value == pytest.approx(shown, rel=1e-4)  # of numbers shown to six digits
         assert float(backward.split(":")[1]) == shown
         assert float(difference.split(":")[1].split("±")[0]) == pytest.approx(shown, rel=1e-5)
+        assert update.strip() == f"update: Δ{name} = −η de/d{name} = {-shown:.6g} · η"
 
 
 def test_explain_as_json_agrees_with_the_engine():
@@ -69,21 +70,21 @@ def test_explain_as_json_agrees_with_the_engine():
     for each in answer["gradients"]:
         assert each["total"] == pytest.approx(each["gradient"], rel=1e-14)
         assert each["finite_difference"]["value"] == pytest.approx(each["gradient"], rel=1e-8)
-        (path,) = each["paths"]
-        assert path["product"] == pytest.approx(each["gradient"], rel=1e-14)
+        (term,) = each["terms"]
+        assert term["value"] == pytest.approx(each["gradient"], rel=1e-14)
 
 
 def test_explain_lists_every_path_where_there_are_several():
     done = run("explain", "x*x + x", "x=1/3")
     assert "Σ over 3 paths" in done.stdout
-    assert "sum = 5/3" in done.stdout
+    assert "sum of the terms   +5/3" in done.stdout
     assert json.loads(run("explain", "x*x + x", "x=1/3", "--json").stdout)["value"] == str(
         Fraction(4, 9)
     )
 
 
 def test_explain_says_where_the_result_does_not_depend_on_a_name():
-    assert "de/dy = 0: e does not depend on y" in run("explain", "x*2", "x=1", "y=2").stdout
+    assert "de/dy = 0\n\ne does not depend on y" in run("explain", "x*2", "x=1", "y=2").stdout
 
 
 def test_explain_names_the_result_otherwise_where_e_is_taken():
@@ -107,7 +108,9 @@ def test_explain_network_prints_formula_terms_total_and_both_opinions(net):
     for term in forward.terms(1, 2, 1):
         assert f"({term.indices[0]}, {term.indices[1]})" in text
         assert f"{term.value:+.6g}" in text
-    assert text.count(f"{expected.w(1, 2, 1).grad:+.6g}") == 3
+    for opinion in ("sum of the terms", "backward", "finite difference"):
+        grad = re.escape(f"{expected.w(1, 2, 1).grad:+.6g}")
+        assert re.search(rf"^  {opinion} +{grad}", text, re.MULTILINE)
 
 
 def test_explain_network_takes_a_bias_and_json(net):

@@ -36,6 +36,9 @@ ORDER = (
         "exchange",
         "network",
         "note",
+        "formula",
+        "report",
+        "chain",
         "derivation",
         "program",
         "testing",
@@ -47,7 +50,7 @@ ORDER = (
 STANDARD = sys.stdlib_module_names | {"__future__"}
 OPTIONAL = {  # what is not of the standard library, and which rooms may ask for it
     "mpmath": {"arithmetic", "testing"},
-    "sympy": {"arithmetic", "value"},
+    "sympy": {"arithmetic", "value", "formula"},
     "numpy": {"arithmetic"},
     "hypothesis": {"testing"},
     "rich": {*FRONT_DOOR, "testing"},

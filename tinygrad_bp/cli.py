@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-bp demo``, ``explain`` and ``draw``.
+"""The command line: ``tinygrad-bp demo``, ``explain``, ``draw`` and ``step``.
 
 Part of the front door: it reads what a person typed, asks the rooms behind it, and prints.  Bad
 input ends in one line on standard error and a non-zero exit; nothing else is left behind.
@@ -17,23 +17,28 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
 from tinygrad_bp.arithmetic import format_number, plain, plain_number
-from tinygrad_bp.derivation import chain, derivation
+from tinygrad_bp.derivation import TERMS, derivation
 from tinygrad_bp.errors import BackpropError, DrawingError, ExpressionError, NetworkError
 from tinygrad_bp.expressions import names_in, record_expression
+from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
+from tinygrad_bp.report import Listing, Prose, html_page, latex_document, to_html, to_latex, to_text
+from tinygrad_bp.steps import naive, steps
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from tinygrad_bp.arithmetic import Number
     from tinygrad_bp.derivation import Derivation
     from tinygrad_bp.network import Run
+    from tinygrad_bp.report import Block, Page
 
 BAD_INPUT = 2
 FAILED = 1
+_OUTPUTS = 4  # of a network, in the heading
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, or a picture not be drawn; 2 bad input"""
 EXAMPLE = '"(t - tanh(w*x - b))**2" w=0.5 x=2 b=0.1 t=1'
@@ -141,7 +146,11 @@ def _build_parser() -> argparse.ArgumentParser:
         "explain",
         _explain,
         "write out the gradients of an expression, or of one weight of a network",
-        f"  tinygrad-bp explain {EXAMPLE}\n  tinygrad-bp explain {NETWORK_EXAMPLE}",
+        f"  tinygrad-bp explain {EXAMPLE}\n"
+        f"  tinygrad-bp explain {EXAMPLE} --wrt w --landmark v3 --eta 0.1\n"
+        f"  tinygrad-bp explain {NETWORK_EXAMPLE} --share 1,1,1\n"
+        f"  tinygrad-bp explain {NETWORK_EXAMPLE} -o weight.tex && pdflatex weight.tex\n"
+        f"  tinygrad-bp explain {NETWORK_EXAMPLE} -o weight.html",
     )
     draw = add(
         "draw",
@@ -150,17 +159,69 @@ def _build_parser() -> argparse.ArgumentParser:
         f"  tinygrad-bp draw {EXAMPLE} -o graph.svg\n"
         f"  tinygrad-bp draw {NETWORK_EXAMPLE} -o net.svg",
     )
-    for command in (explain, draw):
+    step = add(
+        "step",
+        _step,
+        "go through the forward and the backward pass one step at a time",
+        f"  tinygrad-bp step {EXAMPLE}\n"
+        f"  tinygrad-bp step {EXAMPLE} --eta 0.1 --wrt w,b\n"
+        '  tinygrad-bp step "b = a + a; c = b + b" a=1 --naive\n'
+        "  tinygrad-bp step net.json --input 0.8,-0.5 --target 0.3,-0.2\n"
+        f"  tinygrad-bp step {EXAMPLE} | less",
+    )
+    for command in (explain, draw, step):
         command.add_argument("what", metavar="EXPR|NETWORK.json", help="what to differentiate")
         command.add_argument(
             "values", nargs="*", metavar="NAME=VALUE", help="a value for each name: 0.5, 2 or 1/3"
         )
         command.add_argument("--input", metavar="X1,X2,...", help="the network's input")
         command.add_argument("--target", metavar="T1,T2,...", help="the network's target")
+        if command is step:
+            continue
         which = command.add_mutually_exclusive_group()
         which.add_argument("--weight", metavar="I,J,K", help="layer, node, node below; from 1")
         which.add_argument("--bias", metavar="I,J", help="layer, node; from 1 (explain only)")
-    explain.add_argument("--json", action="store_true", help="print the answer as JSON")
+    step.add_argument("--eta", metavar="NUMBER", help="end with the update, Dw = -eta de/dw")
+    step.add_argument(
+        "--wrt", metavar="NAME,...", help="what the update is for; default: all names, all weights"
+    )
+    step.add_argument(
+        "--naive", action="store_true", help="show the wrong way, without an order, beside it"
+    )
+    step.add_argument("--all", action="store_true", help="print all steps, in a terminal too")
+    step.add_argument("--brief", action="store_true", help="print one line for each step")
+    step.add_argument("--json", action="store_true", help="print the record as JSON")
+    explain.add_argument(
+        "--node", metavar="I,J", help="for the output of node J of layer I, or for input J: 0,J"
+    )
+    explain.add_argument(
+        "--share", metavar="I,J,K", help="which deltas another weight shares with this one"
+    )
+    explain.add_argument(
+        "--wrt", metavar="NAME,...", action="append", help="for these names of an expression only"
+    )
+    explain.add_argument(
+        "--landmark",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a node, as v1, for the product of Jacobians between landmarks; may be repeated",
+    )
+    explain.add_argument("--eta", metavar="NUMBER", help="the learning rate, for Dw = -eta de/dw")
+    explain.add_argument(
+        "--terms", metavar="N", type=_count, default=TERMS, help=f"terms to list; default: {TERMS}"
+    )
+    form = explain.add_mutually_exclusive_group()
+    for name, what in (
+        ("json", "data"),
+        ("latex", "a LaTeX document, for pdflatex"),
+        ("html", "a page of HTML with MathML"),
+    ):
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=what)
+    explain.add_argument(
+        "-o", "--output", metavar="FILE", help="write there; .tex, .html and .json say the form"
+    )
+    explain.add_argument("--force", action="store_true", help="replace FILE if it exists")
     draw.add_argument(
         "-o", "--output", metavar="FILE", required=True, help=".svg, .png, .pdf or .dot"
     )
@@ -175,32 +236,91 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _explain(options: argparse.Namespace) -> None:
-    if _is_network(options.what):
-        run, place = _read_run(options)
-        derived = derivation(run, *place)
-        _show(json.dumps(derived.to_dict()) if options.json else _about(run, derived))
-        return
+    eta = None if options.eta is None else _read_number("--eta", options.eta)
+    explain = _explain_network if _is_network(options.what) else _explain_expression
+    heading, pages, data = explain(options, {"eta": eta, "terms": options.terms})
+    form = _form(options)
+    if form == "json":
+        written = json.dumps(data)
+    elif form == "latex":
+        written = latex_document([to_latex(heading), *(each.to_latex() for each in pages)])
+    elif form == "html":
+        fragments = [to_html(heading), *(each.to_html() for each in pages)]
+        written = html_page(f"tinygrad-bp explain {options.what}", fragments)
+    else:
+        ascii_only = not (options.output or _has_signs(sys.stdout))
+        texts = [to_text(heading, ascii=ascii_only)]
+        texts += [each.to_text(ascii=ascii_only) for each in pages]
+        written = "\n\n".join(texts)
+    if options.output:
+        write_atomically(options.output, written.rstrip("\n") + "\n", overwrite=options.force)
+        _show(f"wrote {options.output}")
+    else:
+        _show(written)
+
+
+def _form(options: argparse.Namespace) -> str:
+    """The form that an option names, or the suffix of the file."""
+    suffixes = {".tex": "latex", ".html": "html", ".htm": "html", ".json": "json"}
+    suffix = os.path.splitext(options.output or "")[1].lower()  # noqa: PTH122 - a name, as typed
+    return options.form or suffixes.get(suffix, "text")
+
+
+def _explain_network(
+    options: argparse.Namespace, settings: dict[str, Any]
+) -> tuple[list[Block], list[Page], dict[str, Any]]:
+    for name in ("wrt", "landmark"):
+        if getattr(options, name):
+            raise NetworkError(f"--{name} is for an expression; a network takes --weight i,j,k")
+    run, by = _read_run(options)
+    derived = derivation(run, *by, **settings)
+    pages: list[Page] = [derived]
+    data = derived.to_dict()
+    if options.share:
+        other = derivation(run, *_indices("--share I,J,K", options.share, 3), **settings)
+        shared = derived.shared(other)
+        pages.append(shared)
+        data["shared"] = shared.to_dict()
+    return [_heading(run)], pages, data
+
+
+def _explain_expression(
+    options: argparse.Namespace, settings: dict[str, Any]
+) -> tuple[list[Block], list[Page], dict[str, Any]]:
     leaves, e = _read_expression(options)
-    root = next(name for name in ("e", "out", "result", "e_") if name not in leaves)
-    named = names(topological_order(e), root=root)
+    named = names(topological_order(e), root=_root(leaves))
+    nodes = {name: node for node, name in named.items()} | leaves
+    wrt = _named("--wrt", options.wrt, nodes) if options.wrt else leaves
+    landmarks = [*_named("--landmark", options.landmark, nodes).values()] or None
     numbers = {name: leaf.data for name, leaf in leaves.items()}
-    chains = [
-        chain(e, leaf, again=_again(options.what, numbers, name), named=named)
-        for name, leaf in leaves.items()
-    ]
-    if options.json:
-        value = [each.to_dict() for each in chains]
-        _show(
-            json.dumps(
-                {"expression": options.what, "value": plain_number(e.data), "gradients": value}
-            )
+    pages = [
+        derivation(
+            *(e, node),
+            landmarks=landmarks,
+            again=_again(options.what, numbers, name) if name in leaves else None,
+            named=named,
+            **settings,
         )
-        return
-    lines = [f"{root} = {options.what} = {format_number(e.data)}", ""]
+        for name, node in wrt.items()
+    ]
+    data = {
+        "expression": options.what,
+        "value": plain_number(e.data),
+        "gradients": [each.to_dict() for each in pages],
+    }
+    first = f"{named[e]} = {options.what} = {format_number(e.data)}"
+    heading: list[Block] = [Listing((first,))]
     if e.op:
-        lines += [*_forward_lines(named), ""]
-    lines.append("\n\n".join(each.to_text() for each in chains))
-    _show("\n".join(lines))
+        heading.append(Listing(tuple(_forward_lines(named))))
+    return heading, [*pages], data
+
+
+def _named(option: str, wanted: Iterable[str], nodes: Mapping[str, Value]) -> dict[str, Value]:
+    chosen = [name.strip() for each in wanted for name in each.split(",")]
+    unknown = [name for name in chosen if name not in nodes]
+    if unknown:
+        raise ExpressionError(f"{option}: {unknown[0]!r} is none of {', '.join(nodes)}")
+    return {name: nodes[name] for name in chosen}
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -220,6 +340,43 @@ def _draw(options: argparse.Namespace) -> None:
         picture = viz.draw(e, max_nodes=options.max_nodes or limit)
     viz.save(picture, options.output, overwrite=options.force)
     _show(f"wrote {options.output}")
+
+
+def _step(options: argparse.Namespace) -> None:
+    if _is_network(options.what):
+        run = _read_forward(options)
+        e, named = run.e, names(topological_order(run.e), root="e")
+        learning = [leaf for leaf in run.network.parameters() if leaf in named]
+    else:
+        leaves, e = _read_expression(options)
+        named = names(topological_order(e), root=_root(leaves))
+        learning = [leaf for leaf in leaves.values() if leaf in named]
+    eta = None if options.eta is None else _read_number("--eta", options.eta)
+    if options.wrt is not None:
+        if eta is None:
+            raise ExpressionError("--wrt says what learns: say how fast too, as --eta 0.1")
+        learning = _chosen(options.wrt, {named[leaf]: leaf for leaf in learning})
+    record = steps(e, eta, wrt=learning, named=named)
+    wrong = naive(e, named=named) if options.naive else None
+    if options.json:
+        beside = {"naive": wrong.to_dict()} if wrong else {}
+        _show(json.dumps({"expression": options.what, **record.to_dict(), **beside}))
+    elif options.brief:
+        _show((wrong or record).to_text() + (f"\n{wrong.explain()}" if wrong else ""))
+    else:
+        from tinygrad_bp.stepper import show_steps
+
+        show_steps(record, wrong, every=options.all)
+
+
+def _chosen(text: str, learning: Mapping[str, Value]) -> list[Value]:
+    """The leaves that are named; a name of a network has commas in it: ``w[1][1,2]``."""
+    chosen = re.findall(r"[^,\[]+(?:\[[^\]]*\])*", text)
+    unknown = [name for name in chosen if name not in learning]
+    if unknown:
+        known = ", ".join([*learning][:12]) + ", ..." * (len(learning) > 12)
+        raise ExpressionError(f"--wrt: {unknown[0]!r} is none of {known}")
+    return [learning[name] for name in chosen]
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -268,7 +425,7 @@ def _is_network(what: str) -> bool:
     return what.lower().endswith(".json")
 
 
-def _read_run(options: argparse.Namespace) -> tuple[Run, tuple[int, ...]]:
+def _read_forward(options: argparse.Namespace) -> Run:
     for name in ("input", "target"):
         if getattr(options, name) is None:
             raise NetworkError(f"a network needs --{name}: numbers with commas between them")
@@ -276,16 +433,25 @@ def _read_run(options: argparse.Namespace) -> tuple[Run, tuple[int, ...]]:
         raise NetworkError(
             f"{options.values[0]!r}: a network takes --input and --target, not names"
         )
-    if not options.weight and not options.bias:
-        raise NetworkError("say which weight, as --weight i,j,k, or which bias, as --bias i,j")
-    place = (
-        _indices("--weight I,J,K", options.weight, 3)
-        if options.weight
-        else _indices("--bias I,J", options.bias, 2)
-    )
     x = [_read_number("--input", each) for each in options.input.split(",")]
     t = [_read_number("--target", each) for each in options.target.split(",")]
-    return Network.load(options.what).forward(x, t), place
+    return Network.load(options.what).forward(x, t)
+
+
+def _read_run(options: argparse.Namespace) -> tuple[Run, tuple[Any, ...]]:
+    """The run, and for what: the indices of a weight or a bias, or a node."""
+    node = getattr(options, "node", None)
+    if sum(map(bool, (options.weight, options.bias, node))) != 1:
+        raise NetworkError(
+            "say which weight, as --weight i,j,k, or which bias, as --bias i,j"
+            + (", or which node, as --node i,j" if hasattr(options, "node") else "")
+        )
+    run = _read_forward(options)
+    if node:
+        return run, (run.o(*_indices("--node I,J", node, 2)),)
+    if options.weight:
+        return run, _indices("--weight I,J,K", options.weight, 3)
+    return run, _indices("--bias I,J", options.bias, 2)
 
 
 def _indices(option: str, text: str, size: int) -> tuple[int, ...]:
@@ -300,7 +466,7 @@ def _indices(option: str, text: str, size: int) -> tuple[int, ...]:
 
 def _read_expression(options: argparse.Namespace) -> tuple[dict[str, Value], Value]:
     for name in ("input", "target", "weight", "bias"):
-        if getattr(options, name) is not None:
+        if getattr(options, name, None) is not None:
             raise ExpressionError(f"--{name} is for a network; an expression takes NAME=VALUE")
     values: dict[str, Number] = {}
     for each in options.values:
@@ -318,6 +484,19 @@ def _read_expression(options: argparse.Namespace) -> tuple[dict[str, Value], Val
         )
     leaves = {name: Value(number, name) for name, number in values.items()}
     return leaves, record_expression(options.what, leaves)
+
+
+def _root(leaves: Collection[str]) -> str:
+    """A name for the result that no leaf has."""
+    return next(name for name in ("e", "out", "result", "e_") if name not in leaves)
+
+
+def _count(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _read_number(name: str, text: str) -> Number:
@@ -348,13 +527,18 @@ def _again(text: str, numbers: Mapping[str, Number], name: str) -> Callable[[flo
 # ---- writing the answer
 
 
-def _about(run: Run, derived: Derivation) -> str:
+def _heading(run: Run) -> Prose:
     n = run.network.depth
-    outputs = ", ".join(
+    outputs = [
         f"o[{n}][{j}] = {format_number(run.o(n, j).data)} (t = {format_number(run.t(j).data)})"
         for j in range(1, run.network.sizes[-1] + 1)
-    )
-    return f"e = Σ (t − o)² = {format_number(run.e.data)}, with {outputs}\n\n{derived.to_text()}"
+    ]
+    shown = [*outputs[:_OUTPUTS], "..."] if len(outputs) > _OUTPUTS else outputs
+    return Prose((f"e = Σ (t − o)² = {format_number(run.e.data)}, with {', '.join(shown)}",))
+
+
+def _about(run: Run, derived: Derivation) -> str:
+    return f"{to_text([_heading(run)])}\n\n{derived.to_text()}"
 
 
 def _forward_lines(named: Mapping[Value, str]) -> Iterator[str]:
@@ -375,5 +559,10 @@ def _forward_lines(named: Mapping[Value, str]) -> Iterator[str]:
 
 def _show(text: str) -> None:
     """Print, with signs that the terminal cannot encode spelled out."""
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
-    print(plain(text, ascii_only=not encoding.startswith("utf")))
+    print(plain(text, ascii_only=not _has_signs(sys.stdout)))
+
+
+def _has_signs(stream: object) -> bool:
+    """Whether a stream takes what is beyond ASCII."""
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
+    return encoding.startswith("utf")

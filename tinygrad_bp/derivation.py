@@ -1,316 +1,967 @@
 """A gradient written out: the formula, the same with this run's numbers, the terms, the total.
 
-`derivation` is for a weight of a network, `chain` for a leaf of any graph.  Both put the backward
-pass's own value and a finite difference beside the total, so that a reader need not believe it.
-Nothing here touches a ``grad``.
+``derivation(run, i, j, k)`` is for a weight of a network, in the note's notation;
+``derivation(e, w)`` for a node of any graph, path by path; ``derivation(e, w, landmarks=[...])`` for
+the same as a product of Jacobians between nodes that somebody named.  All three read one thing: the
+edges of a graph, of neurons or of Values, each with its factor.  The backward pass's own value and a
+finite difference stand beside the total, so that a reader need not believe it.  Nothing here touches
+a ``grad``.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import format_number, plain_number
-from tinygrad_bp.differentiate import Estimate, finite_difference, gradients
-from tinygrad_bp.errors import BackpropError
-from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.arithmetic import check_number, format_number, plain_number
+from tinygrad_bp.chain import Chain, Summand, elided, multiplications, size_of
+from tinygrad_bp.differentiate import Estimate, finite_difference, gradients, recomputed
+from tinygrad_bp.errors import BackpropError, NetworkError
+from tinygrad_bp.formula import (
+    Bracket,
+    Derivative,
+    Joined,
+    Minus,
+    Name,
+    Over,
+    Product,
+    Quantity,
+    Sign,
+    Sum,
+    Symbol,
+    Vector,
+    text,
+    visible,
+)
+from tinygrad_bp.functions import fsum
+from tinygrad_bp.graph import dependents, names, topological_order
 from tinygrad_bp.modules import make_callable
-from tinygrad_bp.network import Network, Run
-from tinygrad_bp.paths import path_sum, paths
+from tinygrad_bp.network import Run
+from tinygrad_bp.paths import Edges, between, contract
+from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Row, Table
+from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from tinygrad_bp.arithmetic import Number
-    from tinygrad_bp.network import Term
-    from tinygrad_bp.paths import Path, PathSum
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.formula import Formula
+    from tinygrad_bp.report import Block
 
-SHOWN = 24
-"""So many terms or paths are written out; the rest are summed in one line."""
+TERMS = 12
+"""So many terms are written out; the rest are summed in one line."""
+
+RESULT = 6
+"""Significant digits of a term and of a total; factors have fewer."""
+
+_LAYERS = 4  # more sums than these are written with dots, as the note has them
+_SIDE = 6  # the largest matrix that is shown whole
+_REPLAYED = 100_000  # operands that a finite difference evaluates again at each of its steps
 
 
-class Chain(NamedTuple):
-    """The gradient of ``e`` for one node of any graph, path by path.
+_DELTAS = (
+    "Back-propagation brackets the same sum from the other end.  Its brackets are the deltas de/do; "
+    "each is worked out once, kept, and serves every weight below it:"
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Derivation(Page):
+    """A gradient, term by term; shows itself in notebooks, and ``print`` writes it out.
 
     Attributes:
-        e: the result's name.
-        w: the node's name.
-        paths: the paths that are written out: all of them, or the first few.
-        sum: the total over all paths, their gross sum and number.
+        kind: ``"weight"``, ``"bias"``, ``"input"``, ``"node"``, ``"net input"`` or ``"target"`` of a
+            network; ``"landmarks"`` or ``"paths"`` of another graph.
+        of: what is differentiated, ``e``.
+        by: for what, ``w``.
+        place: its indices in a network, ``(i, j, k)``; else empty.
+        lines: the note's lines in symbols: chain rule, expanded, bracketed; of another graph the
+            chain of Jacobians, where there are landmarks.
+        symbols: the indices that the sum runs over, ``k_n, ..., k_{i+1}``.
+        terms: the largest, the largest first; of symbols, which have no size, the first.
+        count: how many terms there are.
+        rest: the sum of those that are not in ``terms``.
+        total: the sum of all.
+        gross: the sum of their sizes; ``None`` of symbols.
         gradient: what the backward pass gives.
-        estimate: a finite difference, where the expression can be evaluated again.
-        names: a name for each node.
+        estimate: a finite difference; ``None`` where none was taken.
+        eta: the learning rate; ``None`` if it is to stay a letter.
+        update: ``-eta de/dw``; ``None`` without a number for eta, and where nothing is learned.
+        notes: what else is to be said.
     """
 
-    e: str
-    w: str
-    paths: list[Path]
-    sum: PathSum
+    kind: str
+    of: Name | Symbol
+    by: Name | Symbol
+    place: tuple[int, ...]
+    lines: tuple[Formula, ...]
+    symbols: tuple[str, ...]
+    terms: list[Summand]
+    count: int
+    rest: Number
+    total: Number
+    gross: Number | None
     gradient: Number
     estimate: Estimate | None
-    names: Mapping[Value, str]
+    eta: Number | None
+    update: Number | None
+    notes: tuple[str, ...]
+    _chain: Chain = field(repr=False)
+    _at: Number = field(repr=False)
+    _learns: bool = field(repr=False)
+    _sizes: tuple[int, ...] = field(repr=False)
 
-    def to_text(self) -> str:
-        """The derivation in lines: symbols, numbers, product, finite difference."""
-        head = f"d{self.e}/d{self.w}"
-        indent = " " * len(head)
-        if not self.sum.count:
-            return f"{head} = 0: {self.e} does not depend on {self.w}"
-        lines = []
-        for path in self.paths:
-            factors = [format_number(each) for each in path.local_derivatives] or ["1"]
-            lines += [
-                " · ".join(self._symbols(path)) or "1",
-                " × ".join(f"({each})" if each.startswith("-") else each for each in factors),
-                format_number(path.product),
-            ]
-        if self.sum.count == 1:
-            text = f"\n{indent} = ".join([head, *lines]).replace(f"{head}\n{indent}", head, 1)
+    @property
+    def name(self) -> str:
+        """What the gradient is for, ``w[i][j,k]``."""
+        return text(self.by)
+
+    @property
+    def formula(self) -> str:
+        """The sum in symbols, as a line of text: row "summation, expanded" for a network."""
+        return text(self.lines[1] if len(self.lines) > 1 else self.lines[0])
+
+    @property
+    def deltas(self) -> dict[str, Number]:
+        """``de/do`` of every node on the way, by its name: the brackets that back-propagation keeps."""
+        return self._chain.named(self._chain.down)
+
+    @property
+    def brackets(self) -> dict[str, Number]:
+        """``do/dw`` of every node on the way, by its name: the brackets of the note's last form."""
+        return self._chain.named(self._chain.up)
+
+    @property
+    def jacobians(self) -> list[list[list[Number]]]:
+        """The matrices between the levels of landmarks, from the result down; their product is the gradient.
+
+        A node that is used above its own level is carried along, with a 1 in the matrices between.
+        """
+        return [matrix for _, _, matrix in self._chain.jacobians()]
+
+    def multiplications(self) -> tuple[int, int]:
+        """How many multiplications the terms take one by one, and by brackets."""
+        return self._chain.one_by_one(), len(self._chain.products())
+
+    def shared(self, other: Derivation) -> Shared:
+        """Which of the deltas two gradients have in common, and what that saves.
+
+        >>> from tinygrad_bp import Network
+        >>> run = Network.random([2, 3, 2], seed=1).forward([1.0, 2.0], [0.0, 0.0])
+        >>> shared = derivation(run, 1, 1, 1).shared(derivation(run, 1, 1, 2))
+        >>> [*shared.deltas], shared.together < shared.apart < shared.one_by_one
+        (['o[2][1]', 'o[2][2]', 'o[1][1]'], True)
+        """
+        ours, theirs = self._chain, other._chain
+        common = ours.products().keys() & theirs.products().keys()
+        deltas = {name: self.deltas[name] for name in self.deltas if name in other.deltas}
+        same = set(ours.edges.nodes) & set(theirs.edges.nodes)
+        names_of_same = {text(ours.labels[node]) for node in same if node in ours.labels}
+        return Shared(
+            self,
+            other,
+            {name: delta for name, delta in deltas.items() if name in names_of_same},
+            ours.one_by_one() + theirs.one_by_one(),
+            len(ours.products()) + len(theirs.products()),
+            len(ours.products()) + len(theirs.products()) - len(common),
+        )
+
+    # ---- the page
+
+    def blocks(self) -> Iterator[Block]:
+        """What there is to read: see `to_text`, `to_latex`, `to_html`."""
+        head = Derivative(self.of, self.by)
+        if not self.count:
+            yield Equation(head, (Quantity(0),))
+            yield Prose((self.of, " does not depend on ", self.by))
+        elif self.kind == "paths" and self.count == 1:
+            yield self._single_path(head)
         else:
-            triples = zip(lines[::3], lines[1::3], lines[2::3], strict=True)
-            rows = [
-                f"  {symbols}\n      = {numbers} = {value}" for symbols, numbers, value in triples
-            ]
-            if self.sum.count > len(self.paths):
-                rows.append(f"  ... and {self.sum.count - len(self.paths)} more paths")
-            total = f"  sum = {format_number(self.sum.total)}"
-            text = "\n".join([f"{head} = Σ over {self.sum.count} paths", *rows, total])
-        text += f"\n{indent}   backward: {format_number(self.gradient)}"
-        if self.estimate:
-            text += (
-                f"\n{indent}   finite difference: {_show_estimate(self.estimate, format_number)}"
+            yield from self._in_symbols(head)
+            yield from self._in_numbers(head)
+            yield self._table()
+        yield from (Prose((note,)) for note in self.notes)
+        yield self._facts(head)
+        if self.count and self._sizes:
+            yield from self._why_cheap(head)
+
+    def _single_path(self, head: Derivative) -> Equation:
+        (term,) = self.terms
+        if len(term.factors) <= 1:
+            return Equation(head, (Quantity(term.value, RESULT),), aligned=True)
+        numbers = tuple(Quantity(each, RESULT) for each in term.factors)
+        return Equation(
+            head,
+            (
+                Product(elided(term.symbols)),
+                Product(elided(numbers), "×"),
+                Quantity(term.value, RESULT),
+            ),
+            aligned=True,
+        )
+
+    def _in_symbols(self, head: Derivative) -> Iterator[Block]:
+        if self.kind == "paths":
+            yield Equation(head, (Sign(f"Σ over {_many(self.count, 'path')}"),), aligned=True)
+        elif self.kind == "landmarks":
+            yield Equation(head, self.lines, aligned=True)
+            yield MatrixProduct(tuple(_grid(each) for each in self.jacobians))
+        else:
+            chain, expanded, bracketed = self.lines
+            yield Equation(head, (expanded, bracketed, chain))
+
+    def _in_numbers(self, head: Derivative) -> Iterator[Block]:
+        words = (
+            "The same with the numbers of this run" if self._sizes else "The same multiplied out"
+        )
+        closed = "" if self.count == len(self.terms) else " (only the largest are opened)"
+        yield Prose((f"{words}, bracket by bracket{closed}:",))
+        nested = self._chain.nested(len(self.terms))
+        yield Equation(head, (nested, Quantity(self.total, RESULT)), aligned=not self._sizes)
+
+    def _table(self) -> Table:
+        sizes = [size_of(term.value) for term in self.terms]
+        finite = [each for each in sizes if math.isfinite(each)]
+        largest_size = max(finite, default=0.0) or 1.0
+        rows = tuple(
+            Row(
+                _key(term.indices, network=bool(self._sizes)),
+                Quantity(term.value, RESULT, signed=True),
+                math.copysign(size, -1.0 if _is_negative(term.value) else 1.0) / largest_size,
+                Product(elided(tuple(map(self._chain.shown, term.factors, term.symbols)))),
             )
-        return text
+            for term, size in zip(self.terms, sizes, strict=True)
+        )
+        left = self.count - len(self.terms)
+        rest = (
+            f"... and {_many(left, 'other')}, together",
+            Quantity(self.rest, RESULT, signed=True),
+        )
+        header = f"({', '.join(self.symbols)})" if self._sizes else "through"
+        return Table(header, rows, rest if left else None)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The derivation as data that JSON can hold."""
-        return {
-            "of": self.e,
-            "for": self.w,
-            "gradient": plain_number(self.gradient),
-            "total": plain_number(self.sum.total),
-            "gross": plain_number(self.sum.gross),
-            "path_count": self.sum.count,
-            "paths": [
-                {
-                    "nodes": [self.names[node] for node in path.nodes],
-                    "local_derivatives": [plain_number(each) for each in path.local_derivatives],
-                    "product": plain_number(path.product),
-                }
-                for path in self.paths
-            ],
-            "finite_difference": _estimate_dict(self.estimate),
-        }
-
-    def _symbols(self, path: Path) -> list[str]:
-        """``dabove/dbelow`` for each step; of parallel edges, which one is said."""
-        steps = []
-        for above, below, slot in zip(path.nodes, path.nodes[1:], path.slots, strict=False):
-            which = f"[operand {slot + 1}]" if above.parents.count(below) > 1 else ""
-            steps.append(f"d{self.names[above]}/d{self.names[below]}{which}")
-        return steps
-
-
-def chain(
-    e: Value,
-    w: Value,
-    *,
-    again: Callable[[float], float] | None = None,
-    named: Mapping[Value, str] | None = None,
-) -> Chain:
-    """The gradient of ``e`` for one node, as the sum over its paths of products along the chain.
-
-    Args:
-        e: the result.
-        w: a leaf or an inner node.
-        again: gives ``e`` for another value of ``w``, for the finite difference.
-        named: a name for each node of the graph, if not those of `tinygrad_bp.graph.names`.
-
-    >>> from tinygrad_bp import Value
-    >>> w, x = Value(0.5, "w"), Value(2.0, "x")
-    >>> print(chain((w * x) ** 2, w).to_text())
-    de/dw = de/dv1 · dv1/dw
-          = 2 × 2
-          = 4
-            backward: 4
-    """
-    named = named or names(topological_order(e), root="e")
-    total = path_sum(e, w)
-    listed = []
-    for path in paths(e, w, limit=total.count):
-        listed.append(path)
-        if len(listed) == SHOWN:
-            break
-    estimate = again and _estimate(again, w.data)
-    gradient = gradients(e, [w])[0]
-    return Chain(named[e], named.get(w, w.label or "w"), listed, total, gradient, estimate, named)
-
-
-class Derivation(NamedTuple):
-    """The gradient of a network's error for one weight or bias, term by term.
-
-    Attributes:
-        name: the weight's name, ``w[i][j,k]``.
-        place: ``(i, j, k)``, or ``(i, j)`` for a bias.
-        formula: row "summation, expanded" of the note, for this weight.
-        symbols: the indices that the sum runs over, ``k_n, ..., k_{i+1}``.
-        terms: one for each choice of them, the largest first.
-        total: their sum.
-        gradient: what the backward pass gives.
-        estimate: a finite difference.
-    """
-
-    name: str
-    place: tuple[int, ...]
-    formula: str
-    symbols: tuple[str, ...]
-    terms: list[Term]
-    total: Number
-    gradient: Number
-    estimate: Estimate
-
-    def to_text(self, width: int = 24) -> str:
-        """The derivation in lines, the terms with bars of at most ``width`` signs."""
-        head = f"de/d{self.name}"
-        lines = [f"{head} = {self.formula}", ""]
-        shown = self.terms[:SHOWN]
-        keys = [_tuple(term.indices) for term in shown]
-        values = [_signed(term.value) for term in shown]
-        largest = max((abs(term.value) for term in shown), default=0)
-        key_width = max([len(_tuple(self.symbols)), *map(len, keys)])
-        value_width = max(map(len, values), default=0)
-        lines.append(f"  {_tuple(self.symbols):{key_width}}   term, and its factors")
-        for term, key, value in zip(shown, keys, values, strict=True):
-            bar = _bar(term.value, largest, width)
-            factors = " · ".join(map(_factor, term.factors))
-            lines.append(f"  {key:{key_width}}   {value:{value_width}}  {bar:{width}}  = {factors}")
-        if len(self.terms) > SHOWN:
-            rest = sum(term.value for term in self.terms[SHOWN:])
-            lines.append(f"  ... and {len(self.terms) - SHOWN} more, together {_signed(rest)}")
-        lines += [
-            "",
-            f"  {'sum of the terms':18} {_signed(self.total)}",
-            f"  {'backward':18} {_signed(self.gradient)}",
-            f"  {'finite difference':18} {_show_estimate(self.estimate, _signed)}",
+    def _why_cheap(self, head: Derivative) -> Iterator[Block]:
+        yield Prose(
+            (
+                "A bracket is do/dw of the node above it: worked out upwards from ",
+                self.by,
+                ", it serves this gradient alone.  " + _DELTAS,
+            )
+        )
+        yield Facts(tuple(self._deltas()))
+        last = [
+            edge
+            for edge in range(len(self._chain.edges.above))
+            if not self._chain.edges.below[edge]
         ]
-        return "\n".join(line.rstrip() for line in lines)
+        if len(last) == 1 and self.kind in ("weight", "bias"):
+            symbols, numbers = self._chain.last_step()
+            yield Equation(head, (symbols, numbers))
+        one_by_one, brackets = self.multiplications()
+        every = multiplications(self._sizes)
+        cost = (
+            f"Multiplications: {_power(one_by_one)} for the {_many(self.count, 'term')} one by one, "
+            f"{brackets} by brackets.  For all {every.weights} weights of the network: "
+            f"{_power(every.one_by_one)} term by term, {every.apart} by brackets for each weight "
+            f"anew, {every.together} with the deltas kept."
+        )
+        yield Prose((cost,))
+
+    def _deltas(self) -> Iterator[tuple[str, tuple[str | Formula, ...]]]:
+        layers: dict[int, list[tuple[int, Number]]] = {}
+        for node, delta in zip(self._chain.edges.nodes, self._chain.down, strict=True):
+            if node[0] == "o" and node != self._chain.edges.nodes[0]:
+                layers.setdefault(node[1], []).append((node[2], delta))
+        for layer, found in sorted(layers.items(), reverse=True)[:_SIDE]:
+            row: list[str | Formula] = []
+            for place, (node, delta) in enumerate(sorted(found)[:_SIDE]):
+                row += [", " * bool(place), f"{node}: ", Quantity(delta)]
+            row += [f" ... ({len(found)} nodes)"] * (len(found) > _SIDE)
+            yield f"de/do[{layer}]", tuple(row)
+        if len(layers) > _SIDE:
+            yield "...", (f"({len(layers)} layers)",)
+
+    def _facts(self, head: Derivative) -> Facts:
+        single = self.kind == "paths" and self.count <= 1
+        signed = not single
+        rows: list[tuple[str, tuple[str | Formula, ...]]] = []
+        if not single:
+            rows.append(("sum of the terms", (Quantity(self.total, RESULT, signed=True),)))
+            if self.gross is not None and self.gross > 0 and 0.999 * self.gross > abs(self.total):
+                lost = float(1 - abs(self.total) / self.gross)
+                words = f": {lost:.0%} cancels"
+                rows.append(("sum of the sizes", (Quantity(self.gross, RESULT), words)))
+        rows.append(("backward", (Quantity(self.gradient, RESULT, signed),)))
+        if self.estimate is None:
+            pass
+        elif math.isnan(self.estimate.value):
+            rows.append(
+                ("finite difference", ("inconclusive: a kink, or no finite values around",))
+            )
+        else:
+            value = Quantity(self.estimate.value, RESULT, signed)
+            rows.append(("finite difference", (value, " ± ", Quantity(self.estimate.error, 1))))
+        if self._learns:
+            rows.append(("update", self._update(head)))
+        # Beneath a single line the facts stand as they do beside a sum in a textbook.
+        return Facts(tuple(rows), indent=len(text(head)) + 3 if single and self.count else 0)
+
+    def _update(self, head: Derivative) -> tuple[str | Formula, ...]:
+        start: tuple[str | Formula, ...] = ("Δ", self.by, " = −η ", head, " = ")
+        if self.eta is None or self.update is None:
+            return (*start, Product((Quantity(-self.gradient, RESULT), Name("η"))))
+        product = Product((Quantity(-self.eta), Quantity(self.gradient, RESULT)))
+        moved = self._at + self.update
+        return (
+            *(*start, product, " = ", Quantity(self.update, RESULT), "; "),
+            *(self.by, " becomes ", Quantity(moved, RESULT)),
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """The derivation as data that JSON can hold."""
-        return {
-            "of": "e",
+        """The derivation as data that JSON can hold: numbers, and text for what is none there."""
+        chain = self._chain
+        one_by_one, brackets = self.multiplications()
+        data: dict[str, Any] = {
+            "of": text(self.of),
             "for": self.name,
+            "kind": self.kind,
+            "place": list(self.place),
             "formula": self.formula,
+            "lines": [text(each) for each in self.lines],
+            "numbers": text(chain.nested(len(self.terms))) if self.count else "0",
+            "indices": list(self.symbols),
             "gradient": plain_number(self.gradient),
             "total": plain_number(self.total),
-            "indices": list(self.symbols),
+            "gross": None if self.gross is None else plain_number(self.gross),
+            "count": self.count,
             "terms": [
                 {
                     "indices": list(term.indices),
+                    "symbols": [text(each) for each in term.symbols],
                     "factors": [plain_number(each) for each in term.factors],
                     "value": plain_number(term.value),
                 }
                 for term in self.terms
             ],
+            "rest": {"count": self.count - len(self.terms), "value": plain_number(self.rest)},
             "finite_difference": _estimate_dict(self.estimate),
+            "eta": None if self.eta is None else plain_number(self.eta),
+            "update": None if self.update is None else plain_number(self.update),
+            "deltas": {name: plain_number(each) for name, each in self.deltas.items()},
+            "brackets": {name: plain_number(each) for name, each in self.brackets.items()},
+            "multiplications": {"one_by_one": one_by_one, "brackets": brackets},
+            "notes": list(self.notes),
+        }
+        if self.kind == "landmarks":
+            data["jacobians"] = [
+                {
+                    "of": [text(chain.labels[node]) for node in upper],
+                    "for": [text(chain.labels[node]) for node in lower],
+                    "rows": [[plain_number(each) for each in row] for row in matrix],
+                }
+                for upper, lower, matrix in chain.jacobians()
+            ]
+        return data
+
+    def __repr__(self) -> str:
+        head = text(Derivative(self.of, self.by))
+        return f"<Derivation {head} = {format_number(self.total)}, {_many(self.count, 'term')}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shared(Page):
+    """What two gradients have in common: why back-propagation is cheap.
+
+    Attributes:
+        first: one derivation.
+        second: the other.
+        deltas: the brackets that both need, ``de/do`` by the node's name.
+        one_by_one: how many multiplications the terms of both take.
+        apart: how many by brackets, for each of the two by itself.
+        together: how many if what they share is worked out once.
+    """
+
+    first: Derivation
+    second: Derivation
+    deltas: dict[str, Number]
+    one_by_one: int
+    apart: int
+    together: int
+
+    def blocks(self) -> Iterator[Block]:
+        """What there is to read: see `to_text`, `to_latex`, `to_html`."""
+        first, second = self.first, self.second
+        yield Prose((f"Deltas that {first.name} and {second.name} share:",))
+        shown = [*self.deltas.items()]
+        rows = [(f"d{text(first.of)}/d{name}", (Quantity(delta),)) for name, delta in shown[:TERMS]]
+        if len(shown) > TERMS:
+            rows.append(("...", (f"{len(shown)} in all",)))  # type: ignore[arg-type]
+        yield Facts(tuple(rows)) if rows else Prose(("none",))
+        cost = (
+            f"Multiplications for both gradients: {_power(self.one_by_one)} term by term, "
+            f"{self.apart} by brackets for each by itself, {self.together} with what they share "
+            "worked out once."
+        )
+        yield Prose((cost,))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as data that JSON can hold."""
+        return {
+            "first": self.first.name,
+            "second": self.second.name,
+            "deltas": {name: plain_number(each) for name, each in self.deltas.items()},
+            "multiplications": {
+                "one_by_one": self.one_by_one,
+                "apart": self.apart,
+                "together": self.together,
+            },
         }
 
+    def __repr__(self) -> str:
+        return f"<Shared {self.first.name} and {self.second.name}: {len(self.deltas)} deltas>"
 
-def derivation(run: Run, i: int, j: int, k: int | None = None) -> Derivation:
-    """One weight's gradient written out as the note has it; a bias's where ``k`` is left out.
+
+# ---- the call
+
+
+def derivation(
+    of: Run | Value,
+    *by: int | Value,
+    landmarks: Iterable[Value | Iterable[Value]] | None = None,
+    eta: Number | None = None,
+    terms: int = TERMS,
+    again: Callable[[float], float] | None = None,
+    named: Mapping[Value, str] | None = None,
+) -> Derivation:
+    """A gradient written out, with the numbers in it: as text, LaTeX, HTML and data.
+
+    Args:
+        of: a network's run, or the result of any graph.
+        by: for a run the indices of a weight ``i, j, k`` or of a bias ``i, j``, or one of its
+            Values: ``run.x(k)``, ``run.o(i, j)``, ``run.z(i, j)``, ``run.t(j)``, ``net.w(i, j, k)``,
+            ``net.b(i, j)``.  For another graph the leaf or inner node ``w``.
+        landmarks: nodes between the result and ``w``, in any order, or in lists: the gradient is
+            then the product of the Jacobians between their levels.  What bypasses them is carried
+            along exactly, and said.
+        eta: the learning rate, for the update as a number.
+        terms: how many terms are written out; all the others are one number.
+        again: gives the result for another value of ``w``, for the finite difference; without it the
+            recorded operations are done again.
+        named: a name for each node of the graph, if not those of `tinygrad_bp.graph.names`.
 
     Raises:
         IndexError: an index is 0 or past the end.
-        NetworkError: the run has no target.
+        NetworkError: the run has no target, or the Value is none of its own.
+        TypeError: what to differentiate for is neither indices nor a Value.
 
+    >>> from tinygrad_bp import Network
     >>> net = Network([[[2.0]], [[3.0]]], [[1.0], [0.0]], "identity")
     >>> derived = derivation(net.forward([5.0], [26.0]), 1, 1, 1)
     >>> print(derived.formula)
     Σ_k2 2(o[2][k2] − t[k2]) · f'[2][k2] · w[2][k2,1] · f'[1][1] · x[1]
     >>> derived.total, derived.gradient
     (30.0, 30.0)
+
+    >>> w, x = Value(0.5, "w"), Value(2.0, "x")
+    >>> print(derivation((w * x) ** 2, w, again=lambda w: (w * 2.0) ** 2))  # doctest: +ELLIPSIS
+    de/dw = de/dv1 · dv1/dw
+          = 2 × 2
+          = 4
+            backward: 4
+            finite difference: 4 ± ...
+            update: Δw = −η de/dw = -4 · η
     """
-    net = run.network
-    terms = run.bias_terms(i, j) if k is None else run.terms(i, j, k)
-    leaf = net.b(i, j) if k is None else net.w(i, j, k)
-    weights, biases = run.recorded()
-    recorded = biases[i - 1][j - 1] if k is None else weights[i - 1][j - 1][k - 1]
-    symbols = tuple(f"k{m}" for m in range(net.depth, i, -1))
+    if eta is not None:
+        check_number(eta, where="the learning rate eta")
+    if isinstance(of, Run):
+        made = _of_network(of, by) if landmarks is None else None
+        made = made or _of_run_as_graph(of, by, landmarks, named)
+    else:
+        if len(by) != 1 or not isinstance(by[0], Value):
+            raise TypeError(
+                f"derivation(e, w) takes the node to differentiate for, not {', '.join(map(repr, by))}"
+            )
+        if not isinstance(of, Value):
+            raise TypeError(
+                f"derivation is of a Run or a Value, not {type(of).__name__} {of!r:.60}"
+            )
+        made = _of_graph(of, by[0], landmarks, named)
+    return _derive(made, eta, terms, again)
+
+
+class _Made(NamedTuple):
+    """What a derivation is made of, once its edges are found."""
+
+    kind: str
+    e: Value
+    w: Value
+    by: Name | Symbol
+    of: Name | Symbol
+    place: tuple[int, ...]
+    chain: Chain
+    lines: tuple[Formula, ...]
+    symbols: tuple[str, ...]
+    recorded: Mapping[Value, Number]
+    sizes: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def _derive(
+    made: _Made, eta: Number | None, most: int, again: Callable[[float], float] | None
+) -> Derivation:
+    chain = made.chain
+    number = chain.count()
+    terms = chain.terms(most) if number else []
+    gradient = gradients(made.e, [made.w])[0]
+    values = [term.value for term in terms]
+    if number > len(terms):
+        rest = fsum([chain.down[0], *(-value for value in values)])
+        total = chain.down[0]
+    else:
+        rest, total = 0, fsum(values) if values else 0
+    at = made.recorded.get(made.w, made.w.data)
+    learns = made.w.rule is None and made.kind not in ("input", "target")
+    gross = None if chain.symbolic else chain.edges.down([*map(abs, chain.edges.locals)])
     return Derivation(
-        name=leaf.label,
-        place=(i, j) if k is None else (i, j, k),
-        formula=_formula(net.depth, i, j, k),
-        symbols=symbols,
-        terms=sorted(terms, key=lambda term: -abs(term.value)),
-        total=sum(term.value for term in terms),
-        gradient=gradients(run.e, [leaf])[0],
-        estimate=_estimate(lambda w: _error_with(run, w, i, j, k), recorded),
+        kind=made.kind,
+        of=made.of,
+        by=made.by,
+        place=made.place,
+        lines=made.lines,
+        symbols=made.symbols,
+        terms=terms,
+        count=number,
+        rest=rest,
+        total=total,
+        gross=gross if gross is None else gross[0] if gross else 0,
+        gradient=gradient,
+        estimate=_estimate(made, at, again),
+        eta=eta,
+        update=-eta * gradient if eta is not None and learns else None,
+        notes=made.notes,
+        _chain=chain,
+        _at=at,
+        _learns=learns,
+        _sizes=made.sizes,
     )
 
 
-def _formula(n: int, i: int, j: int, k: int | None) -> str:
-    nodes = [f"k{m}" for m in range(n, i, -1)] + [str(j)]
-    factors = [f"2(o[{n}][{nodes[0]}] − t[{nodes[0]}])"]
-    for m, above, below in zip(range(n, i, -1), nodes, nodes[1:], strict=False):
-        factors += [f"f'[{m}][{above}]", f"w[{m}][{above},{below}]"]
-    factors.append(f"f'[{i}][{j}]")
-    factors.append("(−1)" if k is None else f"o[{i - 1}][{k}]" if i > 1 else f"x[{k}]")
-    sums = "".join(f"Σ_{symbol} " for symbol in nodes[:-1])
-    return sums + " · ".join(factors)
+# ---- a network
 
 
-def _error_with(run: Run, number: float, i: int, j: int, k: int | None) -> float:
-    """The run's error if one weight or bias were another number, in floats.
-
-    The other numbers are those that were recorded, for the network may have learned since.
-    """
-    recorded_weights, recorded_biases = run.recorded()
-    weights = [[[float(w) for w in row] for row in layer] for layer in recorded_weights]
-    biases = [[float(b) for b in layer] for layer in recorded_biases]
-    if k is None:
-        biases[i - 1][j - 1] = number
-    else:
-        weights[i - 1][j - 1][k - 1] = number
+def _of_network(run: Run, by: tuple[int | Value, ...]) -> _Made | None:
+    """The sum over neurons; nothing where the Value stands in several places of the run."""
     net = run.network
-    moved = Network(weights, biases, net.activations)
-    x = [float(run.x(place).data) for place in range(1, net.sizes[0] + 1)]
-    t = [float(run.t(place).data) for place in range(1, net.sizes[-1] + 1)]
-    return float(moved.forward(x, t).e.data)
+    kind, place = _find(run, by)
+    if not kind:
+        return None
+    run._check_ends()
+    n, sizes, top = net.depth, net.sizes, ("e", 0, 0)
+    i, j, *rest = place
+    w = _value(run, kind, place)
+    layers = {m: [*range(1, sizes[m] + 1)] for m in range(i + 1, n + 1)}
+    layers[i] = [j]
+    labels: dict[Any, Symbol] = {top: Symbol("e")}
+    labels |= {("o", m, node): _o(m, node) for m in layers for node in layers[m]}
+    bottom: tuple[Any, ...] = {
+        "weight": ("w", *place),
+        "bias": ("b", *place),
+        "target": ("t", n, j),
+    }.get(kind, ("z" if kind == "net input" else "o", i, j))
+    labels[bottom] = _leaf_symbol(kind, place)
+    local = contract(
+        run.e, [each(m, v) for m in layers if m for v in layers[m] for each in (run.o, run.z)]
+    )
+
+    def slope(m: int, node: int) -> Number:
+        o, z = run.o(m, node), run.z(m, node)
+        return 1 if o is z else local.get(o, {}).get(z, 0)
+
+    rows: dict[Any, list[tuple[Any, Number]]]
+    if kind == "target":
+        rows = {top: [(bottom, gradients(run.e, [w])[0])], bottom: []}
+    else:
+        rows = {top: [(("o", n, v), local[run.e].get(run.o(n, v), 0)) for v in layers[n]]}
+        for m in range(n, max(i, 1) - 1, -1):
+            if ("o", m, layers[m][0]) != bottom:
+                rows |= {("o", m, v): [(("z", m, v), slope(m, v))] for v in layers[m]}
+            if m == i:
+                break
+            for v in layers[m]:
+                weights = run.z(m, v).parents[0].local_derivatives[sizes[m - 1] :]
+                rows["z", m, v] = [(("o", m - 1, b), weights[b - 1]) for b in layers[m - 1]]
+        if kind in ("weight", "bias"):
+            z = run.z(i, j)
+            last = z.parents[0].local_derivatives[rest[0] - 1] if rest else z.local_derivatives[1]
+            rows["z", i, j] = [(bottom, last)]
+        rows[bottom] = []
+
+    def symbol(above: tuple[Any, ...], below: tuple[Any, ...]) -> Formula:
+        if above == top:
+            return _twice(below[2], n, target=kind == "target")
+        if above[0] == "o":
+            return Symbol("f'", above[1], (above[2],))
+        if below[0] == "w":
+            return _o(i - 1, rest[0])
+        return Quantity(-1) if below[0] == "b" else Symbol("w", above[1], (above[2], below[2]))
+
+    recorded = _recorded(run)
+    return _Made(
+        kind,
+        run.e,
+        w,
+        labels[bottom],
+        labels[top],
+        place
+        if kind in ("weight", "bias")
+        else place[1:]
+        if kind in ("input", "target")
+        else place,
+        Chain(Edges.of(rows), labels, symbol),
+        _note_lines(n, sizes, i, j, kind, labels[bottom], symbol, bottom),
+        tuple(f"k{m}" for m in range(n, i, -1)) if kind != "target" else (),
+        recorded,
+        sizes,
+        (),
+    )
 
 
-def _estimate(f: Callable[[float], float], at: Number) -> Estimate:
+def _find(run: Run, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:
+    """What kind of thing is meant, and its place; no kind where it has several places or is inner."""
+    net = run.network
+    if all(type(each) is int for each in by) and len(by) in (2, 3):
+        net.check_indices(*by)  # type: ignore[arg-type]
+        return ("bias", by) if len(by) == 2 else ("weight", by)  # type: ignore[return-value]
+    if len(by) != 1 or not isinstance(by[0], Value):
+        raise TypeError(
+            "derivation(run, i, j, k) is for a weight, (run, i, j) for a bias, and (run, value) for "
+            f"one of the run's Values; not {', '.join(map(repr, by)) or 'nothing'}"
+        )
+    (value,) = by
+    n, sizes = net.depth, net.sizes
+    places: list[tuple[str, tuple[int, ...]]] = []
+    for m in range(n + 1):
+        for j in range(1, sizes[m] + 1):
+            if run.o(m, j) is value:
+                places.append(("node", (m, j)) if m else ("input", (0, j)))
+            if m and run.z(m, j) is value and run.o(m, j) is not value:
+                places.append(("net input", (m, j)))
+            if m and net.b(m, j) is value:
+                places.append(("bias", (m, j)))
+            if m == n and run.t(j) is value:
+                places.append(("target", (n, j)))
+            if m:
+                row = range(1, sizes[m - 1] + 1)
+                places += [("weight", (m, j, k)) for k in row if net.w(m, j, k) is value]
+    if len(places) == 1:
+        return places[0]
+    if not places and value not in set(topological_order(run.e)):
+        raise NetworkError(f"{value!r} is no part of {run!r}: give one of its own Values")
+    return "", ()
+
+
+def _value(run: Run, kind: str, place: tuple[int, ...]) -> Value:
+    net = run.network
+    if kind == "weight":
+        return net.w(*place)
+    if kind == "bias":
+        return net.b(*place)
+    if kind == "target":
+        return run.t(place[1])
+    return run.z(*place) if kind == "net input" else run.o(*place)
+
+
+def _recorded(run: Run) -> dict[Value, Number]:
+    """The weights and biases as they were when the run was made."""
+    net = run.network
+    weights, biases = run.recorded()
+    numbers = {
+        net.w(i, j, k): number
+        for i, layer in enumerate(weights, 1)
+        for j, row in enumerate(layer, 1)
+        for k, number in enumerate(row, 1)
+    }
+    for i, layer in enumerate(biases, 1):
+        for j, number in enumerate(layer, 1):
+            leaf = net.b(i, j)
+            # A bias is read off a difference, which rounds; what has not moved is exact.
+            same = size_of(leaf.data - number) <= 1e-12 * max(1.0, size_of(number))
+            numbers[leaf] = leaf.data if same else number
+    return numbers
+
+
+def _o(layer: int, node: int | str) -> Symbol:
+    return Symbol("o", layer, (node,)) if layer else Symbol("x", "", (node,))
+
+
+def _leaf_symbol(kind: str, place: tuple[int, ...]) -> Symbol:
+    i, *indices = place
+    if kind in ("node", "input"):
+        return _o(i, indices[0])
+    if kind == "target":
+        return Symbol("t", "", (indices[0],))
+    return Symbol({"weight": "w", "bias": "b", "net input": "z"}[kind], i, tuple(indices))
+
+
+def _twice(node: int | str, n: int, *, target: bool = False) -> Formula:
+    """``2(o − t)``, or the other way round for the target."""
+    o, t = Symbol("o", n, (node,)), Symbol("t", "", (node,))
+    return Joined((Quantity(2), Bracket(Sum((t, Minus(o)) if target else (o, Minus(t))), "()")))
+
+
+def _note_lines(
+    n: int,
+    sizes: Sequence[int],
+    i: int,
+    j: int,
+    kind: str,
+    by: Symbol,
+    symbol: Callable[[Any, Any], Formula],
+    bottom: tuple[Any, ...],
+) -> tuple[Formula, ...]:
+    """The note's lines: the chain rule, the same expanded, the same in brackets."""
+    e = Symbol("e")
+    if kind == "target":
+        return (Derivative(e, by), symbol(("e", 0, 0), bottom), symbol(("e", 0, 0), bottom))
+    nodes: list[int | str] = [*(f"k{m}" for m in range(n, i, -1)), j]
+    sums = [Over(f"k{m}", sizes[m]) for m in range(n, i, -1)]
+    tail: list[Formula] = []
+    if kind in ("weight", "bias", "net input"):
+        tail.append(Symbol("f'", i, (j,)))
+    if kind in ("weight", "bias"):
+        tail.append(symbol(("z", i, j), bottom))
+    pairs = [
+        (Symbol("f'", m, (above,)), Symbol("w", m, (above, below)))
+        for m, above, below in zip(range(n, i, -1), nodes, nodes[1:], strict=False)
+    ]
+    steps = [
+        Derivative(_o(m, above), _o(m - 1, below))
+        for m, above, below in zip(range(n, i, -1), nodes, nodes[1:], strict=False)
+    ]
+    first = Derivative(e, _o(n, nodes[0]))
+    end = [Derivative(_o(i, j), by)] if tail else []
+    chain: list[Formula] = [*sums[:1], first]
+    for place, step in enumerate(steps):
+        chain += [*sums[place + 1 : place + 2], step]
+    far = len(pairs) > _LAYERS
+    dots: list[Formula] = [Sign("⋯")]
+    if far:
+        chain = [*chain[:4], *dots, steps[-1]]
+    factors: list[Formula] = [each for pair in pairs for each in pair]
+    inner: Formula | None = Bracket(Product(tuple(tail))) if tail else None
+    kept = [*range(2), *range(len(pairs) - 2, len(pairs))] if far else range(len(pairs))
+    for place in reversed(kept):
+        if far and place == 1:
+            inner = Bracket(Product((Sign("⋯"), *([inner] if inner else []))))
+        over = sums[place + 1 : place + 2]
+        parts = (*over, *pairs[place], *([inner] if inner else []))
+        inner = Bracket(Product(parts))
+    outer = (*sums[:1], _twice(nodes[0], n), *([inner] if inner else []))
+    return (
+        Product((*chain, *end)),
+        Product(
+            (
+                *(sums if not far else [*sums[:2], *dots, sums[-1]]),
+                _twice(nodes[0], n),
+                *(factors if not far else [*factors[:4], *dots, *factors[-2:]]),
+                *tail,
+            )
+        ),
+        Product(outer),
+    )
+
+
+def _of_run_as_graph(
+    run: Run,
+    by: tuple[int | Value, ...],
+    landmarks: Iterable[Value | Iterable[Value]] | None,
+    named: Mapping[Value, str] | None,
+) -> _Made:
+    """A run as any other graph: what stands in several places of it, or is asked for with landmarks."""
+    kind, place = _find(run, by)
+    w = _value(run, kind, place) if kind else by[0]
+    net = run.network
+    if landmarks is None:
+        landmarks = [
+            [run.o(m, j) for j in range(1, net.sizes[m] + 1)] for m in range(1, net.depth + 1)
+        ]
+    made = _of_graph(run.e, w, landmarks, named)  # type: ignore[arg-type]
+    return made._replace(recorded=_recorded(run))
+
+
+# ---- any other graph
+
+
+def _of_graph(
+    e: Value,
+    w: Value,
+    landmarks: Iterable[Value | Iterable[Value]] | None,
+    named: Mapping[Value, str] | None,
+) -> _Made:
+    order = topological_order(e)
+    named = named or names(order, root="e")
+    of = Name(named.get(e, e.label or "e"))
+    by = Name(named.get(w, w.label or "w"))
+    notes: list[str] = []
+    if landmarks is None:
+        edges = between(e, w)
+        labels = {node: Name(named[node]) for node in edges.nodes}
+        chain = Chain(edges, labels)
+        return _Made("paths", e, w, by, of, (), chain, (Derivative(of, by),), (), {}, (), ())
+    marks = [*_flat(landmarks)]
+    rows = contract(e, [*marks, w])
+    reaching = {w} if w in rows else set()
+    for node in reversed(rows):
+        if not reaching.isdisjoint(rows[node]) and node is not w:
+            reaching.add(node)
+    kept = {
+        node: [*row.items()] if node is not w else []
+        for node, row in rows.items()
+        if node in reaching
+    }
+    # A node below another comes after it; w is below everything that leads to it.
+    kept = {node: kept[node] for node in kept if node is not w} | ({w: []} if kept else {})
+    kept = {node: [pair for pair in row if pair[0] in reaching] for node, row in kept.items()}
+    empty: Edges[Value] = Edges([], [], [], [], [])
+    alone: Edges[Value] = Edges([e], [], [], [], [])
+    edges = alone if e is w else Edges.of(kept) if e in reaching else empty
+    labels = {node: Name(named[node]) for node in edges.nodes}
+    chain = Chain(edges, labels)
+    outside = [each for each in marks if each not in reaching and each is not e]
+    for each in dict.fromkeys(outside):
+        shown = visible(named.get(each, each.label or repr(each)))
+        notes.append(f"{shown} is on no path from {text(of)} to {text(by)}, and is left out.")
+    notes += _bypass_notes(chain)
+    return _Made(
+        "landmarks", e, w, by, of, (), chain, _jacobian_lines(chain), (), {}, (), tuple(notes)
+    )
+
+
+def _flat(landmarks: Iterable[Value | Iterable[Value]]) -> Iterator[Value]:
+    for each in [landmarks] if isinstance(landmarks, Value) else landmarks:
+        if isinstance(each, (Value, str)):  # contract refuses what is no Value
+            yield each
+        else:
+            yield from each
+
+
+def _jacobian_lines(chain: Chain) -> tuple[Formula, ...]:
+    """``de/dw`` as the product of the Jacobians between the levels of landmarks, in symbols."""
+    levels = [
+        _vector([chain.labels[chain.edges.nodes[v]] for v in level]) for level in chain.levels()
+    ]
+    steps = tuple(Derivative(a, b) for a, b in pairwise(levels))
+    return (Product(elided(steps)) if steps else Quantity(1 if chain.edges.nodes else 0),)
+
+
+def _vector(labels: Sequence[Name | Symbol]) -> Name | Symbol | Vector:
+    return labels[0] if len(labels) == 1 else Vector(tuple(labels))
+
+
+def _bypass_notes(chain: Chain) -> Iterator[str]:
+    skipping = chain.bypasses()
+    if not skipping:
+        return
+    shown = [
+        f"{text(chain.symbol(edge))} = {text(Quantity(chain.edges.locals[edge]))}"
+        for edge in skipping[:_SIDE]
+    ]
+    more = [f"and {len(skipping) - _SIDE} more"] * (len(skipping) > _SIDE)
+    yield (
+        f"What bypasses landmarks is in the sum: {', '.join([*shown, *more])}. In the matrices the "
+        "lower node of such a step is carried along, with a 1, to its own level."
+    )
+
+
+# ---- a second opinion
+
+
+def _estimate(made: _Made, at: Number, again: Callable[[float], float] | None) -> Estimate | None:
+    """A finite difference; none of symbols, nor where the graph is too large or its leaves have moved."""
+    if made.chain.symbolic or hasattr(at, "free_symbols"):
+        return None
     try:
-        return finite_difference(lambda numbers: f(numbers[0]), [float(at)], 0)
+        f = again or _replay(made)
+        return f and finite_difference(lambda numbers: f(numbers[0]), [float(at)], 0)
     except (TypeError, ArithmeticError, BackpropError):  # a symbol, or one too large for a float
-        return Estimate(float("nan"), float("inf"))
+        return Estimate(math.nan, math.inf)
 
 
-def _bar(number: Number, largest: Number, width: int) -> str:
-    """A bar as long as the number's share of the largest; none where that is no finite number."""
-    share = float(abs(number) / largest) if number else 0.0
-    return "█" * max(1, round(share * width)) if share and math.isfinite(share) else ""
+def _replay(made: _Made) -> Callable[[float], float] | None:
+    """The recorded operations done again in floats, for another value of one node."""
+    e, w = made.e, made.w
+    order = topological_order(e)
+    moving = dependents(order, [w])
+    steps = [
+        (node, node.rule, node.operands)
+        for node in order
+        if node in moving and node is not w and node.rule
+    ]
+    if sum(len(operands) for _, _, operands in steps) > _REPLAYED:
+        return None
+    numbers = {
+        each: float(made.recorded.get(each, each.data))
+        for _, _, operands in steps
+        for each in operands
+        if isinstance(each, Value)
+    }
+
+    def f(number: float) -> float:
+        numbers[w] = number
+        for node, rule, operands in steps:
+            taken = [numbers[v] if isinstance(v, Value) else float(v) for v in operands]
+            numbers[node] = float(recomputed(rule, tuple(taken)))
+        return numbers[e]
+
+    found, recorded = f(numbers.get(w, float(w.data))), float(e.data)
+    moved = math.isfinite(recorded) and not math.isclose(
+        found, recorded, rel_tol=1e-6, abs_tol=1e-9
+    )
+    return None if moved else f
 
 
-def _tuple(each: Sequence[object]) -> str:
-    return f"({', '.join(map(str, each))})"
+# ---- how things are shown
 
 
-def _factor(number: Number) -> str:
-    text = format_number(number, 4)
-    return f"({text})" if text.startswith("-") else text
+def _grid(matrix: Sequence[Sequence[Number]]) -> Grid:
+    """A matrix, with dots for the middle of a large one."""
+    rows = [_dotted([Quantity(each) for each in row]) for row in matrix]
+    if len(rows) > _SIDE:
+        rows = [*rows[:3], tuple(Sign("⋯") for _ in rows[0]), rows[-1]]
+    return Grid(tuple(rows))
 
 
-def _signed(number: Number) -> str:
-    text = format_number(number)
-    return text if text.startswith("-") else f"+{text}"
+def _dotted(cells: Sequence[Formula]) -> tuple[Formula, ...]:
+    return tuple(cells) if len(cells) <= _SIDE else (*cells[:3], Sign("⋯"), cells[-1])
 
 
-def _show_estimate(estimate: Estimate, show: Callable[[Number], str]) -> str:
-    if math.isnan(estimate.value):
-        return "inconclusive: a kink, or no finite values around"
-    return f"{show(estimate.value)} ± {format_number(estimate.error, 1)}"
+def _key(indices: tuple[int | str, ...], *, network: bool) -> str:
+    shown = [visible(str(each)) for each in indices]
+    if len(shown) > 2 * _SIDE:
+        shown = [*shown[: _SIDE - 1], "...", *shown[-2:]]
+    if network:
+        return f"({', '.join(shown)})"
+    return " → ".join(shown) or "(direct)"
+
+
+def _is_negative(number: Number) -> bool:
+    try:
+        return bool(number < 0)
+    except TypeError:
+        return False
+
+
+def _many(number: int, what: str) -> str:
+    return f"{_power(number)} {what}{'' if number == 1 else 's'}"
+
+
+def _power(number: int) -> str:
+    """A whole number, or how long it is."""
+    shown = format_number(number)
+    return shown if len(shown) <= 24 else f"{shown[0]}.{shown[1:4]}e+{len(shown) - 1}"
 
 
 def _estimate_dict(estimate: Estimate | None) -> dict[str, Any] | None:
