@@ -121,8 +121,7 @@ const BELL = QUARTERS.map((each) => exp(-each) / Math.PI);
 function erfcLarge(x) {
   const terms = QUARTERS.map((each, k) => (BELL[k] * each) / (each + x * x));
   const sum = terms.reduceRight((a, b) => a + b);
-  const factor = 0.5641895835477563 - (sum - 7.66772980658294e-18);
-  const rule = (gaussian(x) * factor) / x;
+  const rule = (gaussian(x) * (0.5641895835477563 - sum)) / x;
   return x < 7 ? rule - 2 / expm1(4 * Math.PI * x) : rule;
 }
 
