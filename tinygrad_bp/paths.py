@@ -229,8 +229,9 @@ def flow(e: Value, w: Value) -> Flow:
     Raises:
         TypeError: ``e`` or ``w`` is not a Value.
 
-    Exact numbers give exact sums.  In floats what comes down and what goes on may by themselves be
-    too large or too small for a float; their product is formed in an order that loses nothing more.
+    Exact numbers give exact sums.  In floats what comes down to an edge, or what goes on from it, may
+    by itself overflow or underflow, and then so do the edge's sums; where only their product does on
+    the way, it is as of numbers without limits.
 
     >>> from tinygrad_bp import Value
     >>> x = Value(3.0)
@@ -246,10 +247,10 @@ def largest_paths(e: Value, w: Value, n: int = 20) -> list[Path]:
     """The ``n`` paths with the largest products, whatever their sign, the largest first.
 
     They are found without listing the others: each node's paths downwards are drawn from its
-    operands' only as far as they are needed.  Equal sizes stand in the order of `paths`, operands
-    from left to right.  Sizes are compared as if no float could overflow or underflow.  A path with
-    a factor that is infinite or nan comes before all others, and one with a factor 0 after them,
-    in that order of `paths` too.
+    operands' only as far as they are needed.  Paths of equal size stand as `paths` lists them,
+    operands from left to right.  Sizes are compared as if no float could overflow or underflow.
+    Paths with a factor 0 come last; before all others come those with a factor that is infinite or
+    nan and none that is 0; both again as `paths` lists them.
 
     Args:
         e: where the paths begin.
@@ -612,7 +613,7 @@ def largest(edges: Edges[Any], n: int) -> list[list[int]]:
             pairs = zip(measure.sizes, live, strict=True)
             endless = [size is None and nonzero for size, nonzero in pairs]
             streams = [listed(edges, live, endless), *streams, listed(edges, None, dead)]
-        return [path for path, _ in zip(chain.from_iterable(streams), range(n), strict=False)]
+        return [path for _, path in zip(range(n), chain.from_iterable(streams), strict=False)]
 
 
 class _Measure(NamedTuple):
@@ -793,15 +794,16 @@ def multiply(factors: Sequence[Number]) -> Number:
 def _through(edges: Edges[Any], factors: Sequence[Number]) -> list[Number]:
     """For each edge, the sum over all paths through it of the products of the factors."""
     above, below = edges.down(factors), edges.up(factors)
-    columns = zip(edges.above, factors, edges.below, strict=True)
-    products = [above[a] * factor * below[b] for a, factor, b in columns]
-    if {*map(type, products)} == {float} and not (
-        all(products) and all(map(math.isfinite, products))
-    ):
-        return [
-            multiply((above[a], factor, below[b]))
-            for a, factor, b in zip(edges.above, factors, edges.below, strict=True)
-        ]
+    products = [
+        above[a] * factor * below[b]
+        for a, factor, b in zip(edges.above, factors, edges.below, strict=True)
+    ]
+    if {*map(type, products)} == {float}:
+        for edge, product in enumerate(products):
+            if not product or not math.isfinite(product):
+                a, factor, b = above[edges.above[edge]], factors[edge], below[edges.below[edge]]
+                if a and factor and b:
+                    products[edge] = multiply((a, factor, b))
     return products
 
 
