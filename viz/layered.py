@@ -125,40 +125,58 @@ class _Flow(NamedTuple):
 def _flows(run: Run, weight: Weight, kept: Sequence[int]) -> dict[tuple[Neuron, Neuron], _Flow]:
     """What all paths carry between the layers that are drawn, but for pairs where it is only 0.
 
-    The graph is contracted to the outputs of these layers; two sweeps over what is left, one for
-    the sums and one for the sizes, have every edge's share of all paths through it.
+    The graph is contracted to the network's outputs, and these to the layers that are drawn, once for
+    the sums and once for the sizes; two sweeps over what is left have each edge's share of all paths.
     """
     i, j, *_ = weight
     leaf = run.network.w(*weight) if len(weight) == 3 else run.network.b(*weight)
+    sizes = run.network.sizes
     neurons: dict[Value, Neuron] = {
         run.o(m, node): (m, node)
-        for m in kept
-        if m >= i
-        for node in ([j] if m == i else range(1, run.network.sizes[m] + 1))
+        for m in range(i, len(sizes))
+        for node in ([j] if m == i else range(1, sizes[m] + 1))
     }
-    rows = contract(run.e, [*neurons, leaf])
+    contracted = contract(run.e, [*neurons, leaf])
+    drawn = {run.e, leaf, *(node for node, (layer, _) in neurons.items() if layer in kept)}
     flows: dict[tuple[Neuron, Neuron], list[Number]] = {}
     for size in (False, True):
+        rows = {
+            node: _next_drawn(node, contracted, drawn, size) for node in contracted if node in drawn
+        }
         above: dict[Value, Number] = {run.e: 1}
         for node, row in rows.items():
-            for lower, local in row.items():
-                above[lower] = above.get(lower, 0) + above.get(node, 0) * _sized(local, size)
+            for lower, factor in row.items():
+                above[lower] = above.get(lower, 0) + above.get(node, 0) * factor
         below: dict[Value, Number] = {leaf: 1}
         for node, row in reversed(rows.items()):
             if node is not leaf:
-                below[node] = sum(_sized(d, size) * below.get(n, 0) for n, d in row.items())
+                below[node] = sum(factor * below.get(lower, 0) for lower, factor in row.items())
         for node, row in rows.items():
-            for lower, local in row.items():
+            for lower, factor in row.items():
                 if node in neurons and lower in neurons:
-                    factors = above.get(node, 0), _sized(local, size), below.get(lower, 0)
-                    edge = neurons[lower], neurons[node]
-                    flows.setdefault(edge, []).append(multiply(factors))
+                    carried = multiply([above.get(node, 0), factor, below.get(lower, 0)])
+                    flows.setdefault((neurons[lower], neurons[node]), []).append(carried)
     found = {edge: _Flow(net, gross) for edge, (net, gross) in flows.items()}
     return {edge: flow for edge, flow in found.items() if flow.gross}
 
 
-def _sized(number: Number, size: bool) -> Number:  # noqa: FBT001 - which of the two sweeps it is
-    return abs(number) if size else number
+def _next_drawn(
+    top: Value,
+    rows: Mapping[Value, Mapping[Value, Number]],
+    drawn: set[Value],
+    size: bool,  # noqa: FBT001 - which of the two sums it is
+) -> dict[Value, Number]:
+    """From a node to the next that are drawn: the sum over the paths between, or that of the sizes."""
+    found: dict[Value, Number] = {}
+    level: dict[Value, Number] = {top: 1}
+    while level:
+        lower_level: dict[Value, Number] = {}
+        for node, above in level.items():
+            for lower, local in rows[node].items():
+                sums = found if lower in drawn else lower_level
+                sums[lower] = sums.get(lower, 0) + above * (abs(local) if size else local)
+        level = lower_level
+    return found
 
 
 def _kept_layers(i: int, depth: int) -> list[int]:

@@ -1,6 +1,6 @@
-"""Values that show themselves in notebooks: a picture, with the text of the repr beside it.
+"""Values and runs that show themselves in notebooks: a picture, with the text of the repr beside it.
 
-This room sets one hook on `Value`; what the picture looks like is the business of others.
+This room sets one hook on `Value` and on `Run`; what the picture looks like is the business of others.
 """
 
 from __future__ import annotations
@@ -9,10 +9,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import Value
+from tinygrad_bp.differentiate import gradients
+from tinygrad_bp.network import Run
+from viz.layered import MAX_LAYERS, MAX_WIDTH, network
 from viz.scalar_graph import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from viz.picture import Picture
 
 MAX_NODES = 80
 """A larger graph is shown as text: nobody asked for a picture, so none may be in the way."""
@@ -23,31 +28,49 @@ TEXT, SVG = "text/plain", "image/svg+xml"
 
 
 def install() -> None:
-    """Make Values show themselves."""
-    Value._repr_mimebundle_ = mimebundle  # type: ignore[attr-defined]
+    """Make Values and runs show themselves."""
+    for kind in (Value, Run):
+        setattr(kind, "_repr_mimebundle_", mimebundle)  # noqa: B010 - neither class has it
 
 
 def mimebundle(
-    value: Value,
+    thing: Value | Run,
     include: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
     **_: object,
 ) -> dict[str, str]:
-    """The Value as text, and as a picture if its graph is small; never an exception.
+    """A Value or a run as text, and as a picture if it is small; never an exception.
+
+    A run is shown with the paths of the first-layer weight that moves its error most; without a target
+    it has no error, and is text.
 
     >>> sorted(mimebundle(Value(1.0) + 2.0))
     ['image/svg+xml', 'text/plain']
     """
-    shown = {TEXT: repr(value)}
+    shown = {TEXT: repr(thing)}
     try:
-        if (SVG in include if include else _takes_pictures()) and _is_small(value):
-            picture = draw(value)
-            picture.time_limit = TIME_LIMIT
-            shown[SVG] = picture.pipe(format="svg", encoding="utf-8")
+        if SVG in include if include else _takes_pictures():
+            picture = _picture(thing)
+            if picture is not None:
+                picture.time_limit = TIME_LIMIT
+                shown[SVG] = picture.pipe(format="svg", encoding="utf-8")
     except Exception:  # noqa: BLE001, S110 - a display that fails would hide the value itself
         pass
     wanted = set(include or shown).difference(exclude or ())
     return {kind: content for kind, content in shown.items() if kind in wanted}
+
+
+def _picture(thing: Value | Run) -> Picture | None:
+    """What to show, if it is small enough to be shown unasked."""
+    if isinstance(thing, Value):
+        return draw(thing) if _is_small(thing) else None
+    net = thing.network
+    if max(net.sizes) > MAX_WIDTH or net.depth >= MAX_LAYERS:
+        return None
+    places = [(1, j, k) for j in range(1, net.sizes[1] + 1) for k in range(1, net.sizes[0] + 1)]
+    sizes = map(abs, gradients(thing.e, [net.w(*place) for place in places]))
+    _, place = max(zip(sizes, places, strict=True), key=lambda pair: pair[0])
+    return network(thing, weight=place)
 
 
 def _takes_pictures() -> bool:
