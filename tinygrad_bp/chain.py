@@ -8,8 +8,7 @@ networks nor pages.
 from __future__ import annotations
 
 import math
-from heapq import heappop, heappush
-from itertools import count as counting
+from collections import deque
 from itertools import islice, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,9 +25,12 @@ if TYPE_CHECKING:
     from tinygrad_bp.formula import Formula, Name, Symbol
     from tinygrad_bp.paths import Edges
 
+RESULT = 6
+"""Significant digits of a term and of a total; factors have fewer."""
+
 _FACTORS = 24  # more factors than these on a line are shown with dots
 _OPENED = 48  # so many brackets are opened where all terms are shown
-_OPENED_OF_MANY, _SUMMANDS_OF_MANY = 8, 4  # and so many, with so many summands each, where not
+_OPENED_OF_MANY, _SUMMANDS_OF_MANY = 8, 4  # and so many, of so many summands each, where not
 _LONG = 40  # an expression in symbols longer than this gives way to the symbol of its factor
 
 
@@ -79,6 +81,11 @@ class Chain:
         """The factor as a number, or, where that is a long expression, as its symbol."""
         long = hasattr(number, "free_symbols") and len(format_number(number)) > _LONG
         return symbol if long else Quantity(number)
+
+    def shown_value(self, number: Number) -> Formula:
+        """A term's value with its sign; a long expression is left to the factors beside it."""
+        long = hasattr(number, "free_symbols") and len(format_number(number)) > _LONG
+        return Sign("⋯") if long else Quantity(number, RESULT, signed=True)
 
     def named(self, numbers: Sequence[Number]) -> dict[str, Number]:
         """Numbers of the nodes by their names, from the top; the two ends are none."""
@@ -138,23 +145,22 @@ class Chain:
     def nested(self, terms: int) -> Formula:
         """The sum bracketed as in the note, with its numbers.
 
-        Where there are many terms the brackets that add most are opened, and show their largest
-        summands and the sum of the others; a bracket that stays closed shows its value.
+        Where there are many terms a bracket shows its largest summands and the sum of the others,
+        and of these the largest one's bracket is opened; one that stays closed shows its value.
 
         Args:
             terms: where there are more, there are many.
         """
-        many = self.count() > terms
-        opened = self._opened(_OPENED_OF_MANY if many else _OPENED)
-        cap = _SUMMANDS_OF_MANY if many else len(self.edges.above)
-        return self._bracket(len(self.edges.nodes) - 1, (), opened, cap)
+        if self.count() > terms:
+            return self._bracket(self._top, (), self._opened_downwards(), _SUMMANDS_OF_MANY)
+        return self._bracket(self._top, (), self._opened(), len(self.edges.above))
 
     def _bracket(
         self, node: int, path: tuple[int, ...], opened: set[tuple[int, ...]], cap: int
     ) -> Formula:
         parts: list[Formula] = []
         summands = self._summands(node)
-        shown = {each for _, each in self._bysize(summands)[:cap]}
+        shown = {each for _, each in self._by_size(summands)[:cap]}
         for edges, below in (each for each in summands if each in shown):
             factors: list[Formula] = [
                 self.shown(self.edges.locals[edge], self.symbol(edge)) for edge in edges
@@ -202,29 +208,37 @@ class Chain:
         edges, below = summand
         return multiply([*(self.edges.locals[edge] for edge in edges), self.up[below]])
 
-    def _bysize(
+    def _by_size(
         self, summands: Iterable[tuple[tuple[int, ...], int]]
     ) -> list[tuple[float, tuple[tuple[int, ...], int]]]:
         """The summands with the sizes of what they contribute, the largest first."""
         sized = [(size_of(self._contribution(each)), each) for each in summands]
         return sorted(sized, key=lambda pair: -pair[0])
 
-    def _opened(self, most: int) -> set[tuple[int, ...]]:
-        """The brackets to open, each by the edges that lead to it: those that add most first."""
+    def _opened(self) -> set[tuple[int, ...]]:
+        """The brackets to open, each by the edges that lead to it: all, or those nearest the top."""
         opened: set[tuple[int, ...]] = set()
-        order = counting()  # of equal sizes, the first
-        top = len(self.edges.nodes) - 1
-        waiting: list[tuple[float, int, tuple[int, ...], int, float]] = []
-        heappush(waiting, (0.0, next(order), (), top, 1.0))
-        while waiting and len(opened) <= most:
-            _, _, path, node, outside = heappop(waiting)
+        waiting: deque[tuple[tuple[int, ...], int]] = deque([((), self._top)])
+        while waiting and len(opened) < _OPENED:
+            path, node = waiting.popleft()
             opened.add(path)
-            for edges, below in self._summands(node):
-                if below:
-                    factor = outside * size_of(multiply([self.edges.locals[e] for e in edges]))
-                    size = factor * size_of(self.up[below])
-                    heappush(waiting, (-size, next(order), path + edges, below, factor))
+            waiting += ((path + edges, below) for edges, below in self._summands(node) if below)
         return opened
+
+    def _opened_downwards(self) -> set[tuple[int, ...]]:
+        """Of each bracket its largest summand's, down to the node or as far as can be read."""
+        path: tuple[int, ...] = ()
+        node = self._top
+        opened = {path}
+        while node and len(opened) < _OPENED_OF_MANY:
+            (_, (edges, node)), *_ = self._by_size(self._summands(node))
+            path += edges
+            opened.add(path)
+        return opened
+
+    @property
+    def _top(self) -> int:
+        return len(self.edges.nodes) - 1
 
     def last_step(self) -> tuple[Formula, Formula]:
         """The gradient as the delta of the weight's own node times what is below it."""

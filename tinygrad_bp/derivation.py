@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import check_number, format_number, plain_number
-from tinygrad_bp.chain import Chain, Summand, elided, multiplications, size_of
-from tinygrad_bp.differentiate import Estimate, finite_difference, gradients, recomputed
+from tinygrad_bp.arithmetic import FLOAT, check_number, format_number, plain_number
+from tinygrad_bp.chain import RESULT, Chain, Summand, elided, multiplications, size_of
+from tinygrad_bp.differentiate import Estimate, finite_difference, gradients
 from tinygrad_bp.errors import BackpropError, NetworkError
 from tinygrad_bp.formula import (
     Bracket,
@@ -32,6 +33,7 @@ from tinygrad_bp.formula import (
     Sum,
     Symbol,
     Vector,
+    Words,
     text,
     visible,
 )
@@ -50,12 +52,11 @@ if TYPE_CHECKING:
     from tinygrad_bp.arithmetic import Number
     from tinygrad_bp.formula import Formula
     from tinygrad_bp.report import Block
+    from tinygrad_bp.rules import Rule
 
 TERMS = 12
 """So many terms are written out; the rest are summed in one line."""
 
-RESULT = 6
-"""Significant digits of a term and of a total; factors have fewer."""
 
 _LAYERS = 4  # more sums than these are written with dots, as the note has them
 _SIDE = 6  # the largest matrix that is shown whole
@@ -205,7 +206,7 @@ class Derivation(Page):
 
     def _in_symbols(self, head: Derivative) -> Iterator[Block]:
         if self.kind == "paths":
-            yield Equation(head, (Sign(f"Σ over {_many(self.count, 'path')}"),), aligned=True)
+            yield Equation(head, (Words(f"Σ over {_many(self.count, 'path')}"),), aligned=True)
         elif self.kind == "landmarks":
             yield Equation(head, self.lines, aligned=True)
             yield MatrixProduct(tuple(_grid(each) for each in self.jacobians))
@@ -217,10 +218,15 @@ class Derivation(Page):
         words = (
             "The same with the numbers of this run" if self._sizes else "The same multiplied out"
         )
-        closed = "" if self.count == len(self.terms) else " (only the largest are opened)"
+        closed = (
+            ""
+            if self.count == len(self.terms)
+            else "; of each only the largest summand is opened, and the smallest are added up"
+        )
         yield Prose((f"{words}, bracket by bracket{closed}:",))
         nested = self._chain.nested(len(self.terms))
-        yield Equation(head, (nested, Quantity(self.total, RESULT)), aligned=not self._sizes)
+        total = () if self._chain.symbolic else (Quantity(self.total, RESULT),)
+        yield Equation(head, (nested, *total), aligned=not self._sizes)
 
     def _table(self) -> Table:
         sizes = [size_of(term.value) for term in self.terms]
@@ -229,7 +235,7 @@ class Derivation(Page):
         rows = tuple(
             Row(
                 _key(term.indices, network=bool(self._sizes)),
-                Quantity(term.value, RESULT, signed=True),
+                self._chain.shown_value(term.value),
                 math.copysign(size, -1.0 if _is_negative(term.value) else 1.0) / largest_size,
                 Product(elided(tuple(map(self._chain.shown, term.factors, term.symbols)))),
             )
@@ -240,15 +246,16 @@ class Derivation(Page):
             f"... and {_many(left, 'other')}, together",
             Quantity(self.rest, RESULT, signed=True),
         )
-        header = f"({', '.join(self.symbols)})" if self._sizes else "through"
+        header = _key(self.symbols, network=True) if self._sizes else "through"
         return Table(header, rows, rest if left else None)
 
     def _why_cheap(self, head: Derivative) -> Iterator[Block]:
         yield Prose(
             (
-                "A bracket is do/dw of the node above it: worked out upwards from ",
+                "Each bracket is the derivative for ",
                 self.by,
-                ", it serves this gradient alone.  " + _DELTAS,
+                " of the output before it: worked out upwards, it serves this gradient alone.  ",
+                _DELTAS,
             )
         )
         yield Facts(tuple(self._deltas()))
@@ -895,32 +902,56 @@ def _replay(made: _Made) -> Callable[[float], float] | None:
     e, w = made.e, made.w
     order = topological_order(e)
     moving = dependents(order, [w])
-    steps = [
-        (node, node.rule, node.operands)
-        for node in order
-        if node in moving and node is not w and node.rule
-    ]
-    if sum(len(operands) for _, _, operands in steps) > _REPLAYED:
+    steps = [node for node in order if node in moving and node is not w and node.rule]
+    if sum(len(node.operands) for node in steps) > _REPLAYED:
         return None
-    numbers = {
-        each: float(made.recorded.get(each, each.data))
-        for _, _, operands in steps
-        for each in operands
-        if isinstance(each, Value)
-    }
+    # Every number has a place in a list, so that an operation's operands are gathered at once.
+    numbers = [float(made.recorded.get(w, w.data))]
+    places: dict[Value, int] = {w: 0}
+    program = []
+    for node in steps:
+        row = []
+        for each in node.operands:
+            place = places.get(each) if isinstance(each, Value) else None
+            if place is None:
+                place = len(numbers)
+                is_node = isinstance(each, Value)
+                numbers.append(float(made.recorded.get(each, each.data) if is_node else each))
+                if is_node:
+                    places[each] = place
+            row.append(place)
+        places[node] = len(numbers)
+        numbers.append(math.nan)
+        if node.rule:
+            program.append((_float_operation(node.rule, row), places[node]))
 
     def f(number: float) -> float:
-        numbers[w] = number
-        for node, rule, operands in steps:
-            taken = [numbers[v] if isinstance(v, Value) else float(v) for v in operands]
-            numbers[node] = float(recomputed(rule, tuple(taken)))
-        return numbers[e]
+        numbers[0] = number
+        for operation, place in program:
+            numbers[place] = operation(numbers)
+        return numbers[places[e]]
 
-    found, recorded = f(numbers.get(w, float(w.data))), float(e.data)
+    found, recorded = f(numbers[0]), float(e.data)
     moved = math.isfinite(recorded) and not math.isclose(
         found, recorded, rel_tol=1e-6, abs_tol=1e-9
     )
     return None if moved else f
+
+
+def _float_operation(rule: Rule, row: list[int]) -> Callable[[list[float]], float]:
+    """An operation in floats on numbers that stand at these places of a list."""
+    kernel = FLOAT.kernel(rule, ())
+    if rule.variadic:
+        size = len(row) // rule.arity
+        columns = [row[start : start + size] for start in range(0, len(row), size)]
+        gather = [itemgetter(*column) for column in columns]
+        if size == 1:
+            return lambda numbers: kernel(*([each(numbers)] for each in gather))[0]
+        return lambda numbers: kernel(*[[*each(numbers)] for each in gather])[0]
+    gather_row = itemgetter(*row)
+    if len(row) == 1:
+        return lambda numbers: kernel(gather_row(numbers))[0]
+    return lambda numbers: kernel(*gather_row(numbers))[0]
 
 
 # ---- how things are shown
@@ -943,7 +974,7 @@ def _key(indices: tuple[int | str, ...], *, network: bool) -> str:
     if len(shown) > 2 * _SIDE:
         shown = [*shown[: _SIDE - 1], "...", *shown[-2:]]
     if network:
-        return f"({', '.join(shown)})"
+        return f"({', '.join(shown)})" if shown else "one term"
     return " → ".join(shown) or "(direct)"
 
 

@@ -82,6 +82,12 @@ class Over(NamedTuple):
     last: int | str
 
 
+class Words(NamedTuple):
+    """Words where a formula might stand."""
+
+    text: str
+
+
 class Sign(NamedTuple):
     """An operator, a bracket or three dots."""
 
@@ -120,7 +126,9 @@ class Bracket(NamedTuple):
     signs: str = "[]"
 
 
-Atom: TypeAlias = Union[Name, Symbol, Vector, Quantity, Derivative, Over, Sign]  # noqa: UP007 - at run time
+DOTS = Sign("⋯")
+
+Atom: TypeAlias = Union[Name, Symbol, Vector, Quantity, Derivative, Over, Words, Sign]  # noqa: UP007 - at run time
 Formula: TypeAlias = Union[Atom, Sum, Product, Minus, Joined, Bracket]  # noqa: UP007
 
 
@@ -158,6 +166,8 @@ def flatten(formula: Formula) -> tuple[Atom, ...]:
 def _factor(part: Formula, before: Sequence[Atom], sign: str) -> tuple[Atom, ...]:
     """A factor with the sign before it, if one is needed after the atoms before."""
     first = not before or isinstance(before[-1], Over)
+    if before and (isinstance(part, Over) or isinstance(before[-1], Over)):  # Σ ⋯ Σ
+        first = first or DOTS in (part, before[-1])
     if isinstance(part, (Sum, Minus)) or (
         isinstance(part, Quantity) and _needs_brackets(part, first=not before)
     ):
@@ -291,6 +301,7 @@ def number_text(number: Quantity) -> str:
     '≈0.3333'
     """
     text = format_number(number.value, number.digits)
+    text = "0" if text == "-0" else text
     plus = "+" if number.signed and not text.startswith("-") else ""
     if len(text) <= (LONGEST_EXPRESSION if _is_symbolic(number.value) else LONGEST):
         return plus + text
@@ -326,6 +337,8 @@ def _atom_text(atom: Atom) -> str:
     match atom:
         case Name(name):
             return visible(name)
+        case Words(words):
+            return words
         case Symbol(letter, layer, index):
             inner = ",".join(map(str, index))
             return letter + (f"[{layer}]" if layer != "" else "") + (f"[{inner}]" if inner else "")
@@ -354,12 +367,11 @@ _TEX = {
     **{each: rf"\{each}" for each in "{}$&#_%"},
     "^": r"\^{}",
     "~": r"\~{}",
-    "'": r"\textquotesingle{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    "`": r"\textasciigrave{}",
+    "`": "{`}",
     "-": "{-}",
     "…": r"\dots{}",
     "≈": r"$\approx$",
@@ -374,7 +386,7 @@ _GREEK = {
 _TEX_SIGNS = {"·": r"\cdot", "−": "-", "⋯": r"\cdots", "×": r"\times", "→": r"\to", "η": r"\eta"}
 
 
-def tex_escape(name: str) -> str:
+def tex_escape(name: str, limit: int = LONGEST) -> str:
     r"""Text for LaTeX's text mode, whatever it holds: it cannot become a command.
 
     >>> print(tex_escape(r"a_b \input{x} 50% η 漢"))
@@ -384,8 +396,17 @@ def tex_escape(name: str) -> str:
         _TEX.get(each)
         or (each if each.isascii() else None)
         or (f"${_GREEK[each]}$" if each in _GREEK else f"U+{ord(each):04X}")
-        for each in visible(name)
+        for each in visible(name, limit)
     )
+
+
+_WORDS = {"Σ": r"$\Sigma$", "Δ": r"$\Delta$", "η": r"$\eta$", "−": "$-$", "·": r"$\cdot$", "±": r"$\pm$", "²": "$^2$", "→": r"$\to$"}  # fmt: skip
+
+
+def tex_words(words: str, limit: int = 10_000) -> str:
+    """Words of ours for LaTeX's text mode; names in them are escaped all the same."""
+    shown = visible(words, limit)
+    return "".join(_WORDS.get(each) or (" " if each == " " else tex_escape(each)) for each in shown)
 
 
 def write_latex(line: Line) -> str:
@@ -405,6 +426,8 @@ def _atom_latex(atom: Atom) -> str:
             if simple:
                 return f"{simple[1]}_{{{simple[2]}}}" if simple[1] else name
             return _GREEK.get(name) or rf"\mathrm{{\text{{{tex_escape(name)}}}}}"
+        case Words(words):
+            return rf"\text{{{tex_words(words)}}}"
         case Symbol(letter, layer, index):
             below, above = _places(letter, layer, index, _index_latex)
             letter = _GREEK.get(letter, letter)
@@ -422,8 +445,8 @@ def _atom_latex(atom: Atom) -> str:
         case Over(index, last):
             return rf"\sum_{{{_index_latex(index)}=1}}^{{{_index_latex(last)}}}"
         case Sign(sign):
-            # In braces a bracket may stand at the end of a line, and \\ [ is no option of it.
-            return f"{{{sign}}}" if sign in "[]" else _TEX_SIGNS.get(sign, sign)
+            brackets = {"[": r"\mathopen{[}", "]": r"\mathclose{]}"}
+            return brackets.get(sign) or _TEX_SIGNS.get(sign, sign)
 
 
 def _places(
@@ -482,11 +505,14 @@ def _atom_mathml(atom: Atom) -> str:
             if simple:
                 return f"<msub><mi>{simple[1]}</mi><mn>{simple[2]}</mn></msub>"
             return f"<mi>{html.escape(visible(name))}</mi>"
+        case Words(words):
+            return f"<mtext>{html.escape(words)}</mtext>"
         case Symbol(letter, layer, index):
             below, above = _places(letter, layer, index, _index_mathml)
-            base = f"<mi>{html.escape(letter.replace(chr(39), '′'))}</mi>"
+            base = f"<mi>{html.escape(letter.removesuffix(chr(39)))}</mi>"
             below = below.replace(",", "<mo>,</mo>")
             above = f"<mo>(</mo>{above}<mo>)</mo>" if above else ""
+            above += "<mo>′</mo>" * letter.endswith("'")
             if below and above:
                 return f"<msubsup>{base}<mrow>{below}</mrow><mrow>{above}</mrow></msubsup>"
             return f"<msub>{base}<mrow>{below}</mrow></msub>" if below else base

@@ -23,6 +23,7 @@ from tinygrad_bp.formula import (
     flatten,
     layout,
     tex_escape,
+    tex_words,
     text,
     to_ascii,
     visible,
@@ -75,7 +76,7 @@ class Row(NamedTuple):
     """A row of a table: a key, a value, its share of the largest from -1 to 1, and its factors."""
 
     key: str
-    value: Quantity
+    value: Formula
     share: float
     factors: Formula
 
@@ -304,8 +305,6 @@ def latex_document(bodies: Iterable[str]) -> str:
     inner = "\n\n\\bigskip\\hrule\\bigskip\n\n".join(bodies)
     return f"""\
 \\documentclass[10pt,a4paper]{{article}}
-\\usepackage[T1]{{fontenc}}
-\\usepackage{{textcomp}}
 \\usepackage{{amsmath}}
 \\usepackage[margin=20mm]{{geometry}}
 \\allowdisplaybreaks
@@ -324,7 +323,7 @@ def _block_latex(block: Block) -> Iterator[str]:
             yield _prose_latex(parts) + r"\par"
         case Listing(lines):
             for line in lines:
-                yield rf"\texttt{{{_words_latex(line, 200).replace(' ', '~')}}}\par"
+                yield rf"\texttt{{{tex_words(line, 200).replace(' ', '~')}}}\par"
         case Equation(head, sides):
             yield r"\begin{align*}"
             yield equation_latex(head, sides)
@@ -338,10 +337,11 @@ def _block_latex(block: Block) -> Iterator[str]:
         case Table():
             yield from _table_latex(block)
         case Facts(rows):
+            yield r"\medskip{\renewcommand{\arraystretch}{1.4}%"
             yield r"\begin{tabular}{@{}l@{\quad}p{0.75\linewidth}@{}}"
             for name, parts in rows:
-                yield rf"{_words_latex(name)} & {_prose_latex(parts)} \\"
-            yield r"\end{tabular}\par"
+                yield rf"{tex_words(name)} & {_prose_latex(parts)} \\"
+            yield r"\end{tabular}}\par"
 
 
 def equation_latex(head: Formula, sides: Sequence[Formula]) -> str:
@@ -356,17 +356,17 @@ def equation_latex(head: Formula, sides: Sequence[Formula]) -> str:
 
 def _prose_latex(parts: Iterable[str | Formula]) -> str:
     return "".join(
-        _words_latex(each) if isinstance(each, str) else f"${atoms_latex(flatten(each))}$"
-        for each in parts
+        tex_words(each) if isinstance(each, str) else _inline_latex(each) for each in parts
     )
 
 
-_WORDS = {"Σ": r"$\Sigma$", "Δ": r"$\Delta$", "η": r"$\eta$", "−": "$-$", "·": r"$\cdot$", "±": r"$\pm$", "²": "$^2$", "→": r"$\to$"}  # fmt: skip
-
-
-def _words_latex(words: str, limit: int = 10_000) -> str:
-    words = visible(words, limit)
-    return "".join(_WORDS.get(each) or (" " if each == " " else tex_escape(each)) for each in words)
+def _inline_latex(formula: Formula) -> str:
+    """A formula within words; a long expression in symbols as text, which can be broken."""
+    if isinstance(formula, Quantity) and len(text(formula)) > WIDTH:
+        return (
+            rf"\texttt{{{tex_escape(text(formula), 200).replace('*', chr(92) + 'allowbreak *')}}}"
+        )
+    return f"${atoms_latex(flatten(formula))}$"
 
 
 def _grid_latex(matrix: Grid) -> str:
@@ -394,9 +394,9 @@ def _grouped(matrices: Sequence[Grid]) -> list[list[Grid]]:
 
 
 def _table_latex(table: Table) -> Iterator[str]:
-    yield r"{\footnotesize"
+    yield r"\medskip{\footnotesize\renewcommand{\arraystretch}{1.4}%"
     yield r"\begin{tabular}{@{}l r @{\quad}r@{\,}|@{\,}l p{0.42\linewidth}@{}}"
-    yield rf"{_words_latex(table.key)} & term & $-$ & $+$ & \\ \hline"
+    yield rf"{tex_words(table.key)} & term & $-$ & $+$ & \\ \hline"
     for row in table.rows:
         length = round(20 * abs(row.share), 2) if math.isfinite(row.share) else 0
         # A rule for what adds, a frame for what takes away: told apart without colour.
@@ -406,17 +406,17 @@ def _table_latex(table: Table) -> Iterator[str]:
         right = rf"\rule{{{max(length, 0.3):g}mm}}{{1.2ex}}" if row.share > 0 else ""
         small = rf"{{\fboxsep0pt{left}}}" if left else ""
         value = atoms_latex(flatten(row.value))
-        yield rf"{_words_latex(row.key)} & ${value}$ & {small} & {right} & $= {atoms_latex(flatten(row.factors))}$ \\"
+        yield rf"{tex_words(row.key)} & ${value}$ & {small} & {right} & $= {atoms_latex(flatten(row.factors))}$ \\"
     if table.rest:
         name, value_of_rest = table.rest
-        yield rf"\multicolumn{{5}}{{@{{}}l@{{}}}}{{{_words_latex(name)} ${atoms_latex(flatten(value_of_rest))}$}} \\"
+        yield rf"\multicolumn{{5}}{{@{{}}l@{{}}}}{{{tex_words(name)} ${atoms_latex(flatten(value_of_rest))}$}} \\"
     yield r"\end{tabular}}\par"
 
 
 # ---- HTML
 
 _STYLE = """\
-.tinygrad-derivation{font:14px/1.5 system-ui,sans-serif;max-width:60rem;--more:#0072b2;--less:#d55e00}
+.tinygrad-derivation{font:14px/1.5 system-ui,sans-serif;max-width:60rem;overflow-x:auto;--more:#0072b2;--less:#d55e00}
 .tinygrad-derivation .eq{overflow-x:auto;margin:.8em 0}
 .tinygrad-derivation pre{overflow-x:auto}
 .tinygrad-derivation .line{white-space:nowrap;padding:.15em 0}
@@ -490,7 +490,7 @@ def _block_html(block: Block) -> Iterator[str]:
 
 
 def _line_html(depth: int, mathml: str) -> str:
-    return f'<div class="line" style="padding-left:{depth}em"><math>{mathml}</math></div>'
+    return f'<div class="line" style="padding-left:{depth}em"><math displaystyle="true">{mathml}</math></div>'
 
 
 def _prose_html(parts: Iterable[str | Formula]) -> str:
