@@ -145,16 +145,22 @@ def _row(left: str, right: str) -> str:
     return f'<TR><TD ALIGN="LEFT">{left}</TD>{gap}<TD ALIGN="RIGHT">{markup(right)}</TD></TR>'
 
 
-def line_label(rows: Iterable[tuple[str, str]], room: float = 2.0) -> str:
-    """The numbers on an edge, each with its colour, with room around so that no line touches them."""
+def line_label(rows: Iterable[tuple[str, str]], below: float = 0.0) -> str:
+    """The numbers on an edge, each with its colour or none, with room so that no line touches them.
+
+    Args:
+        rows: pairs of a number and a colour.
+        below: more room below: Graphviz leads a line up to ten points into its own label's.
+    """
     cells = "".join(
         f'<TR><TD><FONT COLOR="{colour}">{markup(text)}</FONT></TD></TR>'
         if colour
         else f"<TR><TD>{markup(text)}</TD></TR>"
         for text, colour in rows
     )
-    table = f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="{room:.0f}">'
-    return f"<{table}{cells}</TABLE>>"
+    if below:
+        cells += f'<TR><TD HEIGHT="{below:.0f}"></TD></TR>'
+    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{cells}</TABLE>>'
 
 
 def signed(number: Number, digits: int = 6) -> str:

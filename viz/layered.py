@@ -22,7 +22,7 @@ from viz.sketch import Edge, Node, Sketch
 from viz.style import FONT, palette, stroke
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
     from tinygrad_bp.arithmetic import Number

@@ -112,7 +112,7 @@ def places(source: str, *, engine: str = "dot", time_limit: float = TIME_LIMIT) 
     >>> places("digraph { a -> b }").nodes["a"]["width"]
     '0.75'
     """
-    drawn = json.loads(layout(source, "json", engine=engine, time_limit=time_limit))
+    drawn = json.loads(layout(source, "json0", engine=engine, time_limit=time_limit))
     nodes = {each["name"]: each for each in drawn.get("objects", ())}
     edges = sorted(drawn.get("edges", ()), key=lambda edge: int(edge.get(PLACE, 0)))
     return Places(

@@ -268,4 +268,4 @@ def _line(
         (format_number(key[0].local_derivatives[key[1]]), colours.muted),
         (signed(net), colours.of(net)),
     ]
-    return Line(edge, line_label(rows, 2.0 + edge.halo / 2), look, colours.halo(net))
+    return Line(edge, line_label(rows, 8.0 + edge.halo / 2), look, colours.halo(net))
