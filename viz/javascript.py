@@ -359,7 +359,7 @@ def _needed(code: str) -> list[str]:
     needed: dict[str, str] = {}
     pending = [code]
     while pending:
-        words = {*_WORD.findall(re.sub("//[^\n]*", "", pending.pop()))}
+        words = {*_WORD.findall(pending.pop())}  # a comment's too, which does no harm
         new = {name: _declaration(name) for name in words - needed.keys()}
         needed |= new
         pending += filter(None, new.values())

@@ -597,6 +597,12 @@ def test_a_primitive_given_as_text_is_translated(node):
     assert node.evaluate("cube", [(2.0,), (1e200,), (NAN,)])[:2] == [[8.0, 12.0], None]
 
 
+def test_a_primitive_with_no_domain_has_no_value_where_python_raises(node):
+    node.load(source([Rule("user", "log(x)", ("1.0 / x",))]))
+    at = [["-1.0"], ["0.0"], ["2.0"], ["NaN"]]
+    assert node.ask("condition", "user", "domain", at) == [False, False, True, True]
+
+
 @pytest.mark.parametrize("which", ["value", "derivative"])
 def test_a_primitive_given_as_functions_cannot_be_recalculated(which):
     half = (lambda x: x / 2, ("0.5",)) if which == "value" else ("x / 2", (lambda x, out: 0.5,))
