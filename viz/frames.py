@@ -21,7 +21,7 @@ from viz.labels import operation, plain
 from viz.layout import places
 from viz.picture import page
 from viz.sketch import Edge, Node, Sketch
-from viz.style import adapt, palette, stroke
+from viz.style import adapt, palette, sign, stroke
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -289,9 +289,9 @@ class _Film:
         for each, size in zip(grown, sizes, strict=False):
             width = max(2, round(_BAR * size / total))
             colour = self.colours.of(each.contribution)
-            sign = "+" if each.contribution > 0 else "−" if each.contribution < 0 else ""  # type: ignore[operator]
-            text = f'<FONT POINT-SIZE="8" COLOR="{self.colours.paper}">{sign}</FONT>'
-            cells += cell.format(width, f' BGCOLOR="{colour}"', text if width >= 8 and sign else "")
+            plus = ("", "+", "−")[sign(each.contribution)]  # type: ignore[arg-type]
+            text = f'<FONT POINT-SIZE="8" COLOR="{self.colours.paper}">{plus}</FONT>'
+            cells += cell.format(width, f' BGCOLOR="{colour}"', text if width >= 8 and plus else "")
             used += width + 1
         if used < _BAR:
             cells += cell.format(_BAR - used, "", "")
@@ -317,9 +317,9 @@ class _Film:
         if step is None:
             return Line(edge, label, {})
         if step.kind == "backward" and (step.node, step.slot) == (node, slot):
-            sign = step.contribution
-            edge = Edge(edge.tail, edge.head, edge.text, edge.facts, net=sign, width=4.0)
-            look = {"color": self.colours.of(sign), "style": stroke(sign), "penwidth": "4"}
+            change = step.contribution
+            edge = Edge(edge.tail, edge.head, edge.text, edge.facts, net=change, width=4.0)
+            look = {"color": self.colours.of(change), "style": stroke(change), "penwidth": "4"}
             return Line(edge, label, look | {"fontcolor": self.colours.ink})
         if step.kind == "forward" and step.node is node:
             return Line(edge, label, {"color": self.colours.ink, "penwidth": "2"})

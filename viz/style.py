@@ -19,6 +19,14 @@ FONT = "Helvetica"
 """Graphviz knows its widths, and writes it to SVG with ``sans-serif`` behind it."""
 
 
+def sign(number: Number) -> int:
+    """1, -1 or 0; a symbol has none, and neither has nan."""
+    try:
+        return bool(number > 0) - bool(number < 0)
+    except TypeError:
+        return 0
+
+
 class Palette(NamedTuple):
     """What each colour is for; no two of a palette are the same."""
 
@@ -35,11 +43,11 @@ class Palette(NamedTuple):
 
     def of(self, number: Number) -> str:
         """Blue for what raises, orange for what lowers."""
-        return self.blue if number > 0 else self.orange if number < 0 else self.muted
+        return (self.muted, self.blue, self.orange)[sign(number)]
 
     def halo(self, number: Number) -> str:
         """The same, pale."""
-        return self.pale_blue if number > 0 else self.pale_orange if number < 0 else self.faint
+        return (self.faint, self.pale_blue, self.pale_orange)[sign(number)]
 
 
 # No entry is a colour that Graphviz has a name for, so that it writes them as they are here.
@@ -86,7 +94,7 @@ def palette(theme: str) -> Palette:
 
 def stroke(number: Number) -> str:
     """How the line of a sum is drawn, so that its sign is seen without colour."""
-    return "solid" if number > 0 else "dashed" if number < 0 else "dotted"
+    return ("dotted", "solid", "dashed")[sign(number)]
 
 
 def dark_css() -> str:
