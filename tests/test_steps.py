@@ -22,13 +22,13 @@ from tinygrad_bp.paths import path_count
 from tinygrad_bp.steps import Answer, Steps, naive, order, show, steps
 from tinygrad_bp.testing.strategies import programs
 
-QUICK = settings(max_examples=80, deadline=None)
+QUICK = settings(max_examples=40, deadline=None)
 
 
 @st.composite
 def graphs(draw, kind=float):
     """A result of a random program, the leaves' gradients not all 0 before."""
-    program = draw(programs())
+    program = draw(programs(max_size=7))
     leaves = [Value(kind(each), f"x{place}") for place, each in enumerate(program.leaves)]
     try:
         registers = program.run(leaves, constant=kind)
@@ -218,8 +218,8 @@ def test_the_steps_of_the_note_written_out():
         "o = tanh(v2) = tanh(0.9) = 0.716298",
         "v3 = t - o = 1.0 - 0.716298 = 0.283702",
         "e = v3 ** 2 = 0.283702 ** 2 = 0.0804869",
-        "e.grad = 1",
-        "v3.grad: 0 + (1 × 0.567404) = 0.567404",
+        "e.grad = 1.0",
+        "v3.grad: 0 + (1.0 × 0.567404) = 0.567404",
         "t.grad: 0 + (0.567404 × 1.0) = 0.567404",
         "o.grad: 0 + (0.567404 × -1.0) = -0.567404",
         "v2.grad: 0 + (-0.567404 × 0.486917) = -0.276279",
@@ -246,8 +246,8 @@ def test_the_second_contribution_adds_to_the_first():
     a, b, _ = doubled()
     record = steps(b)
     assert [step.text() for step in record.into(a)] == [
-        "a.grad: 0 + (1 × 1.0) = 1.0",
-        "a.grad: 1.0 + (1 × 1.0) = 2.0",
+        "a.grad: 0 + (1.0 × 1.0) = 1.0",
+        "a.grad: 1.0 + (1.0 × 1.0) = 2.0",
     ]
     assert [step.ordinal for step in record.into(a)] == [0, 1]
     assert "db/da[operand 2]" in record[-1].reason()
@@ -313,7 +313,7 @@ def test_new_data_outside_the_domain_is_not_shown_as_an_operand():
 def test_a_leaf_alone_is_seeded_and_learns():
     x = Value(2.0, "x")
     record = steps(x, 0.5)
-    assert [step.text() for step in record] == ["x.grad = 1", "x: 2.0 + (-0.5 × 1) = 1.5"]
+    assert [step.text() for step in record] == ["x.grad = 1.0", "x: 2.0 + (-0.5 × 1.0) = 1.5"]
     assert record.grads_after_backward() == {x: 1}
 
 
@@ -337,7 +337,7 @@ def test_it_is_an_immutable_sequence():
     with pytest.raises(KeyError):
         record.at(0)[Value(1.0)]
     assert repr(record) == "<Steps: 5 forward, the seed, 8 backward>"
-    assert "'w': 0" in repr(record.at(0))
+    assert "'w': 0.0" in repr(record.at(0))
     assert "names" not in repr(record[0])
 
 
@@ -444,11 +444,11 @@ def test_the_wrong_way_on_a_doubled_node():
     record = naive(c)
     assert record.answers == (Answer(a, naive=6.0, right=4.0, wrong=True),)
     assert [step.text() for step in record[2:]] == [
-        "c.grad = 1",
-        "b.grad: 0 + (1 × 1.0) = 1.0",
+        "c.grad = 1.0",
+        "b.grad: 0 + (1.0 × 1.0) = 1.0",
         "a.grad: 0 + (1.0 × 1.0) = 1.0",
         "a.grad: 1.0 + (1.0 × 1.0) = 2.0",
-        "b.grad: 1.0 + (1 × 1.0) = 2.0",
+        "b.grad: 1.0 + (1.0 × 1.0) = 2.0",
         "a.grad: 2.0 + (2.0 × 1.0) = 4.0",
         "a.grad: 4.0 + (2.0 × 1.0) = 6.0",
     ]
@@ -517,15 +517,15 @@ def test_too_many_steps_of_the_wrong_way_are_refused_with_their_number():
 def test_a_long_chain_needs_no_stack():
     x = Value(1.0, "x")
     y = x
-    for _ in range(50_000):
+    for _ in range(10_000):
         y = y * 1.0
     record = steps(y)
-    assert len(record) == 100_001
+    assert len(record) == 20_001
     assert record.at(-1)[x] == 1.0
-    assert record.at(75_000)[x] == 0
+    assert record.at(15_000)[x] == 0
     assert record[-1].parent is x
     assert order(y)[-1].node is x
-    assert naive(y, limit=50_000).first_wrong is None
+    assert naive(y, limit=10_000).first_wrong is None
 
 
 def test_the_graph_may_be_copied_after_the_record():

@@ -180,10 +180,14 @@ class Screen:
         texts = [*self._said(k)]
         said = [part for text in texts for part in _wrapped(text, width)]
         if height is not None and len(said) > height // 2:  # the tree says more than the reason
-            said = [part for text in texts[:2] for part in _wrapped(text, width)]
+            said = [
+                part for text in texts[: 3 if self.wrong else 2] for part in _wrapped(text, width)
+            ]
         room = WINDOW if height is None else height - len(said) - 1
         if room > 2:
             said += [Text(), *self._tree(k, width, room)]
+        for line in said:
+            line.truncate(width or sys.maxsize, overflow="crop")
         return said[:height]
 
     def _said(self, k: int) -> Iterator[Text]:
@@ -277,9 +281,7 @@ class Screen:
         yield self._line(Text(_fitted("", "", "node", left), "dim"), headings, columns)
         for line, (place, _), parts in zip(range(len(rows)), rows, names, strict=True):
             name = self.text(_fitted(*parts, left), "bold" if place in marks else "")
-            told = self._line(name, [each.cells[line] for each in columns], columns)
-            told.truncate(width or sys.maxsize, overflow="crop")
-            yield told
+            yield self._line(name, [each.cells[line] for each in columns], columns)
 
     def _filled(self, nodes: Sequence[Value | None], k: int) -> list[_Column]:
         """The columns that have anything in them, as wide as they will be at the end."""
@@ -446,7 +448,9 @@ def show_steps(record: Steps, wrong: Naive | None = None, *, every: bool = False
 
 
 def _print(console: Console, lines: Sequence[Text]) -> None:
-    console.print(Text("\n").join(lines))
+    with console.capture() as captured:  # for rich ends the program where a pipe is closed
+        console.print(Text("\n").join(lines))
+    _write(captured.get())
 
 
 class Keys:
@@ -464,7 +468,7 @@ class Keys:
         if self.single:
             self._descriptor = sys.stdin.fileno()
             self._before = termios.tcgetattr(self._descriptor)
-            tty.setcbreak(self._descriptor)
+            tty.setcbreak(self._descriptor, termios.TCSADRAIN)  # keep what was typed ahead
             with suppress(ValueError):  # signals are the main thread's
                 self._stopped = signal.signal(signal.SIGTSTP, self._stop)
         return self

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Edge: TypeAlias = tuple[Value, Value, int, Number, Number, Number, Number, Number, int]
 
 _LISTED = 6
-"""So many operands of a list are written out."""
+"""So many operands of a list, and wrong answers, are written out."""
 _COUNTED = 10**100
 """Counting the steps of the wrong way stops here: it may have more digits than there is memory."""
 
@@ -91,9 +91,9 @@ class Step:
         >>> for step in steps(a * x):
         ...     print(step.text())
         e = a * x = 2.0 * (-3.0) = -6.0
-        e.grad = 1
-        a.grad: 0 + (1 × -3.0) = -3.0
-        x.grad: 0 + (1 × 2.0) = 2.0
+        e.grad = 1.0
+        a.grad: 0 + (1.0 × -3.0) = -3.0
+        x.grad: 0 + (1.0 × 2.0) = 2.0
         """
         name = self.names[self.target]
         if self.kind == "forward":
@@ -107,8 +107,9 @@ class Step:
             change = _product(self.local, self.upstream)
             text = f"{name}: {show(self.operands[0])} + ({change}) = {show(self.data)}"
         else:
+            before = show(self.grad_before) if self.ordinal else "0"
             text = (
-                f"{name}.grad: {show(self.grad_before)} + ({_product(self.upstream, self.local)})"
+                f"{name}.grad: {before} + ({_product(self.upstream, self.local)})"
                 f" = {show(self.grad_after)}"
             )
         return plain(text, ascii_only=ascii_only)
@@ -121,9 +122,9 @@ class Step:
         >>> for step in steps(a * x):
         ...     print(step.reason())
         kept for the way back: de/da = -3.0, de/dx = 2.0
-        de/de = 1: here the pass starts
-        e → a, as e = a * x: e.grad = 1, de/da = -3.0
-        e → x, as e = a * x: e.grad = 1, de/dx = 2.0
+        de/de = 1.0: here the pass starts
+        e → a, as e = a * x: e.grad = 1.0, de/da = -3.0
+        e → x, as e = a * x: e.grad = 1.0, de/dx = 2.0
         """
         node, name = self.node, self.names[self.node]
         if self.kind == "forward":
@@ -133,7 +134,7 @@ class Step:
             if not self.fresh:
                 text = "a leaf has been given other data since; what was recorded stays"
         elif self.kind == "seed":
-            text = f"d{name}/d{name} = 1: here the pass starts"
+            text = f"d{name}/d{name} = {show(self.grad_after)}: here the pass starts"
         elif self.kind == "update":
             text = f"Δ{name} = −η · {name}.grad = {show(self.contribution)}"
         else:
@@ -222,6 +223,7 @@ class Steps(Sequence[Step]):
         self.seed = len(self._computed)
         self._edges = tuple(edges)
         self.edges = len(self._edges)
+        self._zero = _zero(self.e)
         self._eta: Number = eta
         leaves = [node for node in nodes if node.rule is None]
         self._leaf_data = {leaf: leaf.data for leaf in leaves}
@@ -245,7 +247,13 @@ class Steps(Sequence[Step]):
             return Step("forward", k, node, data=node.data, operands=numbers, names=self.names)
         if k == self.seed:
             return Step(
-                "seed", k, self.e, contribution=1, grad_before=0, grad_after=1, names=self.names
+                "seed",
+                k,
+                self.e,
+                contribution=self._zero + 1,
+                grad_before=self._zero,
+                grad_after=self._zero + 1,
+                names=self.names,
             )
         edge = k - self.seed - 1
         if edge < len(self._edges):
@@ -268,7 +276,7 @@ class Steps(Sequence[Step]):
         >>> x = Value(3.0, "x")
         >>> record = steps(x * x)
         >>> [record.at(k)[x] for k in range(len(record))]
-        [0, 0, 3.0, 6.0]
+        [0.0, 0.0, 3.0, 6.0]
         """
         return _Sums(self, self._place(index))
 
@@ -371,9 +379,9 @@ class Steps(Sequence[Step]):
         places = self._places.get(node, [])
         grown = bisect_right(places, index)
         if not grown:
-            return 0
+            return self._zero
         place = places[grown - 1]
-        return 1 if place == self.seed else self._edges[place - self.seed - 1][7]
+        return self._zero + 1 if place == self.seed else self._edges[place - self.seed - 1][7]
 
 
 class _Sums(Mapping["Value", "Number"]):
@@ -444,8 +452,8 @@ def steps(
     >>> print(record.to_text())
     v1 = w * x = 0.5 * 2.0 = 1.0
     e = v1 ** 2 = 1.0 ** 2 = 1.0
-    e.grad = 1
-    v1.grad: 0 + (1 × 2.0) = 2.0
+    e.grad = 1.0
+    v1.grad: 0 + (1.0 × 2.0) = 2.0
     w.grad: 0 + (2.0 × 2.0) = 4.0
     x.grad: 0 + (2.0 × 0.5) = 1.0
     w: 0.5 + (-0.1 × 4.0) = 0.1
@@ -461,19 +469,25 @@ def steps(
     return Steps(nodes, edges, eta=eta, wrt=wrt, named=named)
 
 
+def _zero(e: Value) -> Number:
+    """What the sums start from: the zero that `backward` takes."""
+    return 0.0 if type(e.data) is float else 0
+
+
 class _Running:
     """The sums while the edges are gone down, in whatever order."""
 
     def __init__(self, e: Value) -> None:
-        self.grads: dict[Value, Number] = {e: 1}
+        self.zero = _zero(e)
+        self.grads: dict[Value, Number] = {e: self.zero + 1}
         self.counts: dict[Value, int] = {}
 
     def edges_of(self, node: Value) -> Iterator[Edge]:
         """The edges below a node, each gone down when it is asked for."""
         locals_ = node.local_derivatives
         for slot, (parent, local) in enumerate(zip(node.parents, locals_, strict=True)):
-            upstream = self.grads.get(node, 0)
-            before, ordinal = self.grads.get(parent, 0), self.counts.get(parent, 0)
+            upstream = self.grads[node]
+            before, ordinal = self.grads.get(parent, self.zero), self.counts.get(parent, 0)
             contribution = upstream * local
             self.grads[parent] = after = before + contribution
             self.counts[parent] = ordinal + 1
@@ -572,11 +586,12 @@ class Naive(Steps):
         lines = [
             f"{where}, but its gradient is {show(self.right.at(-1)[step.node])}: {missing} not come"
         ]
+        wrong = [each for each in self.answers if each.wrong]
         lines += [
-            f"{self.names[leaf]}.grad = {show(found)} is wrong: {show(right)} is right"
-            for leaf, found, right, wrong in self.answers
-            if wrong
+            f"{self.names[each.leaf]}.grad = {show(each.naive)} is wrong: {show(each.right)} is right"
+            for each in wrong[:_LISTED]
         ]
+        lines += [f"and {len(wrong) - _LISTED} more are wrong"] * (len(wrong) > _LISTED)
         return plain("\n".join(lines), ascii_only=ascii_only)
 
     def to_dict(self) -> dict[str, Any]:
