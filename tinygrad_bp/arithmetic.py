@@ -624,7 +624,7 @@ def format_number(number: Number, digits: int = 6) -> str:
 
 def plain_number(number: Number) -> Any:
     """A number as JSON has it; what JSON has not, as text: fractions, symbols, inf and nan."""
-    plain_one = isinstance(number, (int, float)) and math.isfinite(number)
+    plain_one = isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
     return number if plain_one else format_number(number, 17)
 
 

@@ -289,7 +289,7 @@ class _Film:
         for each, size in zip(grown, sizes, strict=False):
             width = max(2, round(_BAR * size / total))
             colour = self.colours.of(each.contribution)
-            plus = ("", "+", "−")[sign(each.contribution)]  # type: ignore[arg-type]
+            plus = ("", "+", "−")[sign(each.contribution)]
             text = f'<FONT POINT-SIZE="8" COLOR="{self.colours.paper}">{plus}</FONT>'
             cells += cell.format(width, f' BGCOLOR="{colour}"', text if width >= 8 and plus else "")
             used += width + 1
