@@ -13,6 +13,7 @@ import json
 from base64 import b64encode
 from hashlib import sha256
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -190,7 +191,7 @@ def _data(record: Steps, numbers: Mapping[Value, Number]) -> dict[str, Any]:
         for node in record.nodes
     ]
     obstacles = [text for text in map(obstacle, rules) if text]
-    data = {
+    data: dict[str, Any] = {
         "nodes": nodes,
         "rows": {key: _row(rule) for rule, key in rules.items()},
         "schedule": _schedule(record, places),
@@ -222,7 +223,9 @@ def _schedule(record: Steps, places: Mapping[Value, int]) -> list[tuple[Any, ...
 
 def _naive(record: Steps, places: Mapping[Value, int]) -> dict[str, Any]:
     try:
-        return {"schedule": _schedule(naive(record.e, named=record.names, limit=NAIVE_STEPS), places)}
+        return {
+            "schedule": _schedule(naive(record.e, named=record.names, limit=NAIVE_STEPS), places)
+        }
     except TooManyPathsError:
         edges = len(record) - record.seed - 1
         return {
@@ -262,7 +265,7 @@ def _network(run: Run, record: Steps, weight: tuple[int, ...]) -> dict[str, Any]
         "t": [places[run.t(j)] for j in range(1, sizes[-1] + 1)],
         "w": [
             [[places[net.w(i, j, k)] for k in range(1, below + 1)] for j in range(1, size + 1)]
-            for i, (below, size) in enumerate(zip(sizes, sizes[1:], strict=False), 1)
+            for i, (below, size) in enumerate(pairwise(sizes), 1)
         ],
         "b": layers(net.b),
         "z": layers(run.z),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
@@ -131,3 +134,43 @@ def box_of():
 def listing(tmp_path):
     """The names of all files in the folder, hidden ones too."""
     return lambda folder=tmp_path: sorted(each.name for each in Path(folder).iterdir())
+
+
+# ---- a browser
+
+
+def missing(what):
+    """Skip, and say why; but CI has all that a test needs, so there it is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, without a window and without the network; one for the whole session."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("no playwright: pip install '.[browser]'")
+    program = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if program is None:
+        missing("no Chromium on the PATH")
+    quiet = ("background-networking", "component-update", "sync", "gpu")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", *(f"--disable-{each}" for each in quiet)]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The accessibility checker's source, as npm installs it beside the environment."""
+    file = Path(sys.prefix, "node_modules", "axe-core", "axe.min.js")
+    if not file.is_file():
+        missing(f"no axe-core: npm install --prefix {Path(sys.prefix).name} axe-core")
+    return file.read_text(encoding="utf-8")

@@ -51,7 +51,7 @@ function overlap(a, b) {
   return Math.abs(a.x - b.x) < (a.width + b.width) / 2 && Math.abs(a.y - b.y) < (a.height + b.height) / 2;
 }
 
-const PLACES = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.2, 0.8];
+const PLACES = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82];
 
 /** The first place along a line whose box is free, which is then taken; null if there is none. */
 function freePlace(pointAt, width, taken) {
@@ -71,7 +71,9 @@ function drawGraph(pass, index, places, { down, chosen = null, title = "The grap
   const plan = layered(graph, places, down);
   const step = pass.steps[index];
   const taken = [...plan.at.values()].map((middle) => boxAt(middle, CARD.width, CARD.height));
-  const edges = plan.edges.map((edge) => drawEdge(pass, index, edge, plan, taken));
+  const isStep = ({ to, slot }) => to === step.node && (step.kind === "forward" || slot === step.slot);
+  const sorted = plan.edges.toSorted((a, b) => isStep(b) - isStep(a)); // the step's number finds room first
+  const edges = sorted.map((edge) => drawEdge(pass, index, edge, plan, taken));
   const cards = places.map((place) => drawCard(pass, index, place, plan.at.get(place), chosen));
   const left = graph.nodes.length - places.length;
   const description =
@@ -81,7 +83,7 @@ function drawGraph(pass, index, places, { down, chosen = null, title = "The grap
     title,
     description,
     plan,
-    edges.map(({ line }) => line),
+    edges.map(({ line }) => line).reverse(),
     cards,
     edges.map(({ label }) => label),
   );
@@ -104,7 +106,9 @@ function drawEdge(pass, index, { from, to, slot, points }, plan, taken) {
   const local = pass.locals[to][slot];
   const text = format(local);
   const middle = curves[Math.floor(curves.length / 2)];
-  const box = freePlace(middle.at, textWidth(text), taken) ?? boxAt(middle.at(0.5), 0, 0);
+  line.append(svg("title", {}, `${derivativeName(pass.graph, to, slot)} = ${text}`));
+  const box = freePlace(middle.at, textWidth(text), taken) ?? (isCurrent ? middle.at(0.5) : null);
+  if (!box) return { line, label: null };
   const at = { x: box.x, y: box.y + 4, class: `local ${state}`, "data-local": `${to}:${slot}` };
   return { line, label: drawnNumber(local, at, text) };
 }

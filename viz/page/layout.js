@@ -2,7 +2,7 @@
 // method in its simplest form).  Lengths are in pixels; the same graph always gets the same places.
 
 const CARD = { width: 138, height: 76 };
-const GAP = { along: 62, across: 18 };
+const GAP = { along: 62, most: 150, across: 18 }; // the more edges, the wider between two layers
 const BEND = 16; // the room that an edge takes where it passes a layer
 
 /**
@@ -24,15 +24,16 @@ function layered(graph, places, down) {
   const [along, across] = down ? [CARD.height, CARD.width] : [CARD.width, CARD.height];
   spread(layers, across);
 
+  const starts = startsOf(layers, along);
   const positions = layers.flat().map((item) => item.across);
   const half = across / 2 + 12;
   const least = Math.min(...positions) - half;
   const point = (item) => {
-    const x = item.layer * (along + GAP.along) + along / 2 + 8;
+    const x = starts[item.layer] + along / 2;
     const y = item.across - least;
     return down ? { x: y, y: x } : { x, y };
   };
-  const length = layers.length * (along + GAP.along) - GAP.along + 16;
+  const length = starts.at(-1) + along + 8;
   const breadth = Math.max(...positions) + half - least;
   return {
     at: new Map(layers.flat().flatMap((item) => (item.place === null ? [] : [[item.place, point(item)]]))),
@@ -40,6 +41,16 @@ function layered(graph, places, down) {
     ...(down ? { width: breadth, height: length } : { width: length, height: breadth }),
     down,
   };
+}
+
+/** Where each layer begins: numbers on many edges need room. */
+function startsOf(layers, along) {
+  const starts = [8];
+  for (const layer of layers.slice(0, -1)) {
+    const edges = layer.reduce((sum, { above }) => sum + above.length, 0);
+    starts.push(starts.at(-1) + along + Math.min(Math.max(GAP.along, 9 * edges), GAP.most));
+  }
+  return starts;
 }
 
 /** What is made of operands comes as early as it can, a leaf just before its first use. */

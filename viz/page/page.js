@@ -234,7 +234,7 @@ function graphView() {
   return [
     framed(image, "The graph; scroll to see all of it"),
     left ? said(html("strong", {}, `+${left} nodes not drawn. `), "The graph is folded to the nodes around this step; stepping moves on, and choosing a node below goes there.") : "",
-    said("On an edge: the local derivative. Below the numbers of a card: what has arrived, above the line what adds, below it what takes away. Click a card to keep its sum in view."),
+    said("On an edge: the local derivative, where there is room. Below the numbers of a card: what has arrived, above the line what adds, below it what takes away. Click a card to keep its sum in view."),
     nodeTable(right, places),
   ];
 }
@@ -312,7 +312,7 @@ function whyView() {
       column("In order", right, step, isOver ? "done" : statement(right, right.steps[step])),
     ),
     left ? said(html("strong", {}, `+${left} nodes not drawn: `), "both pictures are folded to the nodes around the step.") : "",
-    table("What comes of it", ["leaf", "without an order", "in order", ""], rows),
+    table("What comes of it", ["leaf", "without an order", "in order", "which is"], rows),
     ends.length > TURNS ? said(`${ends.length - TURNS} leaves are not listed.`) : "",
   ];
 }
@@ -471,7 +471,7 @@ function renderAccumulator() {
   const earlier = before.length ? [html("tr", {}, html("th", { scope: "row" }, `${before.length} before`), html("td", {}, number(before.reduce((total, { value }) => total + value, 0))), html("td"), html("td"))] : [];
   const due = pass === passes.right ? passes.right.into[place].filter((each) => each > index).length : 0;
   $("segments").replaceChildren(
-    parts.length ? table(`What has arrived at ${name}${pass.paths ? ", path by path" : ""}`, ["path", "adds", "so far", "product"], [...earlier, ...rows]) : said("Nothing has arrived yet."),
+    parts.length ? table(`What has arrived at ${name}`, ["path", "adds", "so far", "product"], [...earlier, ...rows]) : said("Nothing has arrived yet."),
     due ? said(`${due} of ${passes.right.into[place].length} contributions are still to come.`) : "",
   );
 }

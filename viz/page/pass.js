@@ -11,6 +11,7 @@ const STEPS = 24; // where none has more steps than this
 /** A number as Python's `format_number` has it: to six significant digits. */
 function format(x, digits = 6) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
+  if (Object.is(x, -0)) return "-0";
   const [mantissa, power] = x.toExponential(digits - 1).split("e").map(Number);
   if (power >= -4 && power < digits) return String(Number(x.toFixed(digits - 1 - power)));
   const exponent = String(Math.abs(power)).padStart(2, "0");
@@ -59,11 +60,12 @@ function recalculated(graph, leaves) {
 }
 
 function noValue(graph, node, operands) {
-  const said = node.operands.map((each, slot) =>
-    isNode(each) ? `${graph.nodes[each].name} = ${format(operands[slot])}` : each.text,
-  );
-  const needs = graph.rows[node.row].needs;
-  const call = operation(graph, node, said.map((each) => (each.includes("=") ? `(${each})` : each)));
+  const { needs, infix } = graph.rows[node.row];
+  const said = node.operands.map((each, slot) => {
+    const text = isNode(each) ? `${graph.nodes[each].name} = ${format(operands[slot])}` : each.text;
+    return infix ? bracketed(text, true) : text;
+  });
+  const call = operation(graph, node, said);
   return `${call} has no value${needs ? `: ${node.row} needs ${needs}` : ""}`;
 }
 
@@ -214,29 +216,26 @@ function derivativeName(graph, place, slot) {
   return `d${name}/d${graph.nodes[parent].name}${which}`;
 }
 
-/** The first contribution meets a plain 0, and the result passes on a plain 1. */
-const upstreamText = (pass, step) => (step.node === pass.root ? "1" : show(step.upstream));
-const beforeText = (step) => (step.ordinal === 0 ? "0" : show(step.before));
-
 /** A step in one line, with its numbers. */
 function statement(pass, step) {
   const { graph } = pass;
   const name = graph.nodes[step.target].name;
-  if (step.kind === "seed") return `${name}.grad = 1`;
+  if (step.kind === "seed") return `${name}.grad = ${show(step.after)}`;
   if (step.kind === "forward") {
     const node = graph.nodes[step.node];
     const data = show(pass.data[step.node]);
     return `${name} = ${inNames(graph, node)} = ${inNumbers(pass, node)} = ${data}`;
   }
-  const product = `${upstreamText(pass, step)} × ${bracketed(show(step.local))}`;
-  return `${name}.grad: ${beforeText(step)} + (${product}) = ${show(step.after)}`;
+  const before = step.ordinal ? show(step.before) : "0";
+  const product = `${show(step.upstream)} × ${bracketed(show(step.local))}`;
+  return `${name}.grad: ${before} + (${product}) = ${show(step.after)}`;
 }
 
 /** Where its numbers come from, in one more line. */
 function reason(pass, step) {
   const { graph } = pass;
   const node = graph.nodes[step.node];
-  if (step.kind === "seed") return `d${node.name}/d${node.name} = 1: here the pass starts`;
+  if (step.kind === "seed") return `d${node.name}/d${node.name} = ${show(step.after)}: here the pass starts`;
   if (step.kind === "forward") {
     const kept = pass.locals[step.node].map((local, slot) => {
       return `${derivativeName(graph, step.node, slot)} = ${show(local)}`;
@@ -244,9 +243,11 @@ function reason(pass, step) {
     const more = kept.length > LISTED ? [`... ${kept.length} in all`] : [];
     return `kept for the way back: ${[...kept.slice(0, LISTED), ...more].join(", ")}`;
   }
+  const { variadic, name } = graph.rows[node.row];
+  const how = variadic ? `by ${name}` : `as ${node.name} = ${inNames(graph, node)}`;
   return (
-    `${node.name} → ${graph.nodes[step.target].name}, as ${node.name} = ${inNames(graph, node)}: ` +
-    `${node.name}.grad = ${upstreamText(pass, step)}, ` +
+    `${node.name} → ${graph.nodes[step.target].name}, ${how}: ` +
+    `${node.name}.grad = ${show(step.upstream)}, ` +
     `${derivativeName(graph, step.node, step.slot)} = ${show(step.local)}`
   );
 }
