@@ -102,11 +102,15 @@ _TABLE = (
     Rule("*",   "x * y",  ("y", "x"),         latex=r"%s \cdot %s"),
     Rule("/",   "x / y",  ("1.0 / y", "-out / y"), latex=r"\frac{%s}{%s}", domain="y != 0.0"),
     # `y * x**(y - 1)` is exact for whole numbers, but only where `y - 1` is: the rounding of the
-    # exponent is magnified by log(x).  Elsewhere `y * out / x`.  The corners of 0**y come first.
+    # exponent is magnified by log(x).  Elsewhere, and where that power could overflow or vanish,
+    # `y * out / x`.  The corners of 0**y come first.  Half the exponent, twice, stays in range.
     Rule("**",  "pow(x, y)", (
                 ("0.0 if y == 0.0 else inf if x == 0.0 and y < 1.0 else"
-                " y * pow(x, y - 1.0) if x == 0.0 or y - 1.0 + 1.0 == y != y - 1.0 else y * out / x"),
-                "out * log(x) if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan"),
+                " y * pow(x, y - 1.0) if x == 0.0 or (y >= 0.5 or x == inf) and y - 1.0 + 1.0 == y != y - 1.0"
+                " else y * out / x"),
+                ("(out * log(x) if 2.0**-1022.0 <= out < inf else"
+                 " pow(x, y / 2.0) * log(x) * pow(x, y / 2.0))"
+                 " if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan")),
                 latex="{%s}^{%s}",
                 domain="x > 0.0 or y % 1.0 == 0.0 and (x != 0.0 or y >= 0.0) or x == 0.0 and y > 0.0",
                 kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0")),
@@ -141,8 +145,11 @@ _TABLE = (
                     latex=r"\arccos %s", domain="-1.0 <= x <= 1.0",
                     kink="x == -1.0 or x == 1.0", convention=("-inf",)),
     Rule("arctan",  "arctan(x)",  ("square(1.0 / hypot(1.0, x))",), latex=r"\arctan %s"),
-    Rule("arctan2", "arctan2(x, y)", ("y / hypot(x, y) / hypot(x, y) if x != 0.0 or y != 0.0 else nan",
-                                      "-x / hypot(x, y) / hypot(x, y) if x != 0.0 or y != 0.0 else nan"),
+    Rule("arctan2", "arctan2(x, y)", (
+                    "nan if x == 0.0 and y == 0.0 else y / hypot(x, y) / hypot(x, y) if hypot(x, y) < inf"
+                    " else y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0",
+                    "nan if x == 0.0 and y == 0.0 else -x / hypot(x, y) / hypot(x, y) if hypot(x, y) < inf"
+                    " else -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0"),
                     kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),
     Rule("sinh",    "sinh(x)",    ("cosh(x)",),               latex=r"\sinh %s"),
     Rule("cosh",    "cosh(x)",    ("sinh(x)",),               latex=r"\cosh %s"),
@@ -151,7 +158,9 @@ _TABLE = (
     Rule("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x != 1.0 else inf",),
                     domain="x >= 1.0", kink="x == 1.0", convention=("inf",)),
     Rule("arctanh", "arctanh(x)", ("1.0 / ((1.0 - x) * (1.0 + x))",), domain="-1.0 < x < 1.0"),
-    Rule("hypot",   "hypot(x, y)", ("x / out if out != 0.0 else 0.0", "y / out if out != 0.0 else 0.0"),
+    # x / hypot(x, y) as a sine: no hypotenuse that overflows or is rounded to a subnormal number.
+    Rule("hypot",   "hypot(x, y)", ("0.0 if out == 0.0 else sin(arctan2(x, y) if y > 0.0 else arctan2(x, -y))",
+                                    "0.0 if out == 0.0 else sin(arctan2(y, x) if x > 0.0 else arctan2(y, -x))"),
                     kink="x == 0.0 and y == 0.0", convention=("0.0", "0.0")),
 
     # The larger and the smaller.  The last branch is for nan, which is neither.
