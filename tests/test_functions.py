@@ -329,3 +329,21 @@ def test_a_written_primitive_without_a_domain_says_where_it_has_no_value():
     with pytest.raises(DomainError, match=r"ln\(-1.0\) has no value"):
         logarithm(Value(-1.0))
     assert primitive("growth", "exp(x)", ("out",))(Value(1000.0)).data == math.inf
+
+
+@pytest.mark.parametrize(
+    ("value", "derivatives", "at"),
+    [
+        ("x ** 0.5", ("1.0",), (-2.0,)),
+        ("x", ("x ** 0.5",), (-2.0,)),
+        ("x > 0", ("1.0",), (2.0,)),
+        ("x ** y", ("y", "x"), (-2.0, 0.5)),
+    ],
+)
+def test_a_written_primitive_may_not_return_a_complex_number_or_a_truth_value(
+    value, derivatives, at
+):
+    with pytest.raises(
+        DataError, match="what odd returns must be a real number, not (complex|bool)"
+    ):
+        primitive("odd", value, derivatives)(*map(Value, at))

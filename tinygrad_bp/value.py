@@ -364,7 +364,8 @@ def unary(rule: Rule) -> Callable[[Any], Any]:
                 out, dx = kernel(x.data)
             except (ValueError, ArithmeticError):
                 return apply(rule, x)
-            return record(rule, out, x, dx)
+            if type(out) is float is type(dx):  # in a user's expression x ** 0.5 may be complex
+                return record(rule, out, x, dx)
         return apply(rule, x)
 
     return function
@@ -475,10 +476,10 @@ def function_of(rule: Rule) -> Callable[..., Any]:
     function: Callable[..., Any]
     if rule.variadic:
         function = variadic(rule)
-    elif (
-        rule.written and rule.arity in (1, 2) and (not rule.domain or RULES.get(rule.name) is rule)
-    ):
-        function = unary(rule) if rule.arity == 1 else _when_called(lambda: binary(rule))
+    elif rule.arity == 1 and rule.written and (not rule.domain or RULES.get(rule.name) is rule):
+        function = unary(rule)
+    elif rule.arity == 2 and RULES.get(rule.name) is rule:
+        function = _when_called(lambda: binary(rule))
     else:  # what a user's own functions return has to be looked at, and where they have a value
 
         def function(*operands: Any) -> Any:
