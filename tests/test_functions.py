@@ -344,6 +344,6 @@ def test_a_written_primitive_may_not_return_a_complex_number_or_a_truth_value(
     value, derivatives, at
 ):
     with pytest.raises(
-        DataError, match="what odd returns must be a real number, not (complex|bool)"
+        DataError, match=r"what odd returns must be a real number, not (complex|bool)"
     ):
         primitive("odd", value, derivatives)(*map(Value, at))
