@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-bp demo``, ``explain``, ``draw`` and ``step``.
+"""The command line: ``tinygrad-bp demo``, ``explain``, ``draw``, ``step`` and ``explore``.
 
 Part of the front door: it reads what a person typed, asks the rooms behind it, and prints.  Bad
 input ends in one line on standard error and a non-zero exit; nothing else is left behind.
@@ -169,7 +169,14 @@ def _build_parser() -> argparse.ArgumentParser:
         "  tinygrad-bp step net.json --input 0.8,-0.5 --target 0.3,-0.2\n"
         f"  tinygrad-bp step {EXAMPLE} | less",
     )
-    for command in (explain, draw, step):
+    explore = add(
+        "explore",
+        _explore,
+        "write a page to step through the pass in a browser, and to change its leaves",
+        f"  tinygrad-bp explore {EXAMPLE} -o chain.html\n"
+        f"  tinygrad-bp explore {NETWORK_EXAMPLE} -o net.html",
+    )
+    for command in (explain, draw, step, explore):
         command.add_argument("what", metavar="EXPR|NETWORK.json", help="what to differentiate")
         command.add_argument(
             "values", nargs="*", metavar="NAME=VALUE", help="a value for each name: 0.5, 2 or 1/3"
@@ -181,6 +188,10 @@ def _build_parser() -> argparse.ArgumentParser:
         which = command.add_mutually_exclusive_group()
         which.add_argument("--weight", metavar="I,J,K", help="layer, node, node below; from 1")
         which.add_argument("--bias", metavar="I,J", help="layer, node; from 1 (explain only)")
+    explore.add_argument("-o", "--output", metavar="FILE", required=True, help="a new .html")
+    explore.add_argument(
+        "--force", "--overwrite", action="store_true", help="replace FILE if it exists"
+    )
     step.add_argument("--eta", metavar="NUMBER", help="end with the update, Dw = -eta de/dw")
     step.add_argument(
         "--wrt", metavar="NAME,...", help="what the update is for; default: all names, all weights"
@@ -377,6 +388,20 @@ def _chosen(text: str, learning: Mapping[str, Value]) -> list[Value]:
         known = ", ".join([*learning][:12]) + ", ..." * (len(learning) > 12)
         raise ExpressionError(f"--wrt: {unknown[0]!r} is none of {known}")
     return [learning[name] for name in chosen]
+
+
+def _explore(options: argparse.Namespace) -> None:
+    import viz
+
+    if _is_network(options.what):
+        chosen = options.weight or options.bias
+        run, place = _read_run(options) if chosen else (_read_forward(options), None)
+        page = viz.explore(run, weight=place)
+    else:
+        _, e = _read_expression(options)
+        page = viz.explore(e, title=options.what)
+    page.save(options.output, overwrite=options.force)
+    _show(f"wrote {options.output}")
 
 
 def _demo(options: argparse.Namespace) -> None:
