@@ -376,7 +376,7 @@ def test_demo_in_a_terminal_shows_progress_accuracy_and_where(tmp_path):
     child.close()
     assert child.exitstatus == 0
     written = sorted(each.name for each in (tmp_path / "tinygrad-bp-demo").iterdir())
-    assert written == ["graph.svg", "network.json", "network.svg", "weight.txt"]
+    assert written == ["explorer.html", "graph.svg", "network.json", "network.svg", "weight.txt"]
 
 
 def test_demo_in_a_pipe_is_reproducible_and_overwrites_nothing(tmp_path):

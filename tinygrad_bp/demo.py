@@ -155,17 +155,19 @@ def new_folder(name: str | None = None) -> Path:
 
 
 def write(folder: Path, run: Run, derived: Derivation) -> list[Path]:
-    """The trained network, the text of the derivation and its two pictures; returns the files.
+    """The trained network, the derivation's text, its two pictures and the explorer; returns the files.
 
     The folder is new, and goes again where one of them cannot be written.
     """
     i, j, k = derived.place
-    written = [folder / name for name in ("network.json", "weight.txt", "graph.svg", "network.svg")]
+    names = ("network.json", "weight.txt", "graph.svg", "network.svg", "explorer.html")
+    written = [folder / name for name in names]
     try:
         run.network.save(written[0])
         written[1].write_text(derived.to_text() + "\n", encoding="utf-8")
         viz.save(viz.draw(run.e, wrt=run.network.w(i, j, k)), written[2])
         viz.save(viz.network(run, weight=(i, j, k)), written[3])
+        viz.explore(run, written[4], weight=(i, j, k), title="A held-out iris flower")
     except BaseException:
         rmtree(folder, ignore_errors=True)
         raise
