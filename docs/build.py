@@ -1,14 +1,22 @@
 """Write the parts of the documentation that are built from what runs: ``python docs/build.py``.
 
-``operations.md`` comes from the table of rules, the pictures from the renderers.  A test holds
-``operations.md`` to the table.
+``operations.md`` comes from the table of rules, the pictures from the renderers.  Tests hold
+``operations.md`` to the table, and the pictures to what the renderers draw now.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinygrad_bp import RULES, Network, Value, tanh
+from tinygrad_bp.paths import flow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tinygrad_bp.network import Run
+    from viz.picture import Content
 
 DOCS = Path(__file__).parent
 
@@ -36,22 +44,72 @@ and `dot` take lists; their derivatives are those for one element.
 """
 
 
+def chain() -> tuple[Value, Value]:
+    """The note's single layer: its error, and its weight."""
+    w, x, b, t = Value(0.5, "w"), Value(2.0, "x"), Value(0.1, "b"), Value(1.0, "t")
+    e = (t - tanh(w * x - b)) ** 2
+    e.label = "e"
+    e.backward()
+    return e, w
+
+
+def shared() -> tuple[Value, Value]:
+    """A graph in which paths meet: the smallest that shows sums growing and terms cancelling."""
+    a, b = Value(2.0, "a"), Value(-3.0, "b")
+    c = a * b
+    c.label = "c"
+    e = (c + a) * c
+    e.backward()
+    return e, a
+
+
+def layered(*sizes: int) -> Run:
+    """A run of a network of these sizes."""
+    net = Network.random(sizes, "tanh", seed=7)
+    x = [0.8, -0.5] if sizes[0] == 2 else [0.8 - 0.03 * k for k in range(sizes[0])]
+    t = [0.3, -0.2] if sizes[-1] == 2 else [0.3 - 0.1 * j for j in range(sizes[-1])]
+    run = net.forward(x, t)
+    run.e.backward()
+    return run
+
+
+def _with_flow(e: Value, w: Value) -> Content:
+    import viz
+
+    return viz.draw(e, highlight=flow(e, w))
+
+
+def _folded(run: Run) -> Content:
+    import viz
+
+    return viz.draw(run.e, fold=run)
+
+
+def pictures() -> dict[str, Callable[[], Content]]:
+    """What to draw for each file of the folder ``pictures``."""
+    import viz
+
+    return {
+        "chain.svg": lambda: viz.draw(chain()[0]),
+        "flow.svg": lambda: _with_flow(*shared()),
+        "folded.svg": lambda: _folded(layered(2, 3, 3, 2)),
+        "network.svg": lambda: viz.network(layered(2, 3, 3, 2), weight=(1, 2, 1)),
+        "network-wide.svg": lambda: viz.network(layered(64, 32, 32, 10), weight=(1, 5, 60)),
+        "network-deep.svg": lambda: viz.network(layered(*[30] * 31), weight=(3, 4, 5)),
+        "steps.svg": lambda: viz.frames(shared()[0]),
+        "steps.gif": lambda: viz.frames(shared()[0]),
+    }
+
+
 def main() -> None:
     """Write everything."""
     import viz
 
     (DOCS / "operations.md").write_text(operations(), encoding="utf-8")
-    pictures = DOCS / "pictures"
-    pictures.mkdir(exist_ok=True)
-    w, x, b, t = Value(0.5, "w"), Value(2.0, "x"), Value(0.1, "b"), Value(1.0, "t")
-    e = (t - tanh(w * x - b)) ** 2
-    e.label = "e"
-    e.backward()
-    viz.save(viz.draw(e), pictures / "chain.svg", overwrite=True)
-    net = Network.random([2, 3, 3, 2], "tanh", seed=7)
-    run = net.forward([0.8, -0.5], [0.3, -0.2])
-    run.e.backward()
-    viz.save(viz.network(run, weight=(1, 2, 1)), pictures / "network.svg", overwrite=True)
+    folder = DOCS / "pictures"
+    folder.mkdir(exist_ok=True)
+    for name, draw in pictures().items():
+        viz.save(draw(), folder / name, overwrite=True)
 
 
 if __name__ == "__main__":

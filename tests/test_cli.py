@@ -310,6 +310,41 @@ def test_draw_a_network(tmp_path, net):
     assert "<svg" in file.read_text()
 
 
+@pytest.mark.parametrize("suffix", ["html", "json", "mmd", "tex"])
+def test_draw_writes_other_formats(tmp_path, suffix):
+    assert run("draw", *NOTE_1_1, "-o", f"a.{suffix}", cwd=tmp_path).returncode == 0
+    assert (tmp_path / f"a.{suffix}").read_text(encoding="utf-8")
+
+
+def test_draw_a_flow_in_the_dark(tmp_path):
+    done = run("draw", *NOTE_1_1, "--flow", "w", "--theme", "dark", "-o", "a.svg", cwd=tmp_path)
+    assert done.returncode == 0
+    svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert svg.count("stroke-dasharray") == 5
+    assert "prefers-color-scheme" not in svg
+    for wrong in ("q", "w,x", ""):
+        assert_refused(run("draw", *NOTE_1_1, f"--flow={wrong}", "-o", "b.svg", cwd=tmp_path))
+
+
+def test_draw_the_pass_step_by_step(tmp_path):
+    done = run("draw", *NOTE_1_1, "--frames", "-o", "a.svg", cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8").count('class="frame') == 14
+    done = run("draw", *NOTE_1_1, "--frames", "-o", "a.png", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "frames move in .gif .svg .html" in done.stderr
+
+
+def test_draw_the_paths_of_a_bias(tmp_path, net):
+    options = ["--input", "0.8,-0.5", "--target", "0.3,-0.2"]
+    file = tmp_path / "bias.json"
+    done = run("draw", str(net), *options, "--bias", "1,2", "-o", str(file))
+    assert done.returncode == 0
+    assert json.loads(file.read_text(encoding="utf-8"))["place"] == [1, 2]
+    done = run("draw", str(net), *options, "--bias", "1,2", "--frames", "-o", "b.gif")
+    assert done.returncode == 2
+
+
 def test_draw_refuses_an_existing_file_unless_forced(tmp_path):
     file = tmp_path / "graph.svg"
     file.write_text("mine")

@@ -23,6 +23,7 @@ from tinygrad_bp.expressions import names_in, record_expression
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
+from tinygrad_bp.paths import flow
 from tinygrad_bp.report import Listing, Prose, html_page, latex_document, to_html, to_latex, to_text
 from tinygrad_bp.steps import naive, steps
 from tinygrad_bp.value import Value
@@ -157,7 +158,10 @@ def _build_parser() -> argparse.ArgumentParser:
         _draw,
         "draw the graph of an expression, or a network with the paths of one weight",
         f"  tinygrad-bp draw {EXAMPLE} -o graph.svg\n"
-        f"  tinygrad-bp draw {NETWORK_EXAMPLE} -o net.svg",
+        f"  tinygrad-bp draw {EXAMPLE} --flow w -o flow.pdf\n"
+        f"  tinygrad-bp draw {EXAMPLE} --frames -o pass.gif\n"
+        f"  tinygrad-bp draw {NETWORK_EXAMPLE} -o net.svg\n"
+        f"  tinygrad-bp draw {NETWORK_EXAMPLE} --theme dark -o net.png",
     )
     step = add(
         "step",
@@ -187,7 +191,7 @@ def _build_parser() -> argparse.ArgumentParser:
             continue
         which = command.add_mutually_exclusive_group()
         which.add_argument("--weight", metavar="I,J,K", help="layer, node, node below; from 1")
-        which.add_argument("--bias", metavar="I,J", help="layer, node; from 1 (explain only)")
+        which.add_argument("--bias", metavar="I,J", help="layer, node; from 1")
     explore.add_argument("-o", "--output", metavar="FILE", required=True, help="a new .html")
     explore.add_argument(
         "--force", "--overwrite", action="store_true", help="replace FILE if it exists"
@@ -234,10 +238,28 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--force", action="store_true", help="replace FILE if it exists")
     draw.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help=".svg, .png, .pdf or .dot"
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=True,
+        help=".svg, .png, .pdf, .dot, .html, .gif, .json, .mmd (Mermaid) or .tex (TikZ)",
+    )
+    seen = draw.add_mutually_exclusive_group()
+    seen.add_argument("--flow", metavar="NAME", help="light what all paths to this name carry")
+    seen.add_argument(
+        "--frames", action="store_true", help="the pass step by step; moves in .gif, .svg and .html"
     )
     draw.add_argument(
-        "--max-nodes", type=int, metavar="N", help="draw graphs of up to N nodes; .dot has no limit"
+        "--theme",
+        choices=("auto", "light", "dark"),
+        default="auto",
+        help="default: auto, an .svg follows the reader's system and others are light",
+    )
+    draw.add_argument(
+        "--max-nodes",
+        type=int,
+        metavar="N",
+        help="draw graphs of up to N nodes; those not laid out, .dot .json .mmd, have no limit",
     )
     draw.add_argument("--force", action="store_true", help="replace FILE if it exists")
     return parser
@@ -338,18 +360,32 @@ def _draw(options: argparse.Namespace) -> None:
     import viz
 
     viz.check_output(options.output, overwrite=options.force)
+    theme = options.theme
     if _is_network(options.what):
-        if options.bias:
-            raise NetworkError("a picture is of the paths of a weight: --weight i,j,k")
-        run, (i, j, k) = _read_run(options)
+        if options.flow is not None or options.frames:
+            raise NetworkError("--flow and --frames are for an expression, not for a network")
+        run, place = _read_run(options)
         run.e.backward()
-        picture = viz.network(run, weight=(i, j, k))
+        viz.save(
+            viz.network(run, weight=place, theme=theme), options.output, overwrite=options.force
+        )
     else:
-        _, e = _read_expression(options)
-        e.backward()
-        limit = sys.maxsize if options.output.lower().endswith(".dot") else viz.MAX_NODES
-        picture = viz.draw(e, max_nodes=options.max_nodes or limit)
-    viz.save(picture, options.output, overwrite=options.force)
+        leaves, e = _read_expression(options)
+        if options.frames:
+            film = viz.frames(e, theme=theme)
+            viz.save(film, options.output, overwrite=options.force)
+        else:
+            e.backward()
+            lit = None
+            if options.flow is not None:
+                if options.flow not in leaves:
+                    known = ", ".join(leaves)
+                    raise ExpressionError(f"--flow: {options.flow!r} is none of {known}")
+                lit = flow(e, leaves[options.flow])
+            laid_out = not options.output.lower().endswith((".dot", ".json", ".mmd"))
+            limit = options.max_nodes or (viz.MAX_NODES if laid_out else sys.maxsize)
+            picture = viz.draw(e, highlight=lit, max_nodes=limit, theme=theme)
+            viz.save(picture, options.output, overwrite=options.force)
     _show(f"wrote {options.output}")
 
 
