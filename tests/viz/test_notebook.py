@@ -7,7 +7,7 @@ import time
 import pytest
 
 import viz
-from tinygrad_bp import Value, fsum
+from tinygrad_bp import Network, Value, fsum, path_sum
 from viz.notebook import MAX_NODES
 
 TEXT, SVG = "text/plain", "image/svg+xml"
@@ -93,3 +93,41 @@ def test_in_a_terminal_nothing_is_drawn(shell, monkeypatch):
     shell.display_formatter.active_types = [TEXT]
     shown, _ = shell.display_formatter.format(small())
     assert set(shown) == {TEXT}
+
+
+# ---- runs
+
+
+def run_of(*sizes, target=True):
+    net = Network.random(sizes, "tanh", seed=3)
+    return net.forward([0.5] * sizes[0], [0.1] * sizes[-1] if target else None)
+
+
+def test_a_run_shows_the_paths_of_the_weight_that_moves_its_error_most():
+    run = run_of(2, 3, 2)
+    shown = run._repr_mimebundle_()
+    assert shown[TEXT] == repr(run)
+    places = [(1, j, k) for j in (1, 2, 3) for k in (1, 2)]
+    sizes = [abs(path_sum(run.e, run.network.w(*place)).total) for place in places]
+    place = places[sizes.index(max(sizes))]
+    assert shown[SVG] == viz.network(run, weight=place).pipe(encoding="utf-8")
+    assert run.network.w(*place).grad == 0
+
+
+def test_a_large_run_and_one_without_error_show_themselves_as_text():
+    for run in (run_of(2, 9, 2), run_of(*[2] * 10), run_of(2, 2, target=False)):
+        assert run._repr_mimebundle_() == {TEXT: repr(run)}
+
+
+def test_a_run_of_symbols_or_without_graphviz_is_text(no_graphviz):
+    sympy = pytest.importorskip("sympy")
+    net = Network([[[sympy.Symbol("w")]]], [[0]], "identity")
+    for run in (net.forward([1], [2]), run_of(2, 2)):
+        assert run._repr_mimebundle_() == {TEXT: repr(run)}
+
+
+def test_ipython_shows_a_run_and_a_film(shell):
+    shown, _ = shell.display_formatter.format(run_of(2, 2))
+    assert set(shown) == {TEXT, SVG}
+    shown, _ = shell.display_formatter.format(viz.frames(small()))
+    assert set(shown) == {TEXT, SVG}
