@@ -29,7 +29,7 @@ RESULT = 6
 """Significant digits of a term and of a total; factors have fewer."""
 
 _FACTORS = 24  # more factors than these on a line are shown with dots
-_OPENED = 48  # so many brackets are opened where all terms are shown
+_OPENED, _DEEPEST = 48, 10  # so many brackets are opened where all terms are shown, so deep
 _OPENED_OF_MANY, _SUMMANDS_OF_MANY = 8, 4  # and so many, of so many summands each, where not
 _LONG = 40  # an expression in symbols longer than this gives way to the symbol of its factor
 
@@ -58,11 +58,13 @@ class Chain:
         edges: Edges[Any],
         labels: Mapping[Any, Name | Symbol],
         symbol: Callable[[Any, Any], Formula] | None = None,
+        order: Iterable[Any] = (),
     ) -> None:
         self.edges = edges
         self.labels = labels
         self.is_network = symbol is not None
         self._symbol = symbol
+        self._order = {node: place for place, node in reversed([*enumerate(order)])}
         self.down: list[Any] = edges.down(edges.locals)
         self.up: list[Any] = edges.up(edges.locals)
         self.symbolic = any(hasattr(each, "free_symbols") for each in edges.locals)
@@ -135,7 +137,7 @@ class Chain:
         top = len(edges.nodes) - 1
         columns = zip(edges.above, edges.below, edges.slots, edges.locals, strict=True)
         return {
-            (edges.nodes[above], edges.nodes[below], slot): local
+            (edges.nodes[above], edges.nodes[below], 0 if self.is_network else slot): local
             for above, below, slot, local in columns
             if above != top
         }
@@ -151,6 +153,8 @@ class Chain:
         Args:
             terms: where there are more, there are many.
         """
+        if not self._top:
+            return Quantity(1)
         if self.count() > terms:
             return self._bracket(self._top, (), self._opened_downwards(), _SUMMANDS_OF_MANY)
         return self._bracket(self._top, (), self._opened(), len(self.edges.above))
@@ -218,11 +222,13 @@ class Chain:
     def _opened(self) -> set[tuple[int, ...]]:
         """The brackets to open, each by the edges that lead to it: all, or those nearest the top."""
         opened: set[tuple[int, ...]] = set()
-        waiting: deque[tuple[tuple[int, ...], int]] = deque([((), self._top)])
+        waiting: deque[tuple[tuple[int, ...], int, int]] = deque([((), self._top, 0)])
         while waiting and len(opened) < _OPENED:
-            path, node = waiting.popleft()
+            path, node, depth = waiting.popleft()
             opened.add(path)
-            waiting += ((path + edges, below) for edges, below in self._summands(node) if below)
+            if depth < _DEEPEST:
+                for edges, below in self._summands(node):
+                    waiting += [(path + edges, below, depth + 1)] * bool(below)
         return opened
 
     def _opened_downwards(self) -> set[tuple[int, ...]]:
@@ -254,7 +260,7 @@ class Chain:
     # ---- the matrices between levels
 
     def levels(self) -> list[list[int]]:
-        """The nodes of each level, the top first; those carried along to a lower one among them.
+        """The nodes of each level, the top first, in their order; those carried along to a lower one too.
 
         A node's own level is its longest distance from the top.
         """
@@ -266,7 +272,8 @@ class Chain:
         for above, below in zip(edges.above, edges.below, strict=True):
             first[below] = min(first[below], own[above] + 1)
         first[-1:] = [0] * bool(first)
-        nodes = range(len(edges.nodes) - 1, -1, -1)
+        last = len(self._order)
+        nodes = sorted(range(len(edges.nodes)), key=lambda v: self._order.get(edges.nodes[v], last))
         depth = own[0] + 1 if own else 0
         return [[v for v in nodes if first[v] <= level <= own[v]] for level in range(depth)]
 

@@ -836,7 +836,7 @@ def _of_graph(
     alone: Edges[Value] = Edges([e], [], [], [], [])
     edges = alone if e is w else Edges.of(kept) if e in reaching else empty
     labels = {node: Name(named[node]) for node in edges.nodes}
-    chain = Chain(edges, labels)
+    chain = Chain(edges, labels, order=marks)
     outside = [each for each in marks if each not in reaching and each is not e]
     for each in dict.fromkeys(outside):
         shown = visible(named.get(each, each.label or repr(each)))
@@ -902,6 +902,8 @@ def _replay(made: _Made) -> Callable[[float], float] | None:
     e, w = made.e, made.w
     order = topological_order(e)
     moving = dependents(order, [w])
+    if e not in moving:
+        return lambda _: float(e.data)
     steps = [node for node in order if node in moving and node is not w and node.rule]
     if sum(len(node.operands) for node in steps) > _REPLAYED:
         return None
@@ -971,7 +973,7 @@ def _dotted(cells: Sequence[Formula]) -> tuple[Formula, ...]:
 
 def _key(indices: tuple[int | str, ...], *, network: bool) -> str:
     shown = [visible(str(each)) for each in indices]
-    if len(shown) > 2 * _SIDE:
+    if len(shown) > _SIDE + 2:
         shown = [*shown[: _SIDE - 1], "...", *shown[-2:]]
     if network:
         return f"({', '.join(shown)})" if shown else "one term"

@@ -202,7 +202,7 @@ def layout(formula: Formula, width: int, lead: tuple[Atom, ...] = (), depth: int
     >>> [write_text(line) for line in layout(nested, 80, (Sign("="),))]
     ['= a · [b + c]']
     >>> [write_text(line) for line in layout(nested, 8, (Sign("="),))]
-    ['= a · [', '    b', '    + c', '  ]']
+    ['= a · [', '  b + c', ']']
     """
     return _lines(formula, width, depth, lead)
 
@@ -221,11 +221,11 @@ def _lines(
         lines[-1] = lines[-1]._replace(atoms=lines[-1].atoms + tail)
         return lines
     if isinstance(formula, Bracket) and formula.signs == "[]":
-        inner = _lines(formula.inner, width, depth + 2, ())
+        inner = _lines(formula.inner, width, depth + 1, ())
         return [
             Line(depth, (*lead, Sign("["))),
             *inner,
-            Line(depth + 1, (Sign("]"), *tail)),
+            Line(depth, (Sign("]"), *tail)),
         ]
     if isinstance(formula, Product):
         *others, last = formula.parts
@@ -599,7 +599,8 @@ def _symbolic(number: Number, shown: str, form: str) -> str:
 
     if form == "latex":
         return str(sympy.latex(number))
-    return str(sympy.printing.mathml(number, printer="presentation"))
+    written = str(sympy.printing.mathml(number, printer="presentation"))
+    return re.sub(r"&(?!lt;|gt;|amp;|quot;)\w+;", lambda entity: html.unescape(entity[0]), written)
 
 
 def to_ascii(text: str) -> str:
