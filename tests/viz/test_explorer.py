@@ -370,7 +370,7 @@ def test_every_row_of_the_table_recalculates_as_in_python(opened):
             "-1",
             "log(x = -1) has no value: log needs x > 0. The page keeps x = 2.",
         ),
-        (lambda x: 1.0 / (x - 3.0), "3", "1.0 / (v1 = 0) has no value: / needs y != 0."),
+        (lambda x: 1.0 / (x - 3.0), "3", "1.0 / (v1 = 0) has no value: / needs v1 != 0."),
         (lambda x: x**0.5, "-4", "(x = -4) ** 0.5 has no value: ** needs a base > 0, or a whole"),
         (lambda x: x * x, "abc", "“abc” is not a number such as 0.5, -2 or 1/3"),
         (lambda x: x * x, "", "“” is not a number"),

@@ -288,20 +288,21 @@ function whyView() {
   const early = firstEarly(wrong, right);
   const index = state.wrong;
   const step = Math.min(index, right.steps.length - 1);
-  const places = drawnPlaces(wrong, index, 16);
   const isOver = index >= right.steps.length;
   const column = (heading, pass, at, words) => {
-    const image = drawGraph(pass, at, places, { down: true, title: heading });
+    const image = drawGraph(pass, at, drawnPlaces(pass, at, 16), { down: true, title: heading });
     return html("div", { class: "half" }, html("h3", {}, heading), html("p", { class: "line" }, words), framed(image, heading));
   };
   const ends = leaves.filter((leaf) => right.into[leaf].length);
-  const rows = ends.slice(0, TURNS).map((leaf) => {
+  const isWrong = (leaf) => differs(gradient(right, leaf), gradient(wrong, leaf));
+  const listed = ends.toSorted((a, b) => isWrong(b) - isWrong(a)).slice(0, TURNS);
+  const rows = listed.map((leaf) => {
     const [there, here] = [gradient(right, leaf), gradient(wrong, leaf)];
-    const verdict = differs(there, here) ? html("strong", {}, "wrong") : "the same";
+    const verdict = isWrong(leaf) ? html("strong", {}, "wrong") : "the same";
     const cells = [here, there].map((sum) => html("td", {}, number(sum)));
     return html("tr", {}, html("th", { scope: "row" }, graph.nodes[leaf].name), cells, html("td", {}, verdict));
   });
-  const left = graph.nodes.length - places.length;
+  const left = graph.nodes.length - drawnPlaces(wrong, index, 16).length;
   return [
     lesson,
     html("p", { class: "verdict", role: "note" }, verdictOf(right, wrong, early, index)),

@@ -24,7 +24,7 @@ function show(x) {
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }
 
-const signed = (x, digits) => (x > 0 ? "+" : "") + format(x, digits);
+const signed = (x, digits) => (x > 0 ? "+" : "") + format(x + 0, digits); // -0 + 0 is 0
 
 /** An operation has no value at the numbers that its operands have now. */
 class NoValue extends Error {}
@@ -65,8 +65,10 @@ function noValue(graph, node, operands) {
     const text = isNode(each) ? `${graph.nodes[each].name} = ${format(operands[slot])}` : each.text;
     return infix ? bracketed(text, true) : text;
   });
+  const names = node.operands.map((each) => (isNode(each) ? graph.nodes[each].name : each.text));
+  const needed = needs.replace(/\b[xyz]\b/g, (parameter) => names["xyz".indexOf(parameter)]);
   const call = operation(graph, node, said);
-  return `${call} has no value${needs ? `: ${node.row} needs ${needs}` : ""}`;
+  return `${call} has no value${needs ? `: ${node.row} needs ${needed}` : ""}`;
 }
 
 /**
