@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -15,7 +16,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 def load_build():
     spec = spec_from_file_location("build", DOCS / "build.py")
     build = module_from_spec(spec)
-    spec.loader.exec_module(build)
+    sys.path.insert(0, str(DOCS))  # as when it is run: it may have neighbours
+    try:
+        spec.loader.exec_module(build)
+    finally:
+        sys.path.remove(str(DOCS))
     return build
 
 
