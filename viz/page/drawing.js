@@ -38,7 +38,7 @@ function picture(title, description, { width, height }, ...children) {
   };
   const said = [svg("title", { id: ids.title }, title), svg("desc", { id: ids.desc }, description)];
   const image = svg("svg", attributes, said, children);
-  image.style.minWidth = `${Math.ceil(width * 0.78)}px`; // smaller, it could not be read: it scrolls
+  image.style.minWidth = `${Math.ceil(width * 0.7)}px`; // smaller, it could not be read: it scrolls
   return image;
 }
 picture.made = 1;
