@@ -9,8 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import departures
+
 from tinygrad_bp import RULES, Network, Value, tanh
+from tinygrad_bp.derivation import derivation
 from tinygrad_bp.paths import flow
+from tinygrad_bp.report import latex_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,11 +105,33 @@ def pictures() -> dict[str, Callable[[], Content]]:
     }
 
 
+def note() -> str:
+    """The page on the note: its first part is written by hand, the rest is computed."""
+    page = (DOCS / "note.md").read_text(encoding="utf-8")
+    return departures.note_page(page.partition("## The rows in symbols")[0])
+
+
+def derivations() -> str:
+    """Three derivations as a LaTeX document, which ``pdflatex docs/derivations.tex`` compiles."""
+    w, x, b, t = Value(0.5, "w"), Value(2.0, "x"), Value(0.1, "b"), Value(1.0, "t")
+    net = Network.random([2, 3, 3, 2], "tanh", seed=7)
+    run = net.forward([0.8, -0.5], [0.3, -0.2])
+    hidden = [run.o(1, j) for j in (1, 2, 3)] + [run.o(2, j) for j in (1, 2, 3)]
+    three = (
+        derivation((t - tanh(w * x - b)) ** 2, w, eta=0.1),
+        derivation(run, 1, 2, 1, eta=0.1),
+        derivation(run.e, net.w(1, 2, 1), landmarks=hidden),
+    )
+    return latex_document(each.to_latex() for each in three)
+
+
 def main() -> None:
     """Write everything."""
     import viz
 
     (DOCS / "operations.md").write_text(operations(), encoding="utf-8")
+    (DOCS / "note.md").write_text(note(), encoding="utf-8")
+    (DOCS / "derivations.tex").write_text(derivations(), encoding="utf-8")
     folder = DOCS / "pictures"
     folder.mkdir(exist_ok=True)
     for name, draw in pictures().items():

@@ -7,10 +7,12 @@ import math
 import re
 import shutil
 import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import sympy
@@ -664,3 +666,67 @@ def test_landmarks_of_a_typed_expression():
     e = record_expression("tanh(w*x - b)**2 + w", leaves)
     derived = derivation(e, leaves["w"], landmarks=[e.parents[0]])
     assert derived.total == pytest.approx(gradients(e, [leaves["w"]])[0], rel=1e-15)
+
+
+# ---- the documentation, and the command line
+
+
+def test_the_page_on_the_note_and_the_three_derivations_are_what_is_computed(monkeypatch):
+    docs = Path(__file__).parent.parent / "docs"
+    monkeypatch.syspath_prepend(docs)
+    import build
+    import departures
+
+    for example in departures.examples():
+        assert example.literal != pytest.approx(example.right, rel=1e-3)
+        assert example.right == pytest.approx(example.difference, rel=1e-7)
+    assert (docs / "note.md").read_text(encoding="utf-8") == build.note()
+    assert (docs / "derivations.tex").read_text(encoding="utf-8") == build.derivations()
+    for module in ("build", "departures"):
+        sys.modules.pop(module)
+
+
+def command(*arguments):
+    program = [sys.executable, "-m", "tinygrad_bp", "explain", *map(str, arguments)]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60)
+
+
+def test_explain_writes_every_form(tmp_path):
+    file = tmp_path / "net.json"
+    net, _ = net_of(2, 3, 2)
+    net.save(file)
+    given_ = (file, "--input", "0.5,-1", "--target", "0,1", "--weight", "1,2,1")
+    run = net.forward([0.5, -1.0], [0.0, 1.0])
+    derived = derivation(run, 1, 2, 1, eta=0.5, terms=1)
+    done = command(*given_, "--eta", "0.5", "--terms", "1", "--share", "1,1,1")
+    assert derived.to_text() in done.stdout
+    assert derived.shared(derivation(run, 1, 1, 1)).to_text() in done.stdout
+    for suffix, inner in ((".tex", derived.to_latex()), (".html", derived.to_html())):
+        written = tmp_path / f"weight{suffix}"
+        done = command(*given_, "--eta", "0.5", "--terms", "1", "-o", written)
+        assert (done.returncode, done.stdout) == (0, f"wrote {written}\n"), done.stderr
+        assert inner in written.read_text(encoding="utf-8")
+    again = command(*given_, "-o", written)
+    assert again.returncode == 1
+    assert "exists already" in again.stderr
+    data = json.loads(command(*given_, "--json").stdout)
+    assert data["gradient"] == derived.gradient
+    node = json.loads(command(*given_[:5], "--node", "0,2", "--json").stdout)
+    assert (node["kind"], node["gradient"]) == ("input", derivation(run, run.x(2)).gradient)
+
+
+def test_explain_takes_landmarks_and_says_what_is_wrong():
+    given_ = ("(t - tanh(w*x - b))**2", "w=0.5", "x=2", "b=0.1", "t=1")
+    done = command(*given_, "--wrt", "w", "--landmark", "v3", "--landmark", "v1")
+    assert "de/dw = de/dv3 · dv3/dv1 · dv1/dw" in done.stdout
+    assert "de/dx" not in done.stdout
+    for options, message in (
+        (("--landmark", "nowhere"), "--landmark: 'nowhere' is none of"),
+        (("--terms", "0"), "invalid"),
+        (("--eta", "much"), "--eta: 'much' is not a number"),
+        (("--json", "--html"), "not allowed with"),
+    ):
+        done = command(*given_, *options)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
