@@ -46,7 +46,7 @@ NAIVE_STEPS = 3000
 HEIGHT = 860
 """Of the page in a notebook, in pixels."""
 
-_SCRIPTS = ("pass.js", "network.js", "layout.js", "drawing.js", "page.js")
+_SCRIPTS = ("pass.js", "network.js", "layout.js", "drawing.js", "panels.js", "page.js")
 """The page's own code, in the order in which one needs the other."""
 
 

@@ -276,6 +276,16 @@ def test_where_there_are_many_paths_a_segment_for_each_contribution(opened):
     assert sum(float(each["adds"][0]) for each in found) == steps(e).at(-1)[x]
 
 
+def test_numbers_of_every_size_are_written_as_python_writes_them(opened):
+    sizes = [m * 10.0**n for m in (1.0, -1.23456789, 9.9999949, 9.9999951) for n in range(-8, 9)]
+    leaves = [Value(x, f"x{place}") for place, x in enumerate([0.0, -0.0, 1e300, 5e-324, *sizes])]
+    for start in range(0, len(leaves), 40):
+        with opened(explore(fsum(leaves[start : start + 40]))) as page:
+            rows = page.evaluate(READ)["rows"][:-1]
+        expected = [format_number(leaf.data) for leaf in leaves[start : start + 40]]
+        assert [data[1] for _, data, _ in rows] == expected
+
+
 # ---- changed leaves
 
 
@@ -621,7 +631,8 @@ def test_the_pass_without_an_order_is_replayed_beside_the_right_one(opened, prog
             assert first in page.inner_text(".verdict")
         else:
             assert "nothing goes wrong" in page.inner_text(".verdict")
-        page.click("#first")
+        page.focus("#slider")
+        page.keyboard.press("Home")
         assert page.evaluate(READ)["statement"] == wrong[wrong.seed].text()
         for step in wrong[wrong.seed + 1 :][:40]:
             page.click("#next")

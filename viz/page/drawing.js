@@ -22,7 +22,8 @@ function svg(name, attributes = {}, ...children) {
 
 /** A number as text, which keeps all its digits in an attribute. */
 const number = (x, text = format(x)) => html("data", { value: String(x) }, text);
-const drawnNumber = (x, attributes, text = format(x)) => svg("text", { ...attributes, "data-value": String(x) }, text);
+const drawnNumber = (x, attributes, text = format(x)) =>
+  svg("text", { ...attributes, "data-value": String(x) }, text);
 
 const sign = (x) => (x > 0 ? "raises" : x < 0 ? "lowers" : "none");
 const hue = (place) => `hue${place % 8}`;
@@ -91,7 +92,7 @@ function drawGraph(pass, index, places, { down, chosen = null, title = "The grap
 
 function drawEdge(pass, index, { from, to, slot, points }, plan, taken) {
   const current = pass.steps[index];
-  const ends = ends_(points, slot, pass.graph.nodes[to].parents.length, plan.down);
+  const ends = portsOf(points, slot, pass.graph.nodes[to].parents.length, plan.down);
   const curves = ends.slice(1).map((end, place) => curve(ends[place], end, plan.down));
   const isCurrent = current.kind === "backward" && current.node === to && current.slot === slot;
   const isMaking = current.kind === "forward" && current.node === to;
@@ -114,7 +115,7 @@ function drawEdge(pass, index, { from, to, slot, points }, plan, taken) {
 }
 
 /** The points of an edge from the side of one card to the side of another, where each slot has its port. */
-function ends_(points, slot, slots, down) {
+function portsOf(points, slot, slots, down) {
   const side = (slot + 1) / (slots + 1) - 0.5;
   const first = points[0];
   const last = points.at(-1);
@@ -133,11 +134,20 @@ function ends_(points, slot, slots, down) {
 /** A curve that leaves and arrives along the layers' direction. */
 function curve(a, b, down) {
   const [c, d] = down
-    ? [{ x: a.x, y: (a.y + b.y) / 2 }, { x: b.x, y: (a.y + b.y) / 2 }]
-    : [{ x: (a.x + b.x) / 2, y: a.y }, { x: (a.x + b.x) / 2, y: b.y }];
+    ? [
+        { x: a.x, y: (a.y + b.y) / 2 },
+        { x: b.x, y: (a.y + b.y) / 2 },
+      ]
+    : [
+        { x: (a.x + b.x) / 2, y: a.y },
+        { x: (a.x + b.x) / 2, y: b.y },
+      ];
   const at = (t) => {
     const blend = (axis) =>
-      (1 - t) ** 3 * a[axis] + 3 * (1 - t) ** 2 * t * c[axis] + 3 * (1 - t) * t * t * d[axis] + t ** 3 * b[axis];
+      (1 - t) ** 3 * a[axis] +
+      3 * (1 - t) ** 2 * t * c[axis] +
+      3 * (1 - t) * t * t * d[axis] +
+      t ** 3 * b[axis];
     return { x: blend("x"), y: blend("y") };
   };
   return { path: `C${c.x},${c.y} ${d.x},${d.y} ${b.x},${b.y}`, at };
@@ -202,7 +212,8 @@ function drawnNodes(net, target, flow) {
       return edges.reduce((sum, key) => sum + flow.get(key).gross, 0);
     };
     const matter = (node) => {
-      const isEnd = (layer === target.i && node === target.j) || (layer === target.i - 1 && node === target.k);
+      const isEnd =
+        (layer === target.i && node === target.j) || (layer === target.i - 1 && node === target.k);
       return isEnd ? Infinity : layer > target.i ? crossing(node) : 0;
     };
     const weights = new Map(all.map((node) => [node, matter(node)]));
@@ -265,8 +276,16 @@ function drawNetwork(pass, net, index, target, { flow }, { down, choose }) {
     if (isChosen(link)) {
       group.append(svg("line", { class: "weight", ...ends, "stroke-width": 4 }));
     } else if (crossing) {
-      const line = { ...ends, class: `flow ${sign(crossing.net)}`, "stroke-width": widthOf(size(crossing.net)) };
-      const halo = { ...ends, class: `halo ${sign(crossing.net)}`, "stroke-width": widthOf(crossing.gross) + 3 };
+      const line = {
+        ...ends,
+        class: `flow ${sign(crossing.net)}`,
+        "stroke-width": widthOf(size(crossing.net)),
+      };
+      const halo = {
+        ...ends,
+        class: `halo ${sign(crossing.net)}`,
+        "stroke-width": widthOf(crossing.gross) + 3,
+      };
       halos.push(svg("line", halo));
       group.append(svg("line", line));
     } else {
@@ -296,14 +315,21 @@ function drawNetwork(pass, net, index, target, { flow }, { down, choose }) {
       const about = i ? `o[${i}][${j}]` : `x[${j}]`;
       const isTarget = (target.k === 0 && i === target.i && j === target.j) || now.has(`o:${i}:${j}`);
       const pick = i ? () => choose({ i, j, k: 0 }) : null;
-      return drawCircle(pass, index, place, about, plan.at.get(`${i}:${j}`), { isNow: isTarget, down, extra, pick });
+      return drawCircle(pass, index, place, about, plan.at.get(`${i}:${j}`), {
+        isNow: isTarget,
+        down,
+        extra,
+        pick,
+      });
     });
   });
   const error = plan.at.get(`${net.depth + 1}:1`);
   circles.push(drawCircle(pass, index, pass.root, "e", error, { isNow: now.has("e"), down }));
   const rests = drawn.flatMap((layer, i) => {
     const middle = plan.at.get(`${i}:rest`);
-    return middle ? [svg("text", { class: "rest", x: middle.x, y: middle.y }, `+${net.sizes[i] - layer.length}`)] : [];
+    return middle
+      ? [svg("text", { class: "rest", x: middle.x, y: middle.y }, `+${net.sizes[i] - layer.length}`)]
+      : [];
   });
 
   const step = pass.steps[index];
@@ -323,9 +349,21 @@ function drawCircle(pass, index, place, about, { x, y }, { isNow, down, extra = 
     svg("title", {}, pass.graph.nodes[place].name),
     svg("circle", { cx: x, cy: y, r: RADIUS }),
     svg("text", { class: "about", x, y: y - 5 }, about),
-    isMade(pass, place, index) ? drawnNumber(pass.data[place], text, format(pass.data[place], 3)) : svg("text", text, "–"),
-    extra && drawnNumber(pass.data[extra[1]], { class: "below", x, y: y + RADIUS + 25, "data-key": "t" }, `${extra[0]} = ${format(pass.data[extra[1]], 3)}`),
-    sum !== null && drawnNumber(sum, { class: "below", x, y: y + RADIUS + 13, "data-key": "grad" }, `${down ? "" : "grad "}${signed(sum, 3)}`),
+    isMade(pass, place, index)
+      ? drawnNumber(pass.data[place], text, format(pass.data[place], 3))
+      : svg("text", text, "–"),
+    extra &&
+      drawnNumber(
+        pass.data[extra[1]],
+        { class: "below", x, y: y + RADIUS + 25, "data-key": "t" },
+        `${extra[0]} = ${format(pass.data[extra[1]], 3)}`,
+      ),
+    sum !== null &&
+      drawnNumber(
+        sum,
+        { class: "below", x, y: y + RADIUS + 13, "data-key": "grad" },
+        `${down ? "" : "grad "}${signed(sum, 3)}`,
+      ),
   );
   if (pick) circle.addEventListener("click", pick);
   return circle;
@@ -348,7 +386,9 @@ function networkKeys({ nodes, network }) {
   const keys = new Map();
   const last = Math.max(...o.at(-1));
   nodes.forEach((node, place) => {
-    const edge = node.parents.map((parent) => keys.get(parent)).find((key) => key?.startsWith(`${depth + 1}:`));
+    const edge = node.parents
+      .map((parent) => keys.get(parent))
+      .find((key) => key?.startsWith(`${depth + 1}:`));
     const output = o.at(-1).findIndex((each) => node.parents.includes(each)) + 1;
     keys.set(place, edge ?? (output && place > last ? edgeKey(depth + 1, 1, output) : "e"));
   });

@@ -12,7 +12,10 @@ const STEPS = 24; // where none has more steps than this
 function format(x, digits = 6) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
   if (Object.is(x, -0)) return "-0";
-  const [mantissa, power] = x.toExponential(digits - 1).split("e").map(Number);
+  const [mantissa, power] = x
+    .toExponential(digits - 1)
+    .split("e")
+    .map(Number);
   if (power >= -4 && power < digits) return String(Number(x.toFixed(digits - 1 - power)));
   const exponent = String(Math.abs(power)).padStart(2, "0");
   return `${mantissa}e${power < 0 ? "-" : "+"}${exponent}`;
