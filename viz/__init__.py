@@ -1,8 +1,8 @@
 """The renderers: pictures of the graph and of the network.
 
 `draw` shows a Value with everything it was made of, `network` the sum over paths in a layered
-network, `save` writes either to a file.  Importing this package makes Values show themselves as
-pictures in notebooks.
+network, `save` writes either to a file; `explore` makes a page to step through the pass and to
+change its leaves.  Importing this package makes Values show themselves as pictures in notebooks.
 
 This package reads the graph and changes nothing in it; `tinygrad_bp` knows nothing of it.
 

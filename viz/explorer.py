@@ -108,7 +108,8 @@ def explore(
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        DrawingError: the graph is too large, is of symbols, or the suffix is not ``.html``.
+        DrawingError: the graph is too large, is of symbols, a part of the network does not reach the
+            error, or the suffix is not ``.html``.
         FileExistsError: the file exists and ``overwrite`` is false.
         IndexError: the network has no such weight.
         NetworkError: the run has no target.
@@ -142,7 +143,13 @@ def explore(
     _check_fresh(record, numbers)
     data = _data(record, numbers)
     if isinstance(what, Run):
-        data["network"] = _network(what, record, tuple(weight or (1, 1, 1)))
+        try:
+            data["network"] = _network(what, record, tuple(weight or (1, 1, 1)))
+        except KeyError as error:
+            raise DrawingError(
+                f"{error.args[0]!r:.60} does not reach the error, as an activation does not depend on "
+                "its operand: explore run.e, which is drawn as a graph"
+            ) from None
     named = shown(title, 120) or (
         f"Network {'-'.join(map(str, what.network.sizes))}"
         if isinstance(what, Run)

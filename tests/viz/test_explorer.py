@@ -505,6 +505,28 @@ def check_terms(found, terms, gradient, place, n):
         )
 
 
+def test_lines_are_as_wide_as_the_sum_and_halos_as_the_sizes_of_the_terms(opened):
+    net, x, t = NETWORKS[0]
+    run = net.forward(x, t)
+    with opened(explore(run, weight=(1, 2, 1))) as page:
+        drawn = page.locator("#picture [data-crossing]").evaluate_all(
+            "(lines) => lines.map((line) => [line.dataset.crossing, line.classList[0], "
+            "Number(line.getAttribute('stroke-width'))])"
+        )
+    crossing = {}
+    for at, *_ in drawn:
+        layer, above, below = map(int, at.split(":"))
+        crossing[at] = [
+            term.value for term in run.terms(1, 2, 1) if crosses(term, 2, 1, 3, layer, above, below)
+        ]
+    largest = max(sum(map(abs, values)) for values in crossing.values())
+    assert len(drawn) == 2 * len(crossing) == 2 * (3 + 6 + 2)
+    for at, kind, width in drawn:
+        net_sum, gross = abs(sum(crossing[at])), sum(map(abs, crossing[at]))
+        shown_size = 1.5 + 12 * (gross if kind == "halo" else net_sum) / largest
+        assert width == pytest.approx(shown_size + (3 if kind == "halo" else 0), rel=1e-12)
+
+
 def crosses(term, j, i, n, layer, above, below):
     nodes = dict(zip(range(i, n + 2), [j, *reversed(term.indices), 1], strict=True))
     return nodes[layer] == above and nodes[layer - 1] == below
@@ -1033,6 +1055,9 @@ def test_refusals():
     net = Network.random([1, 1], seed=1)
     with pytest.raises(NetworkError, match="give forward a target"):
         explore(net.forward([1.0]))
+    still = Network([[[1.0]], [[1.0]]], [[0.0], [0.0]], ["tanh", lambda z: Value(1.0)])
+    with pytest.raises(DrawingError, match=r"does not reach the error.*run\.e"):
+        explore(still.forward([1.0], [2.0]))
     with pytest.raises(IndexError):
         explore(net.forward([1.0], [2.0]), weight=(2, 1, 1))
     with pytest.raises(TypeError, match="weight="):

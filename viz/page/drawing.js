@@ -280,11 +280,13 @@ function drawNetwork(pass, net, index, target, { flow }, { down, choose }) {
         ...ends,
         class: `flow ${sign(crossing.net)}`,
         "stroke-width": widthOf(size(crossing.net)),
+        "data-crossing": key,
       };
       const halo = {
         ...ends,
         class: `halo ${sign(crossing.net)}`,
         "stroke-width": widthOf(crossing.gross) + 3,
+        "data-crossing": key,
       };
       halos.push(svg("line", halo));
       group.append(svg("line", line));

@@ -255,7 +255,8 @@ function whyView() {
 
 function verdictOf(right, wrong, early, index) {
   const isWrong = leaves.some((leaf) => differs(gradient(right, leaf) ?? 0, gradient(wrong, leaf) ?? 0));
-  if (early < 0) return "Here nothing goes wrong: no inner node is used twice, so each passes on once.";
+  if (early < 0)
+    return "Here nothing goes wrong: no inner node is used twice, so each passes on once. It does in b = a + a, c = b + b.";
   if (!isWrong) return "Here nothing goes wrong in the end: what is passed on too early comes to nothing.";
   const { node, upstream } = wrong.steps[early];
   const name = graph.nodes[node].name;
