@@ -573,6 +573,8 @@ def test_a_term_or_a_bracket_lights_its_edges_and_an_edge_lights_them(opened):
     with opened(explore(net.forward(x, t), weight=(1, 2, 1))) as page:
         page.focus('[data-term="2,3"] button')  # k3 = 2, k2 = 3
         assert page.evaluate(LIT) == ["1:2:1", "2:3:2", "3:2:3", "4:1:2"]
+        assert page.evaluate(LIT_TERMS) == ["2,3"]
+        assert page.evaluate(LIT_BRACKETS) == 0
         page.focus("#brackets > ul > li > ul > li:nth-child(1) > button")  # k3 = 1, all k2
         through = [f"2:{k}:2" for k in (1, 2, 3)] + [f"3:1:{k}" for k in (1, 2, 3)]
         assert page.evaluate(LIT) == sorted(["1:2:1", *through, "4:1:1"])
@@ -841,6 +843,7 @@ def test_a_large_graph_opens_folded_and_says_what_is_not_drawn(opened):
         e = (e * 1.01).sin()
     with opened(explore(e)) as page:
         drawn = page.locator("#picture .card").count()
+        assert drawn == 18
         assert f"+{4001 - drawn} nodes not drawn." in page.inner_text("#picture")
         page.keyboard.press("Home")
         assert page.evaluate(READ)["statement"] == steps(e)[0].text()
