@@ -146,10 +146,10 @@ _TABLE = (
                     kink="x == -1.0 or x == 1.0", convention=("-inf",)),
     Rule("arctan",  "arctan(x)",  ("square(1.0 / hypot(1.0, x))",), latex=r"\arctan %s"),
     Rule("arctan2", "arctan2(x, y)", (
-                    "nan if x == 0.0 and y == 0.0 else y / hypot(x, y) / hypot(x, y) if hypot(x, y) < inf"
-                    " else y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0",
-                    "nan if x == 0.0 and y == 0.0 else -x / hypot(x, y) / hypot(x, y) if hypot(x, y) < inf"
-                    " else -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0"),
+                    ("nan if x == 0.0 and y == 0.0 else y / hypot(x, y) / hypot(x, y) if hypot(x, y) < inf"
+                     " else y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0"),
+                    ("nan if x == 0.0 and y == 0.0 else -x / hypot(x, y) / hypot(x, y) if hypot(x, y) < inf"
+                     " else -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0")),
                     kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),
     Rule("sinh",    "sinh(x)",    ("cosh(x)",),               latex=r"\sinh %s"),
     Rule("cosh",    "cosh(x)",    ("sinh(x)",),               latex=r"\cosh %s"),
