@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from dataclasses import FrozenInstanceError
 from decimal import Decimal
 from fractions import Fraction
@@ -289,6 +290,14 @@ def test_updates_are_those_of_descend_to_the_last_bit():
     }
 
 
+def test_what_learns_is_looked_up_once():
+    """Not once for each leaf: with as many leaves that took minutes."""
+    weights = [Value(1.0) for _ in range(40_000)]
+    began = time.perf_counter()
+    assert len(steps(fsum(weights), 0.1, wrt=weights)) == 1 + 1 + 40_000 + 40_000
+    assert time.perf_counter() - began < 5
+
+
 def test_a_record_does_not_change_when_a_leaf_learns():
     e = note_1_1()
     (w,) = [node for node in topological_order(e) if node.label == "w"]
@@ -328,6 +337,11 @@ def test_it_is_an_immutable_sequence():
             record[index]
         with pytest.raises(IndexError):
             record.at(index)
+    for ask in (record.__getitem__, record.at):
+        for index in (1.0, "1", None):
+            with pytest.raises(TypeError):
+                ask(index)
+    assert type(record[np.int64(1)].index) is int
     with pytest.raises(FrozenInstanceError):
         record[0].data = 1
     with pytest.raises(TypeError):
@@ -344,6 +358,13 @@ def test_it_is_an_immutable_sequence():
 def test_eta_is_a_number():
     with pytest.raises(DataError, match="learning rate"):
         steps(note_1_1(), "0.1")
+
+
+@pytest.mark.parametrize("ask", [steps, order, naive])
+def test_what_is_no_node_is_named(ask):
+    for what in (3.0, "x", None, [Value(1.0)]):
+        with pytest.raises(TypeError, match=f"e must be a Value, .* not {type(what).__name__}"):
+            ask(what)
 
 
 def test_the_module_and_the_call_are_one():

@@ -28,7 +28,7 @@ from tinygrad_bp.modules import make_callable
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from tinygrad_bp.arithmetic import Number
@@ -181,7 +181,8 @@ def path_count(e: Value, w: Value) -> int:
 def path_sum(e: Value, w: Value) -> PathSum:
     """The total over all paths from ``e`` to ``w``, their gross sum, their number, and the dead ones.
 
-    The total is to the last bit what ``e.backward()`` gives ``w``.
+    The total is to the last bit what ``e.backward()`` gives ``w``; where exact numbers meet floats, it
+    is exact as long as the local derivatives are.
 
     Raises:
         TypeError: ``e`` or ``w`` is not a Value.
@@ -316,10 +317,10 @@ def contract(e: Value, landmarks: Iterable[Value]) -> dict[Value, dict[Value, Nu
     >>> contract(e, [x, y]) == {e: {y: 18.0, x: 1.0}, y: {x: 6.0}, x: {}}
     True
     """
-    _check_value("e", e)
+    check_value("e", e)
     kept = {e}
     for landmark in landmarks:
-        _check_value("a landmark", landmark)
+        check_value("a landmark", landmark)
         kept.add(landmark)
     order = topological_order(e)
     reaching = dependents(order, kept - {e}) | {e}
@@ -347,34 +348,6 @@ def _next_below(
                     heappush(waiting, places[parent])
                 sums[parent] += sums[node] * local
     return row
-
-
-def sweep(
-    e: Value,
-    *,
-    through: Callable[[Number], Number] = lambda local: local,
-    stop: Collection[Value] = (),
-) -> dict[Value, Number]:
-    """The sum over all paths from ``e`` to each node, without touching any ``grad``.
-
-    Args:
-        e: where the paths begin.
-        through: what a local derivative counts as: itself for the gradient, its size for the gross
-            sum, 1 for the number of paths.
-        stop: nodes at which paths end.
-
-    >>> from tinygrad_bp import Value
-    >>> x = Value(3.0)
-    >>> sweep(x * x)[x]
-    6.0
-    """
-    sums: dict[Value, Number] = {e: 1}
-    for node in reversed(topological_order(e)):
-        if node in sums and (node not in stop or node is e):
-            above = sums[node]
-            for parent, local in zip(node.parents, node.local_derivatives, strict=True):
-                sums[parent] = sums.get(parent, 0) + above * through(local)
-    return sums
 
 
 # ---- the edges between two nodes
@@ -459,8 +432,8 @@ def between(e: Value, w: Value) -> Edges[Value]:
     Raises:
         TypeError: ``e`` or ``w`` is not a Value.
     """
-    _check_value("e", e)
-    _check_value("w", w)
+    check_value("e", e)
+    check_value("w", w)
     order = topological_order(e)
     numbers = {w: 0}
     find = numbers.get
@@ -523,7 +496,12 @@ def _row(
     return row[::-1]
 
 
-def _check_value(name: str, node: object) -> None:
+def check_value(name: str, node: object) -> None:
+    """Refuse what is no node of a graph.
+
+    Raises:
+        TypeError: naming what it was offered as.
+    """
     if not isinstance(node, Value):
         raise TypeError(
             f"{name} must be a Value, a node of a graph, not {type(node).__name__} {node!r:.60}"

@@ -9,6 +9,7 @@ starts at 0.  `backward` adds it to what a leaf had before; `Steps.grads_after_b
 from __future__ import annotations
 
 import math
+import operator
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from tinygrad_bp.differentiate import recomputed
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.modules import make_callable
-from tinygrad_bp.paths import LIMIT
+from tinygrad_bp.paths import LIMIT, check_value
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
@@ -227,8 +228,8 @@ class Steps(Sequence[Step]):
         self._eta: Number = eta
         leaves = [node for node in nodes if node.rule is None]
         self._leaf_data = {leaf: leaf.data for leaf in leaves}
-        chosen = leaves if wrt is None else [leaf for leaf in leaves if leaf in set(wrt)]
-        self._updated = () if eta is None else tuple(chosen)
+        learning = set(leaves if wrt is None else wrt)
+        self._updated = tuple(leaf for leaf in leaves if eta is not None and leaf in learning)
 
     def __len__(self) -> int:
         return self.seed + 1 + len(self._edges) + len(self._updated)
@@ -339,6 +340,7 @@ class Steps(Sequence[Step]):
         }
 
     def _place(self, index: int) -> int:
+        index = operator.index(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"there are {len(self)} steps, and no step {index}")
         return index % len(self)
@@ -444,6 +446,10 @@ def steps(
         wrt: the leaves that learn: all of them if left out.
         named: a name for each node, if not those of `tinygrad_bp.graph.names`.
 
+    Raises:
+        DataError: ``eta`` is no real number.
+        TypeError: ``e`` is not a Value.
+
     >>> from tinygrad_bp import Value
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> record = steps((w * x) ** 2, eta=0.1, wrt=[w])
@@ -460,6 +466,7 @@ def steps(
     >>> w.grad, w.data
     (0, 0.5)
     """
+    check_value("e", e)
     if eta is not None:
         check_number(eta, where="the learning rate eta")
     nodes = topological_order(e)
@@ -512,6 +519,9 @@ class Turn(NamedTuple):
 def order(e: Value) -> list[Turn]:
     """The order in which the nodes pass their gradients on, and what each had to wait for.
 
+    Raises:
+        TypeError: ``e`` is not a Value.
+
     >>> from tinygrad_bp import Value
     >>> a = Value(1.0, "a")
     >>> b = a + a
@@ -519,6 +529,7 @@ def order(e: Value) -> list[Turn]:
     >>> [(turn.node is a, turn.waited_for == (c, b)) for turn in order(c)][-1]
     (True, True)
     """
+    check_value("e", e)
     users: dict[Value, dict[Value, None]] = {e: {}}
     turns = []
     for node in reversed(topological_order(e)):
@@ -628,6 +639,7 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
 
     Raises:
         TooManyPathsError: it would take more.
+        TypeError: ``e`` is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> a = Value(1.0, "a")
@@ -635,6 +647,7 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
     >>> naive(b + b).answers
     (Answer(leaf=Value(data=1.0, grad=0, label='a'), naive=6.0, right=4.0, wrong=True),)
     """
+    check_value("e", e)
     count = _visits(topological_order(e))
     if count > limit:
         raise TooManyPathsError(

@@ -16,7 +16,7 @@ import viz
 from tinygrad_bp import DrawingError, Network
 from tinygrad_bp.arithmetic import format_number
 from tinygrad_bp.errors import NetworkError
-from tinygrad_bp.paths import sweep
+from tinygrad_bp.paths import path_sum
 from viz.style import DARK, LIGHT
 
 BLUE, ORANGE, BLACK, GREY = LIGHT.blue, LIGHT.orange, LIGHT.ink, LIGHT.faint
@@ -71,18 +71,14 @@ def width(line):
 def flows(run, i, j, k):
     """Net and gross of every edge, from the recorded graph and not from the terms."""
     w, e, sizes = run.network.w(i, j, k), run.e, run.network.sizes
-    size = {"through": abs}
     found = {}
     for layer in range(i, len(sizes) - 1):
         for a in range(1, sizes[layer] + 1):
             for b in range(1, sizes[layer + 1] + 1):
                 lower, upper = run.o(layer, a), run.o(layer + 1, b)
-                net, gross = (
-                    sweep(lower, **way).get(w, 0)
-                    * sweep(upper, stop={lower}, **way).get(lower, 0)
-                    * sweep(e, stop={upper}, **way).get(upper, 0)
-                    for way in ({}, size)
-                )
+                sums = [path_sum(lower, w), path_sum(upper, lower), path_sum(e, upper)]
+                net = math.prod(each.total for each in sums)
+                gross = math.prod(each.gross for each in sums)
                 if gross:
                     found[(layer, a), (layer + 1, b)] = net, gross
     return found
