@@ -90,7 +90,7 @@ def test_the_tree_has_one_row_for_each_edge_and_each_node_once(program):
     edges = [(node, slot) for node in nodes for slot in range(len(node.parents))]
     assert {(rows[row.above].node, row.slot) for row in rows[1:]} == set(edges)
     assert len(rows) == len(edges) + 1
-    assert [row.node for row in rows if not row.again].sort(key=id) == nodes.sort(key=id)
+    assert sorted([row.node for row in rows if not row.again], key=id) == sorted(nodes, key=id)
     for row in rows[1:]:
         assert rows[row.above].node.parents[row.slot] is row.node
         assert row.depth == rows[row.above].depth + 1
@@ -142,6 +142,28 @@ def test_nothing_is_wider_or_higher_than_the_terminal(width, height):
             lines = screen.lines(k, width=width, height=height)
             assert 1 <= len(lines) <= height
             assert all(line.cell_len <= width for line in lines)
+
+
+def test_rows_far_apart_in_depth_are_not_as_wide_as_that():
+    """The last row of a deep operand stands beside the first of a shallow one."""
+    x, z = Value(1.0, "x"), Value(2.0, "z")
+    y = x
+    for _ in range(4_000):
+        y = y * 1.0
+    screen = Screen(steps(y + z))
+    (z_at,) = [step.index for step in steps(y + z) if step.target is z]
+    lines = [line.plain for line in screen.lines(z_at)]
+    assert any(re.search(r"─ x +1.0", line) for line in lines)
+    assert any(re.match(r"▶ +z +2.0 +1.0", line) for line in lines)
+    assert max(map(cell_len, lines)) < 200
+
+
+def test_a_node_is_found_by_its_name_as_it_is_shown():
+    odd = Value(2.0, "x\n[Δ]")
+    record = steps(odd * odd)
+    assert record[Screen(record).find("xU+000A[Δ]", 0)].target is odd
+    assert record[Screen(record).find("x\n[Δ]", 0)].target is odd
+    assert record[Screen(record, ascii_only=True).find("xU+000A[D]", 0)].target is odd
 
 
 def test_labels_cannot_move_the_cursor():
@@ -333,6 +355,8 @@ def test_keys_go_on_back_to_a_step_and_to_a_node(terminal):
     press(child, "ra\r", "no later step gives a anything")
     press(child, "rq\r", "no node is called 'q'")
     press(child, "r\x1b", "Step 13 of 14")
+    press(child, "fr b \r", "Step 8 of 14")
+    press(child, "13\r", "Step 13 of 14")
     press(child, "\x1b[F", "Step 14 of 14")
     press(child, "n", "this is the last step")
     press(child, "\x1b[H", "Step 1 of 14")
@@ -426,6 +450,15 @@ def test_a_small_terminal_is_never_overfull(terminal):
         ("h", "next step"),
     ):
         press(child, key, text.split()[0])
+    child.send("q")
+    assert ended(child) == 0
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(6, 20), (4, 30), (3, 16)])
+def test_in_a_tiny_terminal_the_step_comes_before_the_keys(terminal, rows, columns):
+    child = terminal(*SHARED, rows=rows, columns=columns)
+    press(child, "", "Step 1 of 12")
+    press(child, "l", "Step 12 of 12")
     child.send("q")
     assert ended(child) == 0
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tinygrad_bp.value import Value
 
 KEYS = "n next  b back  j jump  r run to node  f first  l last  h help  q quit"
+FEW_KEYS = "h help  q quit"
+"""For a terminal in which all of them would take the room of the step."""
 HELP = """\
 n, space, Enter, right arrow    the next step
 b, backspace, left arrow        one step back
@@ -61,6 +63,7 @@ _SAME_KEY = {
 WINDOW = 15
 """So many rows of a graph's tree are shown for each step where no terminal's height says how many."""
 _NAME = 9  # cells are left to a name, however deep it lies
+_BRANCHES = 40  # so many levels have one before them, however far apart the rows shown lie
 _BLOCKS = 8  # the bar of the largest contribution
 _BARS = 8  # so many contributions have one
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
@@ -154,12 +157,17 @@ class Screen:
     def find(self, name: str, after: int) -> int:
         """The next step that gives the node of that name something.
 
+        Args:
+            name: the name, or how it is shown where it has signs that the terminal cannot show.
+            after: the step after which to look.
+
         Raises:
             LookupError: there is no such node, or no such step.
         """
         named = {name: node for node, name in self.record.names.items()}
+        known = ", ".join([*named][:12]) + ", ..." * (len(named) > 12)
+        named = {self._spelled(each): node for each, node in named.items()} | named
         if name not in named:
-            known = ", ".join([*named][:12]) + ", ..." * (len(named) > 12)
             raise LookupError(f"no node is called {name!r}: there are {known}")
         record = self.wrong or self.record
         for k in range(after + 1, len(record)):
@@ -263,7 +271,8 @@ class Screen:
         self, k: int, places: range, marks: dict[int, str], width: int | None
     ) -> Iterator[Text]:
         rows = [(place, self._rows[place]) for place in places]
-        base = min(row.depth for _, row in rows)
+        depths = [row.depth for _, row in rows]
+        base = max(min(depths), max(depths) - _BRANCHES)
         names = [
             (marks.get(place, ""), self._prefix(row, base), self._named(row)) for place, row in rows
         ]
@@ -582,7 +591,7 @@ class _Player:
         elif key == "j":
             self._jump(self.keys.ask("jump to step: ", typed))
         elif key == "r":
-            name = typed or self.keys.ask("run to node: ")
+            name = typed or self.keys.ask("run to node: ").strip()
             try:
                 self.place = self.screen.find(name, self.place) if name else self.place
             except LookupError as error:
@@ -612,14 +621,17 @@ class _Player:
         size = shutil.get_terminal_size()
         text = self.screen.text
         footer = _wrapped(text(self.message, "yellow"), size.columns) if self.message else []
-        footer += _wrapped(text(KEYS, "dim"), size.columns)
+        keys = _wrapped(text(KEYS, "dim"), size.columns)
+        if len(keys) > max(1, size.lines // 4):
+            keys = _wrapped(text(FEW_KEYS, "dim"), size.columns)
+        footer += keys
         height = max(1, size.lines - 1 - len(footer))
         if self.help:
             shown = [
                 line for each in HELP.splitlines() for line in _wrapped(text(each), size.columns)
             ]
         else:
-            shown = self.screen.lines(self.place, width=size.columns, height=height - 1)
+            shown = self.screen.lines(self.place, width=size.columns, height=max(1, height - 1))
         lines = [*shown[:height], *[Text()] * (height > len(shown)), *footer][: size.lines - 1]
         if self.console.is_terminal and not self.console.is_dumb_terminal:
             if size != self._size:
