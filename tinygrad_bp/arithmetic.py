@@ -51,7 +51,7 @@ class Arithmetic:
         self.symbolic = symbolic
         self._own = own
         self.literal = literal
-        self._namespace: dict[str, Any] = {"__builtins__": {}}
+        self._namespace: dict[str, Any] = {}
         self._kernels: dict[tuple[Rule, tuple[int, ...]], Callable[..., tuple[Number, ...]]] = {}
         self._derivatives: dict[tuple[Rule, int], Callable[..., Any]] = {}
         self._domains: dict[Rule, Callable[..., Any]] = {}
@@ -123,7 +123,10 @@ class Arithmetic:
             return True
         if rule not in self._domains:
             self._domains[rule] = self._function(PARAMETERS[: rule.arity], rule.domain)
-        inside = self._domains[rule](*operands)
+        try:
+            inside = self._domains[rule](*operands)
+        except ZeroDivisionError:  # in the condition itself
+            return False
         return bool(inside) if not self.symbolic else inside != False  # noqa: E712 - undecided is inside
 
     def _callable(
@@ -305,7 +308,7 @@ def _ieee(function: Callable[..., float], *, nan: bool) -> Callable[..., float]:
         try:
             return function(*operands)
         except OverflowError:
-            x, *rest = operands
+            x, *rest = map(float, operands)  # a whole number too large for that stays an error
             odd = function is math.sinh or function is math.expm1 or (rest and rest[0] % 2.0 == 1.0)
             return -math.inf if odd and x < 0.0 else math.inf
         except ValueError:
@@ -381,10 +384,10 @@ def _decimal() -> Arithmetic:
 
     own = {
         **_EXACT,
-        "exp": Decimal.exp,
-        "log": Decimal.ln,
-        "log10": Decimal.log10,
-        "sqrt": Decimal.sqrt,
+        "exp": lambda x: Decimal(x).exp(),  # of a whole number among the Decimals too
+        "log": lambda x: Decimal(x).ln(),
+        "log10": lambda x: Decimal(x).log10(),
+        "sqrt": lambda x: Decimal(x).sqrt(),
         "pow": operator.pow,
     }
     return Arithmetic("Decimal", own, literal=Decimal)
@@ -519,7 +522,7 @@ _LOADERS: dict[str, Callable[[], Arithmetic]] = {
 }
 _RANKS = {name: rank for rank, name in enumerate(_LOADERS)}
 _LOADED: dict[str, Arithmetic] = {}
-_REFUSED = ("bool", "bool_", "BooleanTrue", "BooleanFalse", "mpc", "ndarray", "matrix")
+_REFUSED = ("bool", "mpc", "matrix", "ImaginaryUnit", "ComplexInfinity", "timedelta64")
 _FAMILY: dict[type, str] = {float: "float", int: "int"}
 
 
@@ -533,9 +536,11 @@ def _family(kind: type) -> str:
                 found = module
             elif base in (float, int):
                 found = found or base.__name__
-        refused = kind.__name__ in _REFUSED or hasattr(kind, "shape")
-        numpy_scalar = found == "numpy" and hasattr(kind, "is_integer")
-        _FAMILY[kind] = found if numpy_scalar or not refused else ""
+        names = {base.__name__ for base in kind.__mro__}
+        array = hasattr(kind, "shape") and not (found == "numpy" and "number" in names)
+        truth_or_set = found == "sympy" and "Expr" not in names
+        complex_or_other = kind.__name__ in _REFUSED or "complexfloating" in names
+        _FAMILY[kind] = "" if array or truth_or_set or complex_or_other else found
     return _FAMILY[kind]
 
 
@@ -565,6 +570,7 @@ def check_number(data: object, *, where: str) -> None:
         "BooleanTrue": "write 1.0 or 0.0",
         "BooleanFalse": "write 1.0 or 0.0",
         "complex": "take the real and the imaginary part as two Values",
+        "ImaginaryUnit": "take the real and the imaginary part as two Values",
         "mpc": "take the real and the imaginary part as two Values",
         "ndarray": "make one Value for each entry",
         "list": "make one Value for each entry",

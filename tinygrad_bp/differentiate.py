@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number
 from tinygrad_bp.backward import backward
-from tinygrad_bp.errors import StaleGraphError
+from tinygrad_bp.errors import DataError, StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.value import FUNCTIONS, Value, apply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from tinygrad_bp.arithmetic import Number
@@ -132,16 +132,17 @@ def _data(each: Value | Number) -> Number:
 # ---- the pass without side effects
 
 
-def gradients(e: Value, wrt: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
+def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = False) -> list[Any]:
     """``de/dv`` for each of the nodes, by the backward pass, leaving every ``grad`` as it was.
 
     Args:
-        e: the result.
+        e: the result.  Of a plain number, which depends on nothing, every derivative is 0.
         wrt: the nodes, leaves or inner ones.
         create_graph: record the pass, and return Values (plain numbers where a derivative does not
             depend on any) that can be differentiated again.
 
     Raises:
+        DataError: ``e`` is neither a Value nor a number, or one of ``wrt`` is no Value.
         StaleGraphError: with ``create_graph``, where a leaf has been given new data since ``e`` was
             recorded: the derivatives would be of another function than the recorded one.
 
@@ -154,6 +155,15 @@ def gradients(e: Value, wrt: Sequence[Value], *, create_graph: bool = False) -> 
     >>> x.grad
     0
     """
+    wrt = list(wrt)
+    for each in wrt:
+        if not isinstance(each, Value):
+            raise DataError(
+                f"gradients are for Values, and {each!r:.60} is none: make it Value(...)"
+            )
+    if not isinstance(e, Value):
+        check_number(e, where="what is differentiated")
+        return [0] * len(wrt)
     if create_graph:
         return _recorded_gradients(e, wrt)
     nodes = [*topological_order(e), *wrt]

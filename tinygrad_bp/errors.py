@@ -12,7 +12,8 @@ class BackpropError(Exception):
 
 
 class DataError(BackpropError, TypeError):
-    """Something that is no real number was offered as the data or the operand of a Value."""
+    """What was offered as the data or an operand is no real number, or of a type that does not go
+    with the others, as ``Decimal`` with ``float``."""
 
 
 class GraphLostError(BackpropError, TypeError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import check_notation
+from tinygrad_bp.arithmetic import check_notation, check_number
 from tinygrad_bp.rules import PARAMETERS, Rule
 from tinygrad_bp.value import FUNCTIONS, Value, function_of
 
@@ -101,6 +101,15 @@ def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - 
     return taken() if callable(taken) else taken
 
 
+def _listed(values: Iterable[Value | Number], name: str) -> list[Value | Number]:
+    """The values as a list, when all are numbers."""
+    values = list(values)
+    for each in values:
+        if not isinstance(each, Value):
+            check_number(each, where=f"an operand of {name}")
+    return values
+
+
 def _largest(values: list[Value | Number]) -> Number:
     """The largest number among them, to be taken out of exponentials; 0 where it would not help."""
     numbers = [each.data if isinstance(each, Value) else each for each in values]
@@ -117,7 +126,7 @@ def logsumexp(values: Iterable[Value | Number]) -> Any:
     >>> round(logsumexp([Value(1000.0), Value(1000.0)]).data, 4)
     1000.6931
     """
-    values = list(values)
+    values = _listed(values, "logsumexp")
     if not values:
         raise ValueError("logsumexp of nothing: give at least one value")
     shift = _largest(values)
@@ -131,7 +140,7 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
     >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]
     """
-    values = list(values)
+    values = _listed(values, "softmax")
     shift = _largest(values) if values else 0
     exponentials = [FUNCTIONS["exp"](each - shift) for each in values]
     total = FUNCTIONS["fsum"](exponentials)

@@ -85,7 +85,7 @@ class Rule:
     @property
     def infix(self) -> bool:
         """Whether the symbol stands between its two operands."""
-        return self.arity == 2 and not self.symbol[0].isalpha()
+        return self.arity == 2 and not self.variadic and not self.symbol[0].isalpha()
 
     def __deepcopy__(self, memo: object) -> Rule:
         return self  # a row does not change
@@ -112,7 +112,7 @@ _TABLE = (
                  " pow(x, y / 2.0) * log(x) * pow(x, y / 2.0))"
                  " if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan")),
                 latex="{%s}^{%s}",
-                domain="x > 0.0 or y % 1.0 == 0.0 and (x != 0.0 or y >= 0.0) or x == 0.0 and y > 0.0",
+                domain="x > 0.0 or x == 0.0 and y >= 0.0 or x < 0.0 and y % 1.0 == 0.0 or x == -inf or abs(y) == inf",
                 kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0")),
     Rule("neg", "-x",     ("-1.0",),          symbol="-", latex="-%s"),
     Rule("abs", "abs(x)", ("1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x",), latex="|%s|",

@@ -21,6 +21,8 @@ from tinygrad_bp.arithmetic import (
 )
 from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import (
+    BackpropError,
+    DataError,
     DivisionByZeroError,
     DomainError,
     ExactnessError,
@@ -68,6 +70,10 @@ class Value:
     # More of them lie in two tuples, all operands in _x and all derivatives in _y, with no _dx and _dy.
     # An operand that is a plain number has no derivative; a leaf has neither rule nor operands.
     __slots__ = ("_dx", "_dy", "_mark", "_rule", "_x", "_y", "data", "grad", "label")
+
+    # Over that of a NumPy scalar, which then leaves the operator to the Value as it is and does not
+    # turn into a float; under that of an array, which goes through its elements.
+    __array_priority__ = -1.0
 
     _rule: Rule | None
     _x: Any
@@ -193,13 +199,13 @@ class Value:
             f"{self!r} is neither true nor false: compare it (v > 0), or ask its data (v.data != 0)"
         )
 
-    def __float__(self) -> NoReturn:
+    def __float__(self, *_: object) -> NoReturn:
         raise GraphLostError(
             f"float({self!r}) would drop the graph: use v.data for the number, or the functions of "
             "tinygrad_bp (tinygrad_bp.exp, not math.exp)"
         )
 
-    __int__ = __float__
+    __int__ = __round__ = __trunc__ = __float__
 
     def _sympy_(self) -> NoReturn:
         """Tell a sympy number on the left of an operator to leave it to the Value on the right."""
@@ -259,7 +265,8 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     """The operation on operands of any number type: a node, or a number if no operand is a Value.
 
     Raises:
-        DataError: an operand is no real number, or a user's primitive returned none.
+        DataError: an operand is no real number, or a user's primitive returned none; or the types of
+            the operands do not go together, as ``Decimal`` and ``float``.
         DomainError: the operation has no value there.
         ExactnessError: the number type cannot do it exactly.
         NumberRangeError: an exact number is too large for the float that it meets.
@@ -271,7 +278,9 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     for number in data:
         check_number(number, where=f"an operand of {rule.name}")
     arithmetic = arithmetic_of(data)
-    if not arithmetic.in_domain(rule, data):
+    with _naming(rule, operands):
+        inside = arithmetic.in_domain(rule, data)
+    if not inside:
         error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
         raise error(
             f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
@@ -311,8 +320,15 @@ class _naming:  # noqa: N801 - read as a verb
             raise NumberRangeError(
                 f"{_call(self.rule, self.operands)}: {error}; use floats, or smaller exact numbers"
             ) from None
-        if isinstance(error, (ZeroDivisionError, ValueError)) and self.rule.written:
-            raise DomainError(f"{_call(self.rule, self.operands)} has no value: {error}") from None
+        if isinstance(error, BackpropError) or not self.rule.written:
+            return
+        if isinstance(error, TypeError):
+            raise DataError(
+                f"{_call(self.rule, self.operands)}: {error}; give it numbers of one type"
+            ) from None
+        if isinstance(error, (ArithmeticError, ValueError)):
+            reason = type(error).__name__ if type(error).__module__ == "decimal" else error
+            raise DomainError(f"{_call(self.rule, self.operands)} has no value: {reason}") from None
 
 
 def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
