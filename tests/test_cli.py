@@ -97,6 +97,19 @@ def test_explain_of_a_bare_name_and_of_a_number():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("b = a+a; c = b*b", "b = a+a; c = b*b = 4"),
+        ("b = a+a; b*b", "b = a+a; b*b = 4"),
+        ("c = a*2", "c = a*2 = 2"),
+        ("a*a if a == 1 else a", "e = a*a if a == 1 else a = 1"),
+    ],
+)
+def test_explain_names_no_result_that_has_its_name_already(text, first):
+    assert run("explain", text, "a=1").stdout.splitlines()[0] == first
+
+
 def test_explain_network_prints_formula_terms_total_and_both_opinions(net):
     done = run("explain", str(net), *NETWORK_OPTIONS)
     assert (done.returncode, done.stderr) == (0, "")

@@ -85,6 +85,16 @@ def test_names_come_in_the_order_of_the_text():
     assert names_in("exp + exp(1)") == ["exp"]
 
 
+def test_a_part_that_nothing_uses_is_refused():
+    x = Value(3.0)
+    for text in ("x + 1; x", "y = x; x * y; y", "x; x"):
+        with pytest.raises(ExpressionError, match="is used by nothing: name it"):
+            record_expression(text, {"x": x})
+    assert record_expression("y = x * x;", {"x": x}).data == 9.0
+    with pytest.raises(ExpressionError, match="not an expression"):
+        record_expression("; x", {"x": x})
+
+
 def test_a_long_sum_and_a_deep_nest():
     x = Value(Fraction(1))
     assert record_expression("+".join(["x"] * 500), {"x": x}).data == 500

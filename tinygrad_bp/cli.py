@@ -25,7 +25,7 @@ from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
 from tinygrad_bp.paths import flow
 from tinygrad_bp.report import Listing, Prose, html_page, latex_document, to_html, to_latex, to_text
-from tinygrad_bp.steps import naive, steps
+from tinygrad_bp.steps import naive, steps, written
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
@@ -341,7 +341,8 @@ def _explain_expression(
         "value": plain_number(e.data),
         "gradients": [each.to_dict() for each in pages],
     }
-    first = f"{named[e]} = {options.what} = {format_number(e.data)}"
+    has_names = re.match(r"\s*\w+\s*=(?!=)", options.what)  # as b = a + a; b * b
+    first = f"{options.what if has_names else f'{named[e]} = {options.what}'} = {format_number(e.data)}"
     heading: list[Block] = [Listing((first,))]
     if e.op:
         heading.append(Listing(tuple(_forward_lines(named))))
@@ -603,15 +604,7 @@ def _about(run: Run, derived: Derivation) -> str:
 
 
 def _forward_lines(named: Mapping[Value, str]) -> Iterator[str]:
-    rows = []
-    for node, name in named.items():
-        if node.rule:
-            shown = [
-                named[each] if isinstance(each, Value) else format_number(each)
-                for each in node.operands
-            ]
-            call = f"{node.op}({', '.join(shown)})"
-            rows.append((name, f" {node.op} ".join(shown) if node.rule.infix else call, node))
+    rows = [(name, written(node, named), node) for node, name in named.items() if node.rule]
     left = max(len(name) for name, _, _ in rows)
     middle = max(len(how) for _, how, _ in rows)
     for name, how, node in rows:

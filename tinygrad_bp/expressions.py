@@ -80,6 +80,11 @@ def _statements(text: str) -> list[tuple[str, str]]:
     for each in text.rstrip("; ").split(";"):
         definition = re.fullmatch(r"\s*([^\W\d]\w*)\s*=(?!=)(.*)", each, re.DOTALL)
         parts.append((definition[1], definition[2].strip()) if definition else ("", each.strip()))
+    for name, part in parts[:-1]:
+        if part and not name:
+            raise ExpressionError(
+                f"{part!r} is used by nothing: name it, as in b = {part}; only the last needs no name"
+            )
     return parts
 
 
