@@ -460,6 +460,8 @@ def test_a_count_too_long_to_print_is_refused_all_the_same():
     with pytest.raises(TooManyPathsError, match="exact number of size 1e6021"):
         paths(e, x)
     assert "paths" in str(path_sum(e, x))
+    shown = "PathSum(total=inf, gross=inf, count=<exact number of size 1e6021>)"
+    assert repr(path_sum(e, x)) == shown
 
 
 def test_paths_are_listed_lazily():
@@ -598,6 +600,7 @@ def test_cancellation_is_gross_over_net():
     assert path_sum(x * 0, x).cancellation == 1
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_path_sum_is_a_line_that_a_student_can_read():
     x = Value(0.5, "x")
     o = relu(-x)
@@ -611,6 +614,8 @@ def test_a_path_sum_is_a_line_that_a_student_can_read():
     assert str(path_sum(x * 5e6 - x * 5e6 + x, x)).endswith("over 99% cancels")
     assert str(path_sum(x * 5e6 - x, x)).endswith("under 1% cancels")
     assert str(path_sum(x * 0, x)) == "1 path, 1 dead (* has slope 0); total 0, gross 0"
+    v = Value(np.float64(3.0))  # NumPy would warn of a division by zero
+    assert str(path_sum(v * np.float64(0.0), v)).endswith("gross 0")
     many = path_sum(fsum([x * 0.0 for _ in range(7)]), x)
     assert str(many).startswith(
         "7 paths, 7 dead (* has slope 0, * has slope 0, * has slope 0, and 4"

@@ -341,9 +341,9 @@ def _explain_expression(
         "value": plain_number(e.data),
         "gradients": [each.to_dict() for each in pages],
     }
-    has_names = re.match(r"\s*\w+\s*=(?!=)", options.what)  # as b = a + a; b * b
-    first = f"{options.what if has_names else f'{named[e]} = {options.what}'} = {format_number(e.data)}"
-    heading: list[Block] = [Listing((first,))]
+    named_already = re.match(r"\s*\w+\s*=(?!=)", options.what)  # as b = a + a; b * b
+    told = options.what if named_already else f"{named[e]} = {options.what}"
+    heading: list[Block] = [Listing((f"{told} = {format_number(e.data)}",))]
     if e.op:
         heading.append(Listing(tuple(_forward_lines(named))))
     return heading, [*pages], data

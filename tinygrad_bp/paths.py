@@ -102,13 +102,17 @@ class PathSum:
     total: Number
     gross: Number
     count: int
-    dead: int = field(default=0, repr=False, compare=False)
-    dead_edges: tuple[DeadEdge, ...] = field(default=(), repr=False, compare=False)
+    dead: int = field(default=0, compare=False)
+    dead_edges: tuple[DeadEdge, ...] = field(default=(), compare=False)
 
     @property
     def cancellation(self) -> Number:
         """How much larger the gross sum is than the total: 1 where nothing cancels."""
         return self.gross / abs(self.total) if self.total else math.inf if self.gross else 1
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={printed(getattr(self, name))}" for name in ("total", "gross", "count"))
+        return f"PathSum({', '.join(shown)})"
 
     def __str__(self) -> str:
         if not self.count:
@@ -791,9 +795,11 @@ def _counted(count: int, what: str) -> str:
 
 def _cancelled(total: Number, gross: Number) -> str:
     """How much of the gross sum cancels, in words; empty where that cannot be said."""
+    if not gross:
+        return ""
     try:
         share = 1.0 - float(abs(total) / gross)
-    except (TypeError, ArithmeticError):  # symbols, or no gross sum at all
+    except (TypeError, ArithmeticError):  # symbols
         return ""
     if math.isnan(share):
         return ""
