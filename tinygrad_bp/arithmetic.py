@@ -49,7 +49,7 @@ class Arithmetic:
     ) -> None:
         self.name = name
         self.symbolic = symbolic
-        self._own = own
+        self.own = own
         self.literal = literal
         self._namespace: dict[str, Any] = {}
         self._kernels: dict[tuple[Rule, tuple[int, ...]], Callable[..., tuple[Number, ...]]] = {}
@@ -77,7 +77,7 @@ class Arithmetic:
         parameters = PARAMETERS[: rule.arity]
         chosen = [rule.derivatives[slot] for slot in wrt]
         value = rule.value
-        if rule.name in self._own and RULES.get(rule.name) is rule:  # the type knows better
+        if rule.name in self.own and RULES.get(rule.name) is rule:  # the type knows better
             value = f"{rule.name}({', '.join(parameters)})"
         notation = all(isinstance(each, str) for each in (value, *chosen))
         if notation and (not rule.variadic or {*chosen} <= {*parameters}):
@@ -154,14 +154,14 @@ class Arithmetic:
         """
         code = compile(source, f"<{self.name}: {names['rule'].name}>", "exec")
         namespace = dict(names)
-        for name in _global_names(code) & (self._own.keys() | RULES.keys()):
+        for name in _global_names(code) & (self.own.keys() | RULES.keys()):
             namespace[name] = self._lookup(name)
         exec(code, namespace)  # noqa: S102 - as eval below
         return namespace["function"]  # type: ignore[no-any-return]
 
     def _lookup(self, name: str) -> Any:
-        if name in self._own:
-            return self._own[name]
+        if name in self.own:
+            return self.own[name]
         rule = RULES.get(name)
         if rule and isinstance(rule.value, str) and not rule.value.startswith(f"{name}("):
             return self._function(PARAMETERS[: rule.arity], rule.value)
@@ -335,9 +335,7 @@ def _whole(literal: float) -> float:
 def _exact_power(base: Number, exponent: Number) -> Number:
     power = base**exponent
     if isinstance(power, float):
-        raise ExactnessError(
-            f"{base!r} ** {exponent!r} has no exact value: use a whole exponent, or float(...)"
-        )
+        raise ExactnessError("it has no exact value: use a whole exponent, or float(...)")
     return power
 
 

@@ -15,10 +15,9 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number
-from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import DataError, StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
-from tinygrad_bp.rules import RULES
+from tinygrad_bp.rules import CONSTANTS, RULES, Rule
 from tinygrad_bp.value import FUNCTIONS, Value, apply
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tinygrad_bp.arithmetic import Number
-    from tinygrad_bp.rules import Rule
 
 # ---- functions of functions
 
@@ -171,7 +169,7 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
     try:
         for node in nodes:
             node.grad = 0
-        backward(e)
+        e.backward()
         return [node.grad for node in wrt]
     finally:
         for node, grad in zip(nodes, before, strict=True):
@@ -236,31 +234,46 @@ def _check_fresh(node: Value, rule: Rule) -> None:
         )
 
 
-def _choose(test: bool, body: Callable[[], Any], orelse: Callable[[], Any]) -> Any:  # noqa: FBT001
-    return body() if test else orelse()
+def _choosing(choose: Callable[..., Any] | None) -> Callable[..., Any]:
+    """The branch taken; where symbols leave that open, both, joined by a row made for this test."""
+
+    def chosen(test: Any, body: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
+        if choose is None or test in (True, False):
+            return body() if test else orelse()
+
+        def joined(one: Any, other: Any, *_: Any) -> Any:
+            return choose(test, lambda: one, lambda: other)
+
+        rule = Rule("choose", joined, (lambda *_: joined(1, 0), lambda *_: joined(0, 1)))
+        return apply(rule, body(), orelse())
+
+    return chosen
 
 
-def _comparing(compare: Callable[[Number, Number], bool]) -> Callable[[Any, Any], bool]:
+def _comparing(compare: Callable[[Number, Number], Any]) -> Callable[[Any, Any], Any]:
     return lambda a, b: compare(_data(a), _data(b))
+
+
+_TESTS: dict[str, Callable[[Any, Any], Any]] = {
+    "Gt": operator.gt,
+    "GtE": operator.ge,
+    "Lt": operator.lt,
+    "LtE": operator.le,
+    "Eq": operator.eq,
+    "NotEq": operator.ne,
+}
 
 
 @cache
 def _on_values(numbers: Arithmetic) -> Arithmetic:
     """The rows of the table read as operations on Values: a derivative is then a graph of its own."""
     own = {
-        "inf": math.inf,
-        "nan": math.nan,
-        "pi": math.pi,
+        **{name: numbers.own[name] for name in CONSTANTS if name in numbers.own},
         "pow": lambda x, y: apply(RULES["**"], x, y),
-        "choose": _choose,
-        "Gt": _comparing(operator.gt),
-        "GtE": _comparing(operator.ge),
-        "Lt": _comparing(operator.lt),
-        "LtE": _comparing(operator.le),
-        "Eq": _comparing(operator.eq),
-        "NotEq": _comparing(operator.ne),
-        "And": lambda *tests: all(tests),
-        "Or": lambda *tests: any(tests),
+        "choose": _choosing(numbers.own.get("choose")),
+        "And": numbers.own.get("And", lambda *tests: all(tests)),
+        "Or": numbers.own.get("Or", lambda *tests: any(tests)),
+        **{name: _comparing(numbers.own.get(name, test)) for name, test in _TESTS.items()},
         **FUNCTIONS,
     }
     return Arithmetic(f"Value of {numbers.name}", own, literal=numbers.literal, symbolic=True)

@@ -12,8 +12,7 @@ class BackpropError(Exception):
 
 
 class DataError(BackpropError, TypeError):
-    """What was offered as the data or an operand is no real number, or of a type that does not go
-    with the others, as ``Decimal`` with ``float``."""
+    """What was offered is no real number, or does not go with the others, as ``Decimal`` with ``float``."""
 
 
 class GraphLostError(BackpropError, TypeError):

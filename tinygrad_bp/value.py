@@ -164,13 +164,28 @@ class Value:
     def backward(self) -> None:
         """Add ``dself/dleaf`` to the ``grad`` of every leaf, and set that of every inner node.
 
+        Raises:
+            DataError: gradients cannot be multiplied or added, as ``Decimal`` and ``float``; or a
+                ``grad`` was set to what is no number.
+            NumberRangeError: an exact number is too large for the float that it meets.
+
         >>> x = Value(3.0)
         >>> y = x * x
         >>> y.backward()
         >>> x.grad
         6.0
         """
-        backward(self)
+        try:
+            backward(self)
+        except TypeError as error:
+            raise DataError(
+                f"backward from {self!r:.160}: {error}; give the leaves numbers of one type, "
+                "and a grad of 0 to start from"
+            ) from None
+        except OverflowError as error:
+            raise NumberRangeError(
+                f"backward from {self!r:.160}: {error}; use floats, or smaller exact numbers"
+            ) from None
 
     def zero_grad(self) -> None:
         """Set the ``grad`` of every node that this one was made of, and its own, to 0."""
