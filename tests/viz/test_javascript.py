@@ -261,7 +261,7 @@ def test_every_row_says_how_it_is_shown(table):
 
 
 def test_what_python_s_floats_bring_is_written_out():
-    own = {name for name in BARE_FLOAT._own if name not in CONSTANTS}
+    own = {name for name in BARE_FLOAT.own if name not in CONSTANTS}
     assert own <= javascript._written_out().keys()
     assert javascript._written_out().keys() & RULES.keys() <= own
 
