@@ -41,8 +41,8 @@ def operations() -> str:
 
 Built from the table in `tinygrad_bp/rules.py` by `python docs/build.py`: one row each, and nothing
 else in the project knows an operation.  `x` and `y` are the operands, `out` is the output.  Outside
-the domain there is a `DomainError`; at a kink the derivative is what the last column says.  `fsum`
-and `dot` take lists; their derivatives are those for one element.
+the domain there is a `DomainError`; at a kink the derivative is what the last column says, a constant,
+and further derivatives are 0.  `fsum` and `dot` take lists; their derivatives are those for one element.
 
 {chr(10).join(rows)}
 """

@@ -77,6 +77,14 @@ def test_the_command_prints_every_row_and_its_reasons():
         )
 
 
+def test_a_reader_that_has_had_enough_is_no_error():
+    asked = [sys.executable, "-m", "tinygrad_bp.testing.accuracy", "--points", "5", "--row", "+"]
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.close()
+        complaints = running.stderr.read()
+    assert (running.returncode, complaints) == (0, b"")
+
+
 def test_one_row_alone():
     done = command("--points", "20", "--row", "tanh")
     assert rows_of(done.stdout) == {("tanh", "value"), ("tanh", "d/dx")}

@@ -24,7 +24,10 @@ from tinygrad_bp import (
     gradients,
     hessian,
     jacobian,
+    logaddexp,
+    maximum,
     primitive,
+    relu,
     sigmoid,
     softplus,
     tanh,
@@ -226,3 +229,67 @@ def test_a_recorded_pass_over_a_long_chain():
         v = v * 1.00001
     (slope,) = gradients(v, [x], create_graph=True)
     assert slope == pytest.approx(1.00001**100_000)
+
+
+def test_a_plain_number_has_derivative_0():
+    x = Value(2.0)
+    (slope,) = gradients(x * 3, [x], create_graph=True)
+    assert gradients(slope, [x], create_graph=True) == [0]
+    with pytest.raises(DataError, match="what is differentiated must be a real number, not str"):
+        gradients("x", [x])
+
+
+def test_gradients_are_for_values_and_of_any_iterable_of_them():
+    x = Value(3.0)
+    assert gradients(x * x, (each for each in [x])) == [6.0]
+    for wrong in (1.0, None):
+        with pytest.raises(DataError, match=r"gradients are for Values, and .* is none"):
+            gradients(x * x, [wrong])
+
+
+@pytest.mark.parametrize("x", [711.0, -745.0, 1e5, -1e300])
+def test_the_second_derivative_of_a_saturated_tanh_is_0_and_not_nan(x):
+    assert [grad(tanh)(x), grad(grad(tanh))(x), grad(grad(grad(tanh)))(x)] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("x", [0.0, 1.0, -1e3, 1e300])
+def test_the_second_derivatives_of_logaddexp_at_equal_operands(x):
+    assert hessian(logaddexp)(x, x) == ((0.25, -0.25), (-0.25, 0.25))
+    assert grad(logaddexp)(math.inf, math.inf) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [
+        ("abs", [0.0]),
+        ("relu", [0.0]),
+        ("leaky_relu", [0.0]),
+        ("sqrt", [0.0]),
+        ("cbrt", [0.0]),
+        ("arcsin", [1.0, -1.0]),
+        ("arccos", [1.0, -1.0]),
+        ("arccosh", [1.0]),
+    ],
+)
+def test_at_a_kink_the_derivative_is_a_constant_and_further_ones_are_0(name, points):
+    assert all(grad(grad(FUNCTIONS[name]))(x) == 0 for x in points)
+
+
+def test_symbols_that_leave_a_branch_open_are_differentiated_twice():
+    x, y = sympy.symbols("x y", real=True)
+
+    def f(a, b):
+        return relu(a * b) * a + abs(a) * b * b + maximum(a, b) ** 3 + (a * a) ** b
+
+    found = hessian(f)(x, y)
+    for at in ((1.5, 2.0), (-1.0, 2.0), (3.0, -2.0), (-0.5, 1.5)):
+        where = dict(zip((x, y), map(sympy.Rational, at), strict=True))
+        for row, numbers in zip(found, hessian(f)(*at), strict=True):
+            for formula, number in zip(row, numbers, strict=True):
+                assert float(sympy.sympify(formula).subs(where)) == pytest.approx(number, rel=1e-12)
+
+
+def test_the_derivative_of_a_tanh_of_a_symbol_is_the_formula():
+    x = sympy.Symbol("x")
+    assert Value(x).tanh().local_derivatives == (1 / sympy.cosh(x) ** 2,)
+    assert sympy.simplify(grad(grad(tanh))(x) - sympy.diff(sympy.tanh(x), x, 2)) == 0

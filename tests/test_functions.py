@@ -16,6 +16,7 @@ from tinygrad_bp import (
     RULES,
     DataError,
     DomainError,
+    ExactnessError,
     ExpressionError,
     Value,
     dot,
@@ -347,3 +348,26 @@ def test_a_written_primitive_may_not_return_a_complex_number_or_a_truth_value(
         DataError, match=r"what odd returns must be a real number, not (complex|bool)"
     ):
         primitive("odd", value, derivatives)(*map(Value, at))
+
+
+def test_a_domain_that_divides_by_zero_is_not_met_there():
+    inverse = primitive("inverse", "1.0 / x", ("-out / x",), domain="1 / x > 0")
+    assert inverse(Value(2.0)).data == 0.5
+    with pytest.raises(
+        DomainError, match=r"inverse\(x=0.0\) has no value: inverse needs 1 / x > 0"
+    ):
+        inverse(Value(0.0, "x"))
+    with pytest.raises(ExactnessError, match=r"^f\(Fraction\(1, 2\)\): log has no exact value"):
+        primitive("f", "x", ("1.0",), domain="log(x) > 0.0")(Fraction(1, 2))
+
+
+@pytest.mark.parametrize("compose", [softmax, logsumexp])
+@pytest.mark.parametrize("wrong", ["a", None, 1j])
+def test_what_is_no_number_is_refused_in_lists_too(compose, wrong):
+    with pytest.raises(DataError, match=f"an operand of {compose.__name__} must be a real number"):
+        compose([Value(1.0), wrong])
+
+
+def test_a_dot_does_not_stand_between_two_operands():
+    assert not RULES["dot"].infix
+    assert RULES["*"].infix

@@ -524,6 +524,14 @@ def test_the_row_in_sympy_derives_its_own_formula(rule):
         (2.0, 3.0, 8.0, 12.0, 8.0 * math.log(2.0)),
         (2.0, -1.0, 0.5, -0.25, 0.5 * math.log(2.0)),
         (4.0, 0.5, 2.0, 0.25, 2.0 * math.log(4.0)),
+        # at infinity, what C's pow has
+        (0.0, INF, 0.0, NAN, 0.0),
+        (0.0, -INF, INF, INF, NAN),
+        (-1.0, INF, 1.0, -INF, NAN),
+        (-3.0, INF, INF, -INF, NAN),
+        (-3.0, -INF, 0.0, NAN, NAN),
+        (-INF, 0.5, INF, 0.0, NAN),
+        (-INF, -3.0, 0.0, 0.0, NAN),
         # a negative base has no derivative for the exponent
         (-2.0, 0.0, 1.0, 0.0, NAN),
         (-2.0, 2.0, 4.0, -4.0, NAN),
@@ -547,7 +555,7 @@ def test_the_corners_of_power(x, y, value, dx, dy):
     constant_exponent = base**y
     assert constant_exponent.data == value
     assert constant_exponent.parents == (base,)
-    assert constant_exponent.local_derivatives == (dx,)
+    assert same(*constant_exponent.local_derivatives, dx)
     if isinstance(x, Fraction) and sys.version_info < (3, 13):
         return  # there Fraction ** Value asks float(Fraction) ** Value, and not Value
     exponent = Value(y)
@@ -555,6 +563,20 @@ def test_the_corners_of_power(x, y, value, dx, dy):
     assert constant_base.data == value
     assert constant_base.parents == (exponent,)
     assert same(*constant_base.local_derivatives, dy)
+
+
+CORNERS = (*(sign * x for x in (0.0, 0.5, 1.0, 2.0, 3.0, INF) for sign in (1.0, -1.0)), NAN)
+
+
+@pytest.mark.parametrize(("x", "y"), [*itertools.product(CORNERS, repeat=2)])
+def test_a_power_has_a_value_where_the_domain_says_so_on_the_quick_way_too(x, y):
+    inside = FLOAT.in_domain(RULES["**"], (x, y))
+    for make in (lambda: Value(x) ** Value(y), lambda: Value(x) ** y, lambda: x ** Value(y)):
+        if inside:
+            assert same(make().data, math.pow(x, y))
+        else:
+            with pytest.raises(DomainError):
+                make()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,21 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import RULES, DataError, GraphLostError, Value, exp, log, maximum, tanh
+from tinygrad_bp import (
+    RULES,
+    DataError,
+    DomainError,
+    GraphLostError,
+    NumberRangeError,
+    Value,
+    dot,
+    exp,
+    gradients,
+    log,
+    maximum,
+    minimum,
+    tanh,
+)
 from tinygrad_bp.testing.strategies import numbers, values
 from tinygrad_bp.value import FUNCTIONS, apply
 
@@ -445,3 +459,114 @@ def test_every_function_is_a_method(name):
 def test_functions_of_plain_numbers_are_plain_numbers(x):
     assert type(exp(x)) is type(log(x)) is type(maximum(x, 1.0)) is float
     assert exp(x) == math.exp(x)
+
+
+# ---- number types that meet
+
+
+@pytest.mark.parametrize("symbol", OPERATORS)
+@pytest.mark.parametrize("scalar", [np.float32(1.5), np.float64(1.5), np.float16(2)], ids=repr)
+def test_a_numpy_scalar_on_the_left_keeps_its_type(symbol, scalar):
+    act = OPERATORS[symbol]
+    for data in (3.0, 2, np.float32(2.5), np.int8(3)):
+        node, truth = act(scalar, Value(data)), act(scalar, data)
+        assert (type(node.data), node.data) == (type(truth), truth)
+
+
+@pytest.mark.parametrize("data", [np.float64(1e308), np.uint8(200)], ids=repr)
+def test_a_numpy_scalar_that_overflows_warns_as_numpy_does(data):
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        Value(data) * data
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (1.0, Decimal(2)),
+        (Fraction(1, 2), Decimal(2)),
+        (np.float64(1), Decimal(2)),
+    ],
+)
+def test_numbers_that_do_not_mix_are_an_error_that_names_them(a, b):
+    for symbol in ("+", "-", "*", "/"):
+        for one, other in ((a, b), (b, a)):
+            with pytest.raises(DataError) as caught:
+                OPERATORS[symbol](Value(one, "w"), Value(other))
+            assert f"(w={one!r}) {symbol} {other!r}: " in str(caught.value)
+            assert str(caught.value).endswith("; give it numbers of one type")
+
+
+def test_a_whole_number_to_the_power_of_a_decimal():
+    exponent = Value(Decimal("1.5"))
+    node = 2**exponent
+    assert node.data == 2 ** Decimal("1.5")
+    assert node.local_derivatives == (node.data * Decimal(2).ln(),)
+
+
+def test_what_decimal_signals_is_a_domain_error():
+    with pytest.raises(DomainError, match=r"exp\(w=Decimal\('1E\+20'\)\) has no value: Overflow"):
+        exp(Value(Decimal("1e20"), "w"))
+    with pytest.raises(DomainError, match="has no value: InvalidOperation"):
+        Value(Decimal(-2)) ** Decimal("1e30")
+
+
+@pytest.mark.parametrize("size", [10**400, -(10**400)], ids=["large", "minus large"])
+@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "erf", "arctan", "sinh", "softplus"])
+def test_a_function_of_a_whole_number_too_large_for_a_float_is_refused(name, size):
+    with pytest.raises(NumberRangeError, match=rf"{name}\(.*too large to convert to float; use"):
+        FUNCTIONS[name](Value(size))
+
+
+@pytest.mark.parametrize("exponent", [1.5, -1.0, 0.0, -0.5])
+def test_so_is_a_power_of_one(exponent):
+    for make in (
+        lambda: Value(10**400) ** exponent,
+        lambda: (10**400) ** Value(exponent),
+        lambda: Value(10**400) ** Value(exponent),
+    ):
+        with pytest.raises(NumberRangeError, match="int too large to convert to float"):
+            make()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *[sp.I, sp.zoo, sp.Eq(sp.Symbol("x"), 1), sp.Tuple(1), sp.S.EmptySet, sp.Matrix([1])],
+        *[sp.MatrixSymbol("A", 2, 2), np.timedelta64(1), mpmath.matrix([1])],
+    ],
+    ids=str,
+)
+def test_sets_relations_matrices_times_and_the_imaginary_unit_are_refused(data):
+    with pytest.raises(DataError, match="the data of a Value must be a real number, not"):
+        Value(data)
+
+
+def test_round_and_trunc_would_drop_the_graph():
+    for convert in (round, lambda v: round(v, 2), math.trunc, math.ceil):
+        with pytest.raises(GraphLostError, match=r"use v\.data for the number"):
+            convert(Value(2.5))
+
+
+def test_many_operands_are_named_as_those_of_a_function():
+    with pytest.raises(DataError, match=r"^dot\(w=1.0, Decimal\('2'\)\): unsupported operand"):
+        dot([Value(1.0, "w")], [Decimal(2)])
+
+
+# ---- the pass
+
+
+def test_a_pass_over_a_whole_number_too_large_for_a_float_is_an_error_of_ours():
+    v = Value(3, "v")
+    e = minimum(maximum(v * 10**400, 2.5), 1e300) * 0.5
+    for go in (e.backward, lambda: gradients(e, [v])):
+        with pytest.raises(NumberRangeError, match=r"backward from Value.*too large to convert"):
+            go()
+    assert v.grad == 0
+
+
+def test_a_grad_that_is_no_number_is_an_error_that_says_so():
+    x = Value(2.0)
+    x.grad = None
+    with pytest.raises(DataError, match=r"backward from Value.*a grad of 0 to start from"):
+        (x * x).backward()
+    assert x.grad is None

@@ -444,11 +444,16 @@ def _sympy() -> Arithmetic:
             return body() if test else orelse()
         return sympy.Piecewise((body(), test), (orelse(), True))
 
+    def less(a: Any, b: Any) -> Any:
+        """Whether it is less; a symbol stands for a finite number."""
+        finite = (a == -sympy.oo and not b.is_number) or (b == sympy.oo and not a.is_number)
+        return sympy.true if finite else sympy.Lt(a, b)
+
     own = {
         "choose": choose,
         "Gt": sympy.Gt,
         "GtE": sympy.Ge,
-        "Lt": sympy.Lt,
+        "Lt": less,
         "LtE": sympy.Le,
         "Eq": sympy.Eq,
         "NotEq": sympy.Ne,

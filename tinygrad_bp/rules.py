@@ -134,7 +134,8 @@ _TABLE = (
                        domain="x != 0.0"),
 
     # Circular and hyperbolic functions.  `1 - tanh(x)**2` is 0 at x = 20 where the truth is 1.7e-17,
-    # and `1 + x*x` overflows: square(1 / cosh(x)) and square(1 / hypot(1, x)) do neither.
+    # and `1 + x*x` overflows: square(1 / cosh(x)) and square(1 / hypot(1, x)) do neither.  Where cosh
+    # overflows, 0 / x is 0 as well, and so are its own derivatives, of which 0 * sinh(x) is none.
     Rule("sin",     "sin(x)",     ("cos(x)",),                latex=r"\sin %s", domain="-inf < x < inf"),
     Rule("cos",     "cos(x)",     ("-sin(x)",),               latex=r"\cos %s", domain="-inf < x < inf"),
     Rule("tan",     "tan(x)",     ("1.0 + out * out",),       latex=r"\tan %s", domain="-inf < x < inf"),
@@ -153,7 +154,7 @@ _TABLE = (
                     kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),
     Rule("sinh",    "sinh(x)",    ("cosh(x)",),               latex=r"\sinh %s"),
     Rule("cosh",    "cosh(x)",    ("sinh(x)",),               latex=r"\cosh %s"),
-    Rule("tanh",    "tanh(x)",    ("square(1.0 / cosh(x))",), latex=r"\tanh %s"),
+    Rule("tanh",    "tanh(x)",    ("square(1.0 / cosh(x)) if cosh(x) < inf else 0.0 / x",), latex=r"\tanh %s"),
     Rule("arcsinh", "arcsinh(x)", ("1.0 / hypot(1.0, x)",)),
     Rule("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x != 1.0 else inf",),
                     domain="x >= 1.0", kink="x == 1.0", convention=("inf",)),
@@ -197,7 +198,8 @@ _TABLE = (
     Rule("silu",       "x * sigmoid(x)", ("sigmoid(x) * (1.0 + x * sigmoid(-x))",)),
     Rule("gelu",       "x * ndtr(x)", ("ndtr(x) + x * square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",)),
     Rule("logaddexp",  "x + log1p(exp(y - x)) if x > y else x + log(2.0) if x == y else y + log1p(exp(x - y))",
-                       ("sigmoid(x - y) if x != y else 0.5", "sigmoid(y - x) if x != y else 0.5")),
+                       ("0.5 if x == y and abs(x) == inf else sigmoid(x - y)",
+                        "0.5 if x == y and abs(x) == inf else sigmoid(y - x)")),
 
     # One node for a whole sum: the note's own step, sum_k w_k x_k.
     Rule("fsum", "fsum(x)",   ("1.0",),   symbol="Σ", latex=r"\sum(%s)", variadic=True),
