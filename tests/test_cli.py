@@ -440,7 +440,10 @@ def test_demo_refuses_a_name_that_is_taken_and_leaves_nothing_when_it_cannot_wri
     (tmp_path / "taken").write_text("mine")
     assert_refused(run("demo", "-o", "taken", cwd=tmp_path))
     shell = f"{sys.executable} -m tinygrad_bp demo -o out > /dev/full"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path)
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path, env=buffered
+    )
     assert done.returncode != 0
     assert [each.name for each in tmp_path.iterdir()] == ["taken"]
 

@@ -13,6 +13,7 @@ import math
 import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
@@ -295,7 +296,7 @@ def _explain(options: argparse.Namespace) -> None:
 def _form(options: argparse.Namespace) -> str:
     """The form that an option names, or the suffix of the file."""
     suffixes = {".tex": "latex", ".html": "html", ".htm": "html", ".json": "json"}
-    suffix = os.path.splitext(options.output or "")[1].lower()  # noqa: PTH122 - a name, as typed
+    suffix = Path(options.output or "").suffix.lower()
     return options.form or suffixes.get(suffix, "text")
 
 
@@ -612,8 +613,11 @@ def _forward_lines(named: Mapping[Value, str]) -> Iterator[str]:
 
 
 def _show(text: str) -> None:
-    """Print, with signs that the terminal cannot encode spelled out."""
-    print(plain(text, ascii_only=not _has_signs(sys.stdout)))
+    """Print at once, with signs that the terminal cannot encode spelled out.
+
+    What cannot be printed is so known before the next file is written.
+    """
+    print(plain(text, ascii_only=not _has_signs(sys.stdout)), flush=True)
 
 
 def _has_signs(stream: object) -> bool:
