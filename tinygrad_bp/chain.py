@@ -13,7 +13,7 @@ from itertools import islice, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.arithmetic import format_number
-from tinygrad_bp.formula import Bracket, Derivative, Product, Quantity, Sign, Sum, text
+from tinygrad_bp.formula import Bracket, Derivative, Product, Quantity, Sign, Sum, is_symbolic, text
 from tinygrad_bp.functions import fsum
 from tinygrad_bp.paths import largest, listed, multiply
 
@@ -67,7 +67,7 @@ class Chain:
         self._order = {node: place for place, node in reversed([*enumerate(order)])}
         self.down: list[Any] = edges.down(edges.locals)
         self.up: list[Any] = edges.up(edges.locals)
-        self.symbolic = any(hasattr(each, "free_symbols") for each in edges.locals)
+        self.symbolic = any(map(is_symbolic, edges.locals))
 
     def symbol(self, edge: int) -> Formula:
         """What a factor is called; of two edges between the same nodes, which one is said."""
@@ -81,13 +81,11 @@ class Chain:
 
     def shown(self, number: Number, symbol: Formula) -> Formula:
         """The factor as a number, or, where that is a long expression, as its symbol."""
-        long = hasattr(number, "free_symbols") and len(format_number(number)) > _LONG
-        return symbol if long else Quantity(number)
+        return symbol if _is_long(number) else Quantity(number)
 
     def shown_value(self, number: Number) -> Formula:
         """A term's value with its sign; a long expression is left to the factors beside it."""
-        long = hasattr(number, "free_symbols") and len(format_number(number)) > _LONG
-        return Sign("⋯") if long else Quantity(number, RESULT, signed=True)
+        return Sign("⋯") if _is_long(number) else Quantity(number, RESULT, signed=True)
 
     def named(self, numbers: Sequence[Number]) -> dict[str, Number]:
         """Numbers of the nodes by their names, from the top; the two ends are none."""
@@ -345,6 +343,10 @@ def multiplications(sizes: Sequence[int]) -> Multiplications:
 
 
 # ---- how things are shown
+
+
+def _is_long(number: Number) -> bool:
+    return is_symbolic(number) and len(format_number(number)) > _LONG
 
 
 def elided(factors: Sequence[Formula]) -> tuple[Formula, ...]:

@@ -34,6 +34,7 @@ from tinygrad_bp.formula import (
     Symbol,
     Vector,
     Words,
+    is_symbolic,
     text,
     visible,
 )
@@ -302,15 +303,8 @@ class Derivation(Page):
                 words = f": {lost:.0%} cancels"
                 rows.append(("sum of the sizes", (Quantity(self.gross, RESULT), words)))
         rows.append(("backward", (Quantity(self.gradient, RESULT, signed),)))
-        if self.estimate is None:
-            pass
-        elif math.isnan(self.estimate.value):
-            rows.append(
-                ("finite difference", ("inconclusive: a kink, or no finite values around",))
-            )
-        else:
-            value = Quantity(self.estimate.value, RESULT, signed)
-            rows.append(("finite difference", (value, " ± ", Quantity(self.estimate.error, 1))))
+        if self.estimate is not None:
+            rows.append(("finite difference", _difference(self.estimate, signed=signed)))
         if self._learns:
             rows.append(("update", self._update(head)))
         # Beneath a single line the facts stand as they do beside a sum in a textbook.
@@ -403,9 +397,11 @@ class Shared(Page):
         first, second = self.first, self.second
         yield Prose((f"Deltas that {first.name} and {second.name} share:",))
         shown = [*self.deltas.items()]
-        rows = [(f"d{text(first.of)}/d{name}", (Quantity(delta),)) for name, delta in shown[:TERMS]]
+        rows: list[tuple[str, tuple[str | Formula, ...]]] = [
+            (f"d{text(first.of)}/d{name}", (Quantity(delta),)) for name, delta in shown[:TERMS]
+        ]
         if len(shown) > TERMS:
-            rows.append(("...", (f"{len(shown)} in all",)))  # type: ignore[arg-type]
+            rows.append(("...", (f"{len(shown)} in all",)))
         yield Facts(tuple(rows)) if rows else Prose(("none",))
         cost = (
             f"Multiplications for both gradients: {_power(self.one_by_one)} term by term, "
@@ -639,9 +635,10 @@ def _of_network(run: Run, by: tuple[int | Value, ...]) -> _Made | None:
 def _find(run: Run, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:
     """What kind of thing is meant, and its place; no kind where it has several places or is inner."""
     net = run.network
-    if all(type(each) is int for each in by) and len(by) in (2, 3):
-        net.check_indices(*by)  # type: ignore[arg-type]
-        return ("bias", by) if len(by) == 2 else ("weight", by)  # type: ignore[return-value]
+    indices = tuple(each for each in by if isinstance(each, int) and not isinstance(each, bool))
+    if len(indices) == len(by) and len(by) in (2, 3):
+        net.check_indices(*indices)
+        return ("bias" if len(by) == 2 else "weight"), indices
     if len(by) != 1 or not isinstance(by[0], Value):
         raise TypeError(
             "derivation(run, i, j, k) is for a weight, (run, i, j) for a bias, and (run, value) for "
@@ -789,13 +786,13 @@ def _of_run_as_graph(
 ) -> _Made:
     """A run as any other graph: what stands in several places of it, or is asked for with landmarks."""
     kind, place = _find(run, by)
-    w = _value(run, kind, place) if kind else by[0]
+    w = _value(run, kind, place) if kind else next(each for each in by if isinstance(each, Value))
     net = run.network
     if landmarks is None:
         landmarks = [
             [run.o(m, j) for j in range(1, net.sizes[m] + 1)] for m in range(1, net.depth + 1)
         ]
-    made = _of_graph(run.e, w, landmarks, named)  # type: ignore[arg-type]
+    made = _of_graph(run.e, w, landmarks, named)
     return made._replace(recorded=_recorded(run))
 
 
@@ -888,7 +885,7 @@ def _bypass_notes(chain: Chain) -> Iterator[str]:
 
 def _estimate(made: _Made, at: Number, again: Callable[[float], float] | None) -> Estimate | None:
     """A finite difference; none of symbols, nor where the graph is too large or its leaves have moved."""
-    if made.chain.symbolic or hasattr(at, "free_symbols"):
+    if made.chain.symbolic or is_symbolic(at):
         return None
     try:
         f = again or _replay(made)
@@ -995,6 +992,12 @@ def _power(number: int) -> str:
     """A whole number, or how long it is."""
     shown = format_number(number)
     return shown if len(shown) <= 24 else f"{shown[0]}.{shown[1:4]}e+{len(shown) - 1}"
+
+
+def _difference(estimate: Estimate, *, signed: bool) -> tuple[str | Formula, ...]:
+    if math.isnan(estimate.value):
+        return ("inconclusive: a kink, or no finite values around",)
+    return Quantity(estimate.value, RESULT, signed), " ± ", Quantity(estimate.error, 1)
 
 
 def _estimate_dict(estimate: Estimate | None) -> dict[str, Any] | None:

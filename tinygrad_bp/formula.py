@@ -13,7 +13,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tinygrad_bp.arithmetic import format_number, plain
 
@@ -128,8 +128,8 @@ class Bracket(NamedTuple):
 
 DOTS = Sign("⋯")
 
-Atom: TypeAlias = Union[Name, Symbol, Vector, Quantity, Derivative, Over, Words, Sign]  # noqa: UP007 - at run time
-Formula: TypeAlias = Union[Atom, Sum, Product, Minus, Joined, Bracket]  # noqa: UP007
+Atom: TypeAlias = Name | Symbol | Vector | Quantity | Derivative | Over | Words | Sign
+Formula: TypeAlias = Atom | Sum | Product | Minus | Joined | Bracket
 
 
 class Line(NamedTuple):
@@ -303,7 +303,7 @@ def number_text(number: Quantity) -> str:
     text = format_number(number.value, number.digits)
     text = "0" if text == "-0" else text
     plus = "+" if number.signed and not text.startswith("-") else ""
-    if len(text) <= (LONGEST_EXPRESSION if _is_symbolic(number.value) else LONGEST):
+    if len(text) <= (LONGEST_EXPRESSION if is_symbolic(number.value) else LONGEST):
         return plus + text
     try:
         return f"≈{float(number.value):{plus}.{number.digits}g}"
@@ -471,7 +471,7 @@ def number_latex(number: Quantity) -> str:
     -\tfrac{1}{3} 1.5\times 10^{-7}
     """
     shown = number_text(number)
-    if _is_symbolic(number.value):
+    if is_symbolic(number.value):
         return _symbolic(number.value, shown, "latex") or rf"\text{{{tex_escape(shown)}}}"
     if fraction := re.fullmatch(r"([+-]?)(\d+)/(\d+)", shown):
         return rf"{fraction[1]}\tfrac{{{fraction[2]}}}{{{fraction[3]}}}"
@@ -560,7 +560,7 @@ def number_mathml(number: Quantity) -> str:
     '<mrow><mo form="prefix">−</mo><mfrac><mn>1</mn><mn>3</mn></mfrac></mrow>'
     """
     shown = number_text(number)
-    if _is_symbolic(number.value):
+    if is_symbolic(number.value):
         return _symbolic(number.value, shown, "mathml") or f"<mtext>{html.escape(shown)}</mtext>"
     found = re.fullmatch(r"(≈?)([+-]?)(?:(\d+)/(\d+)|([\d.]+)(?:e([+-]\d+))?|(inf))", shown)
     if not found:
@@ -583,7 +583,8 @@ def number_mathml(number: Quantity) -> str:
 # ---- symbols
 
 
-def _is_symbolic(number: Number) -> bool:
+def is_symbolic(number: Number) -> bool:
+    """Whether a number is an expression of sympy, with symbols in it or without."""
     return hasattr(number, "free_symbols")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 import textwrap
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tinygrad_bp.formula import (
     Formula,
@@ -102,7 +102,7 @@ class Listing(NamedTuple):
     lines: tuple[str, ...]
 
 
-Block: TypeAlias = Union[Prose, Listing, Equation, MatrixProduct, Table, Facts]  # noqa: UP007 - at run time
+Block: TypeAlias = Prose | Listing | Equation | MatrixProduct | Table | Facts
 
 
 class Page:
@@ -179,8 +179,9 @@ def to_text(blocks: Iterable[Block], width: int = WIDTH, *, ascii: bool = False)
 def _block_text(block: Block, width: int) -> Iterator[str]:
     match block:
         case Prose(parts):
-            joined = "".join(each if isinstance(each, str) else text(each) for each in parts)
-            yield from textwrap.wrap(joined, width, break_long_words=False, break_on_hyphens=False)
+            yield from textwrap.wrap(
+                _joined(parts), width, break_long_words=False, break_on_hyphens=False
+            )
         case Listing(rows_of_text):
             yield from rows_of_text
         case Equation():
@@ -191,20 +192,22 @@ def _block_text(block: Block, width: int) -> Iterator[str]:
             yield from _table_text(block, width)
         case Facts(rows, indent) if indent:
             for name, parts in rows:
-                joined = "".join(each if isinstance(each, str) else text(each) for each in parts)
-                yield f"{' ' * indent}{name}: {joined}"
+                yield f"{' ' * indent}{name}: {_joined(parts)}"
         case Facts(rows):
             widest = max(len(name) for name, _ in rows)
             for name, parts in rows:
-                joined = "".join(each if isinstance(each, str) else text(each) for each in parts)
                 lines = textwrap.wrap(
-                    joined,
+                    _joined(parts),
                     max(20, width - widest - 4),
                     break_long_words=False,
                     break_on_hyphens=False,
                 )
                 for place, line in enumerate(lines or [""]):
                     yield f"  {'' if place else name:{widest}}  {line}"
+
+
+def _joined(parts: Iterable[str | Formula]) -> str:
+    return "".join(each if isinstance(each, str) else text(each) for each in parts)
 
 
 def equation_lines(equation: Equation, width: int) -> list[Line]:

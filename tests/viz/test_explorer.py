@@ -706,7 +706,10 @@ def test_everything_by_keyboard(opened):
     net, x, t = NETWORKS[0]
     with opened(explore(net.forward(x, t))) as page:
         press = page.keyboard.press
-        step = lambda: page.inner_text("#count").split()[1]  # noqa: E731
+
+        def step():
+            return page.inner_text("#count").split()[1]
+
         last = step()
         press("Home")
         assert step() == "1"
