@@ -647,3 +647,9 @@ def plain(text: str, *, ascii_only: bool) -> str:
     'sum 2 * 3'
     """
     return text.translate(_ASCII) if ascii_only else text
+
+
+def takes_signs(stream: object) -> bool:
+    """Whether a stream takes what is beyond ASCII, so that `plain` need not spell it out."""
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
+    return encoding.startswith("utf")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
-from tinygrad_bp.arithmetic import format_number, plain, plain_number
+from tinygrad_bp.arithmetic import format_number, plain, plain_number, takes_signs
 from tinygrad_bp.derivation import TERMS, derivation
 from tinygrad_bp.errors import BackpropError, DrawingError, ExpressionError, NetworkError
 from tinygrad_bp.expressions import names_in, record_expression
@@ -282,7 +282,7 @@ def _explain(options: argparse.Namespace) -> None:
         fragments = [to_html(heading), *(each.to_html() for each in pages)]
         written = html_page(f"tinygrad-bp explain {options.what}", fragments)
     else:
-        ascii_only = not (options.output or _has_signs(sys.stdout))
+        ascii_only = not (options.output or takes_signs(sys.stdout))
         texts = [to_text(heading, ascii=ascii_only)]
         texts += [each.to_text(ascii=ascii_only) for each in pages]
         written = "\n\n".join(texts)
@@ -617,10 +617,4 @@ def _show(text: str) -> None:
 
     What cannot be printed is so known before the next file is written.
     """
-    print(plain(text, ascii_only=not _has_signs(sys.stdout)), flush=True)
-
-
-def _has_signs(stream: object) -> bool:
-    """Whether a stream takes what is beyond ASCII."""
-    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
-    return encoding.startswith("utf")
+    print(plain(text, ascii_only=not takes_signs(sys.stdout)), flush=True)

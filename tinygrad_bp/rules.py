@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PARAMETERS = ("x", "y", "z")
+_IN_WORDS = {"**": "a base > 0, or a whole exponent, and no negative exponent at base 0"}
 CONSTANTS = ("inf", "nan", "pi")
 
 
@@ -86,6 +87,11 @@ class Rule:
     def infix(self) -> bool:
         """Whether the symbol stands between its two operands."""
         return self.arity == 2 and not self.variadic and not self.symbol[0].isalpha()
+
+    @property
+    def needs(self) -> str:
+        """The domain in words, where the condition is too long for a message; else empty."""
+        return _IN_WORDS.get(self.name, "")
 
     def __deepcopy__(self, memo: object) -> Rule:
         return self  # a row does not change

@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from tinygrad_bp.arithmetic import plain
+from tinygrad_bp.arithmetic import plain, takes_signs
 from tinygrad_bp.steps import naive, show, steps, written
 
 try:
@@ -443,8 +443,7 @@ def show_steps(record: Steps, wrong: Naive | None = None, *, every: bool = False
         wrong: the wrong way, to be shown beside them.
         every: show every step in any case.
     """
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
-    screen = Screen(record, wrong, ascii_only=not encoding.startswith("utf"))
+    screen = Screen(record, wrong, ascii_only=not takes_signs(sys.stdout))
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if sys.stdin and sys.stdin.isatty() and sys.stdout.isatty() and not every:
         with Keys() as keys:

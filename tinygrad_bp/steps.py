@@ -747,7 +747,7 @@ def _operand(node: Value, number: Number) -> str:
 
 
 def _is_infix(node: Value) -> bool:
-    return node.rule is not None and node.rule.infix and not node.rule.variadic
+    return node.rule is not None and node.rule.infix
 
 
 def _operation(node: Value, operands: Sequence[str]) -> str:

@@ -368,8 +368,8 @@ def _short(number: Number) -> str:
 
 
 def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
-    if rule.name == "**":
-        return "a base > 0, or a whole exponent, and no negative exponent at base 0"
+    if rule.needs:
+        return rule.needs
     condition = rule.domain.replace(".0", "")
     where = ", ".join(
         f"{parameter} is {_short(_data(operand))}"

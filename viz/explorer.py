@@ -212,15 +212,12 @@ def _data(record: Steps, numbers: Mapping[Value, Number]) -> dict[str, Any]:
 
 
 def _row(rule: Rule) -> dict[str, Any]:
-    needs = rule.domain.replace(".0", "")
-    if rule.name == "**":
-        needs = "a base > 0, or a whole exponent, and no negative exponent at base 0"
     return {
         "name": shown(rule.name),
-        "infix": rule.infix and not rule.variadic,
+        "infix": rule.infix,
         "variadic": rule.variadic,
         "arity": rule.arity,
-        "needs": shown(needs, 200),
+        "needs": shown(rule.needs or rule.domain.replace(".0", ""), 200),
     }
 
 
