@@ -31,22 +31,27 @@ def _layers(value: Any, sizes: list[int]) -> list[list[tuple[list[Any], Any]]]:
     ]
 
 
-def _demo(value: Any, neuron: Callable[[list[Any], list[Any], Any], Any]) -> Step:
-    """Micrograd's demo: hinge loss with L2, and the update, as its users write them."""
+def _demo(value: Any, product: Callable[[list[Any], list[Any], Any], Any]) -> Step:
+    """Micrograd's demo: hinge loss with L2, and the update, as its users write them.
+
+    Args:
+        value: the engine's class.
+        product: of two lists, added to a third operand.
+    """
     layers = _layers(value, [2, 16, 16, 1])
     parameters = [p for layer in layers for w, b in layer for p in (*w, b)]
     samples = [([value(each) for each in x], y) for x, y in _moons(100)]
 
     def score(x: list[Any]) -> Any:
         for place, layer in enumerate(layers):
-            x = [neuron(w, x, b) for w, b in layer]
+            x = [product(w, x, b) for w, b in layer]
             if place < len(layers) - 1:
                 x = [each.relu() for each in x]
         return x[0]
 
     def step() -> Any:
         losses = [(1 + -y * score(x)).relu() for x, y in samples]
-        loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in parameters)
+        loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * product(parameters, parameters, 0)
         for p in parameters:
             p.grad = 0
         loss.backward()
@@ -59,14 +64,14 @@ def _demo(value: Any, neuron: Callable[[list[Any], list[Any], Any], Any]) -> Ste
 
 def demo(value: Any) -> Step:
     """2-16-16-1, 100 samples, one add and one multiplication for each weight."""
-    return _demo(value, lambda w, x, b: sum((wi * xi for wi, xi in zip(w, x)), b))
+    return _demo(value, lambda w, x, start: sum((wi * xi for wi, xi in zip(w, x)), start))
 
 
 def demo_dot(value: Any) -> Step:
-    """The same with one n-ary node for each neuron, where the engine has one."""
+    """The same with one n-ary node for each sum of products, which the peers do not have."""
     from tinygrad_bp import dot
 
-    return _demo(value, lambda w, x, b: dot(w, x) + b)
+    return _demo(value, lambda w, x, start: dot(w, x) + start)
 
 
 def network(value: Any) -> Step:

@@ -17,12 +17,13 @@ from tinygrad_bp.errors import (
     StaleGraphError,
     TooManyPathsError,
 )
-from tinygrad_bp.functions import *  # noqa: F403 - the functions of the table
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tinygrad_bp import note
     from tinygrad_bp.collector import collector_paused
     from tinygrad_bp.derivation import derivation
@@ -50,10 +51,11 @@ _LATER = {
     "paths": "paths",
     "steps": "steps",
     "value_and_grad": "differentiate",
-}  # the engine alone is loaded at once: a first gradient needs no more
+    **dict.fromkeys(functions.__all__, "functions"),
+}  # the engine alone is loaded at once, and of the functions none is made before it is asked for
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -16,7 +16,7 @@ import math
 import operator
 
 from tinygrad_bp.errors import DataError, ExactnessError
-from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Arithmetic:
         self.symbolic = symbolic
         self.own = own
         self.literal = literal
-        self._namespace: dict[str, Any] = {}
+        self._namespace: dict[str, Any] = {"zip": zip}
         self._kernels: dict[tuple[Rule, tuple[int, ...]], Callable[..., tuple[Number, ...]]] = {}
         self._derivatives: dict[tuple[Rule, int], Callable[..., Any]] = {}
         self._domains: dict[Rule, Callable[..., Any]] = {}
@@ -75,12 +75,9 @@ class Arithmetic:
 
     def _build(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
         parameters = PARAMETERS[: rule.arity]
-        chosen = [rule.derivatives[slot] for slot in wrt]
-        value = rule.value
-        if rule.name in self.own and RULES.get(rule.name) is rule:  # the type knows better
-            value = f"{rule.name}({', '.join(parameters)})"
-        notation = all(isinstance(each, str) for each in (value, *chosen))
-        if notation and (not rule.variadic or {*chosen} <= {*parameters}):
+        value = self.value_of(rule)
+        chosen = [of_lists(rule, slot) for slot in wrt]
+        if all(isinstance(each, str) for each in (value, *chosen)):
             body = ", ".join([f"(out := ({value}))", *(f"({each})" for each in chosen)])
             return self._function(parameters, f"({body},)")
         function = self._callable(value, parameters)
@@ -92,29 +89,21 @@ class Arithmetic:
 
         return kernel
 
+    def value_of(self, rule: Rule) -> str | Callable[..., Any]:
+        """The row's value, or a call of this type's own function of that name, which knows better."""
+        if rule.name in self.own and RULES.get(rule.name) is rule:
+            return f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
+        return rule.value
+
     def derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
         """One derivative of the row, as a function of the operands and then the output.
 
         For a variadic row the operands are whole lists, and so is the derivative.
         """
         if (rule, slot) not in self._derivatives:
-            self._derivatives[rule, slot] = self._derivative(rule, rule.derivatives[slot])
+            parameters = (*PARAMETERS[: rule.arity], "out")
+            self._derivatives[rule, slot] = self._callable(of_lists(rule, slot), parameters)
         return self._derivatives[rule, slot]
-
-    def _derivative(self, rule: Rule, derivative: str | Callable[..., Any]) -> Callable[..., Any]:
-        parameters = PARAMETERS[: rule.arity]
-        if rule.variadic and derivative in parameters:  # the other list, as it is
-            place = parameters.index(derivative)
-            return lambda *columns_and_out: columns_and_out[place]
-        each = self._callable(derivative, (*parameters, "out"))
-        if not rule.variadic:
-            return each
-
-        def elementwise(*columns_and_out: Any) -> list[Number]:
-            *columns, out = columns_and_out
-            return [each(*row, out) for row in zip(*columns, strict=True)]
-
-        return elementwise
 
     def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the operation has a value at the operands; nan meets every condition on it."""
@@ -145,19 +134,19 @@ class Arithmetic:
                 self._namespace[name] = self._lookup(name)
         return eval(code, self._namespace)  # type: ignore[no-any-return]  # noqa: S307 - a row, or a primitive its user wrote
 
-    def define(self, source: str, names: Mapping[str, Any]) -> Callable[..., Any]:
-        """Compile the definition of ``function``, in which rows are written out.
+    def define(self, source: str, names: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
+        """Compile definitions of functions in which a row is written out; the functions by name.
 
         Args:
-            source: the text of the definition.
-            names: what it refers to beyond Python's own names and this type's functions.
+            source: the text of the definitions.
+            names: what they refer to beyond Python's own names and this type's functions.
         """
         code = compile(source, f"<{self.name}: {names['rule'].name}>", "exec")
         namespace = dict(names)
         for name in _global_names(code) & (self.own.keys() | RULES.keys()):
             namespace[name] = self._lookup(name)
         exec(code, namespace)  # noqa: S102 - as eval below
-        return namespace["function"]  # type: ignore[no-any-return]
+        return namespace
 
     def _lookup(self, name: str) -> Any:
         if name in self.own:
@@ -218,6 +207,15 @@ class Arithmetic:
 
         tree = Translate().visit(ast.parse(source, mode="eval"))
         return ast.fix_missing_locations(tree)  # type: ignore[no-any-return]
+
+
+def of_lists(rule: Rule, slot: int) -> str | Callable[..., Any]:
+    """The derivative of a row; that of a variadic row, written for one element, for whole lists."""
+    derivative, parameters = rule.derivatives[slot], PARAMETERS[: rule.arity]
+    if not rule.variadic or derivative in parameters:  # a parameter is a list as it is
+        return derivative
+    each = ", ".join(parameters)
+    return f"[{derivative} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
 
 
 def _global_names(code: CodeType) -> set[str]:
@@ -601,8 +599,7 @@ def check_notation(text: str, parameters: tuple[str, ...]) -> None:
     Raises:
         ExpressionError: naming the part that is not.
     """
-    functions = [name for name in (*RULES, "pow") if name.isidentifier()]
-    parse(text, names=(*parameters, *CONSTANTS), functions=functions)
+    parse(text, names=(*parameters, *CONSTANTS), functions=(*FUNCTION_NAMES, "pow"))
 
 
 def printed(number: Number, how: Callable[[Number], str] = repr) -> str:

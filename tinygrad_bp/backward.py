@@ -40,9 +40,8 @@ def backward(e: Value) -> None:
             elif node._dy is not None:
                 node._y.grad += grad * node._dy
             elif node._y is not None:
-                for parent, derivative in zip(node._x, node._y, strict=True):
-                    if derivative is not None:
-                        parent.grad += grad * derivative
+                for parent, derivative in zip(node._x, node._y):  # noqa: B905 - of one length
+                    parent.grad += grad * derivative
         totals = [before + leaf.grad for leaf, before in leaves]
     except BaseException:
         for leaf, before in leaves:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number
 from tinygrad_bp.errors import DataError, StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
-from tinygrad_bp.rules import CONSTANTS, RULES, Rule
+from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 from tinygrad_bp.value import FUNCTIONS, Value, apply
 
 if TYPE_CHECKING:
@@ -274,22 +274,26 @@ def _on_values(numbers: Arithmetic) -> Arithmetic:
         "And": numbers.own.get("And", lambda *tests: all(tests)),
         "Or": numbers.own.get("Or", lambda *tests: any(tests)),
         **{name: _comparing(numbers.own.get(name, test)) for name, test in _TESTS.items()},
-        **FUNCTIONS,
+        **{name: FUNCTIONS[name] for name in FUNCTION_NAMES},
     }
     return Arithmetic(f"Value of {numbers.name}", own, literal=numbers.literal, symbolic=True)
 
 
 # ---- a second opinion
 
-_HALVINGS = 45  # from a twentieth of the argument down to where rounding has taken over
+_SHRINK = 1.9  # of the steps; were it 2, their roundings would be alike
+_STEPS = 52  # from a quarter of the argument down to its last few bits
 _COLUMNS = 7
 
 
 class Estimate(NamedTuple):
-    """A derivative from differences, with the error that the extrapolation itself estimates."""
+    """A derivative from differences, with the error that the differences themselves show."""
 
     value: float
     error: float
+
+
+_UNKNOWN = Estimate(math.nan, math.inf)
 
 
 def finite_difference(
@@ -297,8 +301,10 @@ def finite_difference(
 ) -> Estimate:
     """The derivative of ``f`` for one of its arguments, from central differences.
 
-    Ridders' method: differences over halved steps, extrapolated to a step of zero, and of all of
-    these the one whose neighbours agree best.
+    Ridders' method: differences over ever smaller steps, extrapolated to a step of zero.  How the
+    slopes to the right and to the left differ is extrapolated as well, and would be zero: what is left
+    of it is the noise of ``f``, or a kink within the step, and counts as error.  Of the estimates that
+    no smaller step contradicts it is the one of the smallest error.
 
     Args:
         f: takes the list of arguments and returns a float.
@@ -306,8 +312,9 @@ def finite_difference(
         index: which argument to move, from 0.
 
     Returns:
-        The estimate and its error; ``nan`` and ``inf`` where ``f`` has no finite values around, or
-        a kink there, of which a central difference would give the mean of two slopes.
+        The estimate and its error; ``nan`` and ``inf`` where ``f`` has no finite values around, a
+        kink, of which a central difference would give the mean of two slopes, or noise as large as
+        the slopes.
 
     >>> estimate = finite_difference(lambda at: at[0] ** 3, [2.0], 0)
     >>> abs(estimate.value - 12.0) < 1e-9
@@ -315,55 +322,86 @@ def finite_difference(
     """
     x = at[index]
 
-    def ends(step: float) -> tuple[float, float]:
-        """``f`` above and below, ``nan`` where it has no value."""
+    def value(moved: float) -> float:
         try:
-            above, below = (
-                f([*at[:index], moved, *at[index + 1 :]]) for moved in (x + step, x - step)
-            )
+            return f([*at[:index], moved, *at[index + 1 :]])
         except (ValueError, ArithmeticError):
-            return math.nan, math.nan
-        return above, below
+            return math.nan
 
-    def difference(step: float) -> tuple[float, float]:
-        """The central difference, and how far the rounding of ``f`` may have moved it."""
-        above, below = ends(step)
-        width = (x + step) - (x - step)
-        return (above - below) / width, math.ulp(max(abs(above), abs(below))) / width
-
-    step = 0.05 * max(abs(x), 0.01)
-    while not math.isfinite(difference(step)[0]):
-        step /= 4.0
-        if x + step == x:
-            return _UNKNOWN
-    if _at_kink(f(at), ends, step):
+    if not math.isfinite(x) or not math.isfinite(value(x)):
         return _UNKNOWN
-    best = _UNKNOWN
-    previous = [difference(step)[0]]
-    for _ in range(_HALVINGS):
-        step /= 2.0
-        if x + step == x:
+    best, smooth = _UNKNOWN, False
+    # A small argument may be near 0 by chance, or say how fine f is there: both scales are tried.
+    for scale in sorted({abs(x), max(abs(x), 0.01)} - {0.0}):
+        for estimate, smooth_there in _estimates(value, x, scale):
+            if abs(estimate.value - best.value) > estimate.error + best.error:
+                break
+            if estimate.error < best.error:
+                best, smooth = estimate, smooth_there
+    return best if smooth else _UNKNOWN
+
+
+def _estimates(
+    value: Callable[[float], float], x: float, scale: float
+) -> Iterator[tuple[Estimate, bool]]:
+    """The best estimate of each step, the smallest step first, and whether ``f`` is smooth within."""
+    middle = value(x)
+    sides: list[tuple[float, float, float]] = []
+    table: list[list[float]] = []
+    for halving in range(_STEPS):
+        step = x + scale / 4.0 / _SHRINK**halving - x  # one by which x moves without rounding
+        if step <= 0.0:
             break
-        central, rounding = difference(step)
-        row = [central]
-        for column, before in enumerate(previous[:_COLUMNS]):
-            row.append(row[column] + (row[column] - before) / (4.0 ** (column + 1) - 1.0))
-            error = max(abs(row[-1] - row[-2]), abs(row[-1] - before)) + rounding
-            if error < best.error:
-                best = Estimate(row[-1], error)
-        previous = row
-    return best
+        right, left = value(x + step) - middle, middle - value(x - step)
+        row = [right / step / 2.0 + left / step / 2.0]
+        for column, before in enumerate(table[-1][:_COLUMNS] if table else ()):
+            shrunk = _SHRINK ** (2 * column + 2)
+            row.append(row[column] + (row[column] - before) / (shrunk - 1.0))
+        sides.append((step, right, left))
+        table.append(row)
+    noise = _jump(value, x, [step for step, *_ in sides])
+    q = _SHRINK**2
+    for place in reversed(range(3, len(sides))):
+        row, above = table[place], table[place - 1]
+        step, right, left = sides[place]
+        wide, narrower, bend = (ahead - behind for _, ahead, behind in sides[place - 2 : place + 1])
+        even = abs(wide - (q + q * q) * narrower + q**3 * bend) / q**3
+        odd = abs(row[2] - above[2]) * step
+        size = max(abs(right), abs(left))
+        rounding = math.ulp(abs(middle) + size)
+        if not math.isfinite(even + odd + rounding):
+            continue
+        noise = max(noise, even, odd)
+        spread, estimate = min(
+            (max(abs(each - row[max(c - 1, 0)]), abs(each - above[max(c - 1, 0)])), each)
+            for c, each in enumerate(row)
+        )
+        moved = math.ulp(x) / step * (abs(estimate) + abs(bend) / step)
+        error = spread + (noise + rounding) / step + moved
+        yield Estimate(estimate, error), noise <= max(4.0 * rounding, 0.1 * size)
 
 
-_UNKNOWN = Estimate(math.nan, math.inf)
+def _jump(value: Callable[[float], float], x: float, steps: Sequence[float]) -> float:
+    """How far ``f`` jumps where it first moves, if it does not move at the smallest step.
 
+    At the end of a stretch on which it is constant it moves on gradually; but where rounding only
+    makes it seem so, it jumps.
+    """
+    middle = value(x)
 
-def _at_kink(middle: float, ends: Callable[[float], tuple[float, float]], step: float) -> bool:
-    """Whether the slopes to the right and to the left stay apart as the step shrinks."""
+    def moved(step: float) -> float:
+        ends = [abs(value(each) - middle) for each in (x + step, x - step)]
+        return max((each for each in ends if math.isfinite(each)), default=0.0)
 
-    def apart(size: float) -> bool:
-        above, below = ends(size)
-        right, left = (above - middle) / size, (middle - below) / size
-        return abs(right - left) > 0.1 * max(abs(right), abs(left)) > 0.0
-
-    return all(apart(step * shrink) for shrink in (1e-3, 1e-4, 1e-5))
+    if not steps or moved(steps[-1]):
+        return 0.0
+    stays, moves = steps[-1], 2.0 * steps[-1]
+    while not moved(moves):
+        stays, moves = moves, 2.0 * moves
+        if moves > 2.0**60 * steps[0]:
+            return 0.0
+    far = moved(2.0 * moves)
+    while stays < (half := (stays + moves) / 2.0) < moves and x + half != x + stays:
+        stays, moves = (stays, half) if moved(half) else (half, moves)
+    jump = moved(moves)
+    return jump if jump > 0.01 * far else 0.0

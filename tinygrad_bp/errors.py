@@ -53,3 +53,11 @@ class TooManyPathsError(BackpropError, ValueError):
 
 class DrawingError(BackpropError, RuntimeError):
     """A picture cannot be laid out or written."""
+
+
+class GradientError(BackpropError, AssertionError):
+    """A gradient is not the derivative of the function's values; ``report`` has every number."""
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report

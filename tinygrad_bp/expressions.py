@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
 from tinygrad_bp.functions import logsumexp
-from tinygrad_bp.rules import RULES, parse
+from tinygrad_bp.rules import FUNCTION_NAMES, RULES, parse
 from tinygrad_bp.value import FUNCTIONS, Value, apply
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _SPREAD: dict[str, Callable[..., Any]] = {"fsum": FUNCTIONS["fsum"], "logsumexp"
 """Functions of one list, which in an expression take their elements: ``fsum(a, b, c)``."""
 
 CALLABLE = {
-    **{name: each for name, each in FUNCTIONS.items() if not RULES[name].variadic},
+    **{name: FUNCTIONS[name] for name in FUNCTION_NAMES if not RULES[name].variadic},
     **{name: lambda *xs, each=each: each(xs) for name, each in _SPREAD.items()},
     "max": FUNCTIONS["maximum"],
     "min": FUNCTIONS["minimum"],

@@ -74,31 +74,32 @@ def flatten(e: Value) -> tuple[Flat, int]:
 
 def _row(node: Value, places: dict[int, int]) -> tuple[Any, ...]:
     """All that a node holds, its parents by their places."""
-    rule, derivatives = node.rule, node._derivatives
+    rule, x, dx, y, dy = node.rule, node._x, node._dx, node._y, node._dy
     named = rule.name if rule and RULES.get(rule.name) is rule else rule
-    operands = [
-        each if derivative is None else places[id(each)]
-        for each, derivative in zip(node.operands, derivatives, strict=True)
-    ]
-    listed = type(node._y) is tuple
-    return named, node.data, node.grad, node.label, listed, operands, derivatives
+    if dx is not None:
+        x = places[id(x)]
+    if dy is not None:
+        y = places[id(y)]
+    if isinstance(y, tuple):
+        x = [places[id(parent)] for parent in x]
+    return named, node.data, node.grad, node.label, x, dx, y, dy
 
 
 def _unflatten(kind: type[Value], outside: list[Value], rows: list[tuple[Any, ...]]) -> Flat:
     nodes: list[Value] = []
+
+    def at(place: int) -> Value:
+        return outside[-1 - place] if place < 0 else nodes[place]
+
     with collector_paused():
-        for named, data, grad, label, listed, operands, derivatives in rows:
+        for named, data, grad, label, x, dx, y, dy in rows:
             node = kind.__new__(kind)
             node._rule = RULES[named] if isinstance(named, str) else named
             node.data, node.grad, node.label, node._mark = data, grad, label, 0
-            found = [
-                each if derivative is None else (outside[-1 - each] if each < 0 else nodes[each])
-                for each, derivative in zip(operands, derivatives, strict=True)
-            ]
-            if listed:
-                node._x, node._y, node._dx, node._dy = tuple(found), derivatives, None, None
-            else:
-                node._x, node._y = (*found, None)[:2]
-                node._dx, node._dy = (*derivatives, None)[:2]
+            node._x = at(x) if dx is not None else x
+            node._y = at(y) if dy is not None else y
+            node._dx, node._dy = dx, dy
+            if isinstance(y, tuple):
+                node._x = tuple(map(at, x))
             nodes.append(node)
     return Flat(nodes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from tinygrad_bp.arithmetic import check_notation, check_number
-from tinygrad_bp.rules import PARAMETERS, Rule
+from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, Rule
 from tinygrad_bp.value import FUNCTIONS, Value, function_of
 
 TYPE_CHECKING = False
@@ -19,19 +19,15 @@ if TYPE_CHECKING:
 
     from tinygrad_bp.arithmetic import Number
 
-    def __getattr__(name: str) -> Callable[..., Any]: ...  # every row of the table
+_ROWS = tuple(name for name in FUNCTION_NAMES if name not in ("abs", "neg"))  # Python's own do
+
+__all__ = ["isclose", "logsumexp", "primitive", "softmax", "where", *_ROWS]  # noqa: PLE0604 - the table has the names
 
 
-globals().update({name: each for name, each in FUNCTIONS.items() if name not in ("abs", "neg")})
-
-__all__ = [  # noqa: PLE0604 - the table has the names
-    "isclose",
-    "logsumexp",
-    "primitive",
-    "softmax",
-    "where",
-    *(name for name in FUNCTIONS if name not in ("abs", "neg")),
-]
+def __getattr__(name: str) -> Callable[..., Any]:
+    if name not in _ROWS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return FUNCTIONS[name]
 
 
 def primitive(

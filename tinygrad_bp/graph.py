@@ -12,7 +12,6 @@ from itertools import count
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
 
     from tinygrad_bp.value import Value
 
@@ -33,7 +32,7 @@ def topological_order(e: Value) -> list[Value]:
     mark = object()
     order: list[Value] = []
     below: list[Value] = []  # the nodes whose operands are being walked, but for the current one
-    rests: dict[Value, Iterator[Any]] = {}  # where in a list of operands to go on
+    rests: dict[Value, Iterator[Value]] = {}  # where in a list of operands to go on
     node = e
     node._mark = mark
     # The two operands are written out one after the other: a loop over them, or a call, would cost
@@ -57,7 +56,7 @@ def topological_order(e: Value) -> list[Value]:
                         break
                     order.append(parent)
             elif node._y is not None and node._dx is None:
-                parent = _first_unseen(node, rests, mark)
+                parent = _first_unseen(node, rests, mark, order)
                 if parent is not None:
                     break
             order.append(node)
@@ -68,14 +67,18 @@ def topological_order(e: Value) -> list[Value]:
         node = parent
 
 
-def _first_unseen(node: Value, rests: dict[Value, Iterator[Any]], mark: object) -> Value | None:
-    """The next operand of a listed node that the walk has not seen; what follows it is kept."""
-    rest = rests.pop(node, None) or zip(node._x, node._y, strict=True)
-    for parent, derivative in rest:
-        if derivative is not None and parent._mark is not mark:
+def _first_unseen(
+    node: Value, rests: dict[Value, Iterator[Value]], mark: object, order: list[Value]
+) -> Value | None:
+    """The next inner operand of a listed node that the walk has not seen; what follows it is kept."""
+    rest = rests.pop(node, None) or iter([v for v in node._x if v._mark is not mark])
+    for parent in rest:
+        if parent._mark is not mark:
             parent._mark = mark
-            rests[node] = rest
-            return parent  # type: ignore[no-any-return]
+            if parent._rule is not None:
+                rests[node] = rest
+                return parent
+            order.append(parent)
     return None
 
 

@@ -24,7 +24,7 @@ from tinygrad_bp.files import write_atomically
 from tinygrad_bp.functions import dot, fsum
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
-from tinygrad_bp.rules import RULES
+from tinygrad_bp.rules import FUNCTION_NAMES, RULES
 from tinygrad_bp.value import FUNCTIONS, Value
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ if TYPE_CHECKING:
 FORMAT = "tinygrad-bp network"
 VERSION = 1
 ACTIVATIONS = tuple(
-    name
-    for name, rule in RULES.items()
-    if rule.arity == 1 and not rule.variadic and name in FUNCTIONS
+    name for name in FUNCTION_NAMES if RULES[name].arity == 1 and not RULES[name].variadic
 )
 """The names an activation may have: every operation of one operand in the table."""
 

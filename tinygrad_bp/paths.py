@@ -467,12 +467,13 @@ def between(e: Value, w: Value) -> Edges[Value]:
         elif dy is None and node._y is not None:
             numbered = [*map(find, node._x)]
             if numbered.count(None) < len(numbered):
-                row = _row(numbered, node._y)
-                found = len(row)
-                for number, slot, local in row:
-                    below.append(number)
-                    slots.append(slot)
-                    locals_.append(local)
+                for slot in range(len(numbered) - 1, -1, -1):
+                    number = numbered[slot]
+                    if number is not None:
+                        below.append(number)
+                        slots.append(slot)
+                        locals_.append(node._y[slot])
+                        found += 1
         if found:
             number = numbers[node] = len(nodes)
             nodes.append(node)
@@ -484,20 +485,6 @@ def between(e: Value, w: Value) -> Edges[Value]:
     for column in (above, below, slots, locals_):
         column.reverse()
     return Edges(nodes, above, below, slots, locals_)
-
-
-def _row(
-    numbered: list[int | None], derivatives: tuple[Number, ...]
-) -> list[tuple[int, int, Number]]:
-    """The edges of a node with a list of operands, from right to left."""
-    row = []
-    slot = 0
-    for number, local in zip(numbered, derivatives, strict=True):
-        if local is not None:
-            if number is not None:
-                row.append((number, slot, local))
-            slot += 1
-    return row[::-1]
 
 
 def check_value(name: str, node: object) -> None:

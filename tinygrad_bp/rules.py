@@ -216,6 +216,9 @@ _TABLE = (
 RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
 """The table, by name."""
 
+FUNCTION_NAMES = tuple(name for name in RULES if name.isidentifier())
+"""The rows that can be called by their name."""
+
 
 def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> ast.expr:
     """The syntax tree of an expression in the table's notation.

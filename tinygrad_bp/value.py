@@ -1,7 +1,7 @@
 """`Value`: a number that records how it was made.
 
 Every operation is read off the table of rules: `record` makes the node, `apply` is the way through
-a row for any number type, and `unary`, `binary`, `variadic` put a quick way for floats before it.
+a row for any number type, and `function_of` puts a quick way for floats before it.
 This room may not know the networks, the pictures or the command line.
 """
 
@@ -17,6 +17,7 @@ from tinygrad_bp.arithmetic import (
     arithmetic_of,
     check_number,
     is_number,
+    of_lists,
     printed,
 )
 from tinygrad_bp.backward import backward, zero_grad
@@ -29,11 +30,11 @@ from tinygrad_bp.errors import (
     GraphLostError,
     NumberRangeError,
 )
-from tinygrad_bp.rules import PARAMETERS, RULES, Rule
+from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any, NoReturn, SupportsIndex
 
     from tinygrad_bp.arithmetic import Number
@@ -66,10 +67,10 @@ class Value:
     True
     """
 
-    # One object a node and no tuple: up to two operands and their derivatives lie in the node itself.
-    # More of them lie in two tuples, all operands in _x and all derivatives in _y, with no _dx and _dy.
-    # An operand that is a plain number has no derivative; a leaf has neither rule nor operands.
-    __slots__ = ("_dx", "_dy", "_mark", "_rule", "_x", "_y", "data", "grad", "label")
+    # One object a node and no tuple: up to two operands and their derivatives lie in the node itself,
+    # and an operand that is a plain number has no derivative.  Of a list of operands, the parents lie
+    # in _x and their derivatives in _y, with no _dx and _dy.  A leaf has neither rule nor operands.
+    __slots__ = ("_dx", "_dy", "_label", "_mark", "_rule", "_x", "_y", "data", "grad")
 
     # Over that of a NumPy scalar, which then leaves the operator to the Value as it is and does not
     # turn into a float; under that of an array, which goes through its elements.
@@ -81,20 +82,29 @@ class Value:
     _dx: Any
     _dy: Any
     _mark: object
+    _label: str
     data: Number
     grad: Number
-    label: str
 
     def __init__(self, data: Number, label: str = "") -> None:
         if type(data) is not float:
             check_number(data, where="the data of a Value")
-        if not isinstance(label, str):
-            raise TypeError(f"a label is a str, not {type(label).__name__} {label!r:.60}")
         self.data = data
         self.grad = 0
         self.label = label
         self._rule = self._x = self._y = self._dx = self._dy = None
         self._mark = 0
+
+    @property
+    def label(self) -> str:
+        """The name; empty where none was given.  Most nodes have none, and so no room is filled for it."""
+        return getattr(self, "_label", "")
+
+    @label.setter
+    def label(self, label: str) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"a label is a str, not {type(label).__name__} {label!r:.60}")
+        self._label = label
 
     # ---- what was recorded
 
@@ -113,15 +123,19 @@ class Value:
         """The operands in order, the plain numbers among them too."""
         if self._rule is None:
             return ()
-        if type(self._y) is tuple:
+        if isinstance(self._y, PartlyConstant):
+            parents, constants = iter(self._x), self._y.constants
+            slots = range(len(self._x) + len(constants))
+            return tuple([constants[i] if i in constants else next(parents) for i in slots])
+        if isinstance(self._y, tuple):
             return self._x  # type: ignore[no-any-return]
         return (self._x,) if self._rule.arity == 1 else (self._x, self._y)
 
     @property
     def parents(self) -> tuple[Value, ...]:
         """The operands that are Values, in order, repeats kept: ``(x, x)`` for ``x * x``."""
-        if type(self._y) is tuple:
-            return tuple(v for v, each in zip(self._x, self._y, strict=True) if each is not None)
+        if isinstance(self._y, tuple):
+            return self._x  # type: ignore[no-any-return]
         if self._dx is None:
             return () if self._dy is None else (self._y,)
         return (self._x,) if self._dy is None else (self._x, self._y)
@@ -129,14 +143,9 @@ class Value:
     @property
     def local_derivatives(self) -> tuple[Number, ...]:
         """The derivative of this node for each of its `parents`, frozen when it was recorded."""
-        return tuple([each for each in self._derivatives if each is not None])
-
-    @property
-    def _derivatives(self) -> tuple[Number | None, ...]:
-        """The derivative for each of the `operands`, ``None`` for a plain number."""
-        if type(self._y) is tuple:
-            return self._y
-        return (self._dx, self._dy)[: self._rule.arity if self._rule else 0]
+        if isinstance(self._y, tuple):
+            return tuple(self._y)
+        return tuple([each for each in (self._dx, self._dy) if each is not None])
 
     def __repr__(self) -> str:
         fields = [f"data={printed(self.data)}", f"grad={printed(self.grad)}"]
@@ -156,7 +165,8 @@ class Value:
     def __copy__(self) -> Value:
         copied = _new(type(self))
         for name in Value.__slots__:
-            setattr(copied, name, getattr(self, name))
+            if hasattr(self, name):
+                setattr(copied, name, getattr(self, name))
         return copied
 
     # ---- gradients
@@ -260,13 +270,16 @@ def _data(operand: Value | Number) -> Number:
 
 _new = Value.__new__
 
+# The data by a name that no other class has: to read it is to see that it is a Value's, which in a
+# list of operands costs less than to ask each for its type.
+setattr(Value, "_number", vars(Value)["data"])  # noqa: B010 - mypy holds it to the slots
+
 
 def record(rule: Rule, data: Number, x: Any, dx: Any, y: Any = None, dy: Any = None) -> Value:
     """A new node: the result of one operation, its operands and its local derivatives."""
     node = _new(Value)
     node.data = data
     node.grad = 0
-    node.label = ""
     node._rule = rule
     node._x = x
     node._dx = dx
@@ -311,7 +324,7 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         return out
     slots: dict[int, Number] = dict(zip(wrt, derivatives, strict=True))
     if rule.arity > 2:
-        return record(rule, out, operands, None, tuple(map(slots.get, range(rule.arity))))
+        return _record_list(rule, out, operands, [*map(slots.get, range(rule.arity))])
     x, y = (*operands, None)[:2]
     return record(rule, out, x, slots.get(0), y, slots.get(1))
 
@@ -379,138 +392,174 @@ def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
     return f"{condition}, and {where}"
 
 
-# ---- from a row of the table to a function
+def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
+    """`apply` for a variadic row, whose operands come as one list or as two of one length.
 
-
-def unary(rule: Rule) -> Callable[[Any], Any]:
-    """The function of one operand that a row describes."""
-    kernel: Any = None
-
-    def function(x: Any) -> Any:
-        nonlocal kernel
-        if type(x) is Value and type(x.data) is float:
-            if kernel is None:
-                kernel = BARE_FLOAT.kernel(rule, (0,))
-            try:
-                out, dx = kernel(x.data)
-            except (ValueError, ArithmeticError):
-                return apply(rule, x)
-            if type(out) is float is type(dx):  # in a user's expression x ** 0.5 may be complex
-                return record(rule, out, x, dx)
-        return apply(rule, x)
-
-    return function
-
-
-_BINARY = """
-def function(a, b):
-    try:
-        if type(a) is Value:
-            x = a.data
-            if type(x) is float:
-                if type(b) is Value:
-                    y = b.data
-                    if type(y) is float:
-                        node = new(Value)
-                        node.data = out = {value}
-                        node._dx = {dx}
-                        node._dy = {dy}
-                        node._x = a
-                        node._y = b
-                        node._rule = rule
-                        node.label = ""
-                        node.grad = node._mark = 0
-                        return node
-                elif type(b) is float or type(b) is int:
-                    y = b
-                    out = {value}
-                    return record(rule, out, a, {dx}, b)
-        elif type(b) is Value and (type(a) is float or type(a) is int):
-            y = b.data
-            if type(y) is float:
-                x = a
-                out = {value}
-                return record(rule, out, a, None, b, {dy})
-    except (ValueError, ArithmeticError):
-        pass
-    return otherwise(rule, a, b)
-"""
-"""Half of all time goes into making nodes of two operands.  For floats the row is therefore written
-into the function, and so is `record`: calling them would cost two fifths more."""
-
-
-def binary(rule: Rule, otherwise: Callable[..., Any] = apply) -> Callable[[Any, Any], Any]:
-    """The function of two operands that a row describes.
-
-    Args:
-        rule: the row.
-        otherwise: called with the rule and the operands where these are not plain floats.
+    Raises:
+        ValueError: the lists are not of one length.
     """
-    dx, dy = rule.derivatives
-    function = BARE_FLOAT.define(
-        _BINARY.format(value=rule.value, dx=dx, dy=dy),
-        {"Value": Value, "new": _new, "record": record, "rule": rule, "otherwise": otherwise},
-    )
-    function.__name__ = function.__qualname__ = rule.name
-    return function
-
-
-def variadic(rule: Rule) -> Callable[..., Any]:
-    """The function of one or two lists that a row describes: one node, whatever their length."""
-    kernel: Any = None
-
-    def function(*lists: Iterable[Any]) -> Any:
-        nonlocal kernel
-        if kernel is None:
-            kernel = BARE_FLOAT.kernel(rule, tuple(range(rule.arity)))
-        columns = [*map(tuple, lists)]
-        if len(columns) != rule.arity or len(columns[0]) != len(columns[-1]):
-            raise ValueError(
-                f"{rule.name} takes {rule.arity} list(s) of one length, "
-                f"not lists of length {', '.join(str(len(each)) for each in columns) or 'none'}"
-            )
-        operands: tuple[Any, ...] = sum(columns, ())  # one list, or two
-        if {*map(type, operands)} == {Value}:
-            numbers = [v.data for v in operands]
-            length = len(columns[0])
-            try:
-                out, *derivatives = kernel(*(numbers[:length], numbers[length:])[: rule.arity])
-                if type(out) is float:
-                    return record(rule, out, operands, None, tuple(chain(*derivatives)))
-            except (TypeError, ValueError, OverflowError):
-                pass
-        return apply_lists(rule, columns)
-
-    return function
-
-
-def apply_lists(rule: Rule, columns: list[tuple[Any, ...]]) -> Any:
-    """`apply` for a variadic row."""
-    operands = tuple(chain.from_iterable(columns))
+    if len(columns[0]) != len(columns[-1]):
+        raise ValueError(
+            f"{rule.name} takes lists of one length, not of length {' and '.join(map(str, map(len, columns)))}"
+        )
+    operands: tuple[Any, ...] = sum(columns, ())
     if not operands:
         return 0
     for operand in operands:
         check_number(_data(operand), where=f"an operand of {rule.name}")
-    numbers = [list(map(_data, column)) for column in columns]
-    arithmetic = arithmetic_of([*chain.from_iterable(numbers)])
+    numbers = [[*map(_data, column)] for column in columns]
     with _naming(rule, operands):
+        arithmetic = arithmetic_of([*chain(*numbers)])
         out, *derivatives = arithmetic.kernel(rule, tuple(range(rule.arity)))(*numbers)
-    listed = tuple(
-        each if isinstance(operand, Value) else None
-        for operand, each in zip(operands, chain.from_iterable(derivatives), strict=True)
+    return _record_list(rule, out, operands, [*chain(*derivatives)])
+
+
+def _record_list(
+    rule: Rule, out: Number, operands: tuple[Any, ...], derivatives: list[Number | None]
+) -> Any:
+    """The node of an operation on a list of operands; the plain number if no operand is a Value."""
+    parents = tuple([each for each in operands if isinstance(each, Value)])
+    if not parents:
+        return out
+    if len(parents) == len(operands):
+        return record(rule, out, parents, None, tuple(derivatives))
+    local = PartlyConstant(
+        [d for d, each in zip(derivatives, operands, strict=True) if isinstance(each, Value)]
     )
-    return out if listed.count(None) == len(listed) else record(rule, out, operands, None, listed)
+    local.constants = {
+        slot: each for slot, each in enumerate(operands) if not isinstance(each, Value)
+    }
+    return record(rule, out, parents, None, local)
+
+
+class PartlyConstant(tuple[object, ...]):
+    """The local derivatives of a list of operands, and those operands that are plain numbers, by slot."""
+
+    constants: dict[int, Number]
+
+
+# ---- from a row of the table to a function
+
+# Most of all time goes into making nodes.  For floats the row is therefore written into the function
+# that makes its nodes, and so is `record`: calling them would cost half as much again.
+_NODE = (
+    "node = new(Value); node.data = out = {value}; node._x = {x}; node._dx = {dx}; node._y = {y}; "
+    "node._dy = {dy}; node._rule = rule; node.grad = node._mark = 0; return node"
+)
+
+_UNARY = """
+def function(a):
+    try:
+        if type(a) is Value:
+            x = a.data
+            if type(x) is float:
+                out = {value}
+                dx = {dx}
+                if type(out) is float is type(dx):  # x ** 0.5 of a user's may be complex
+                    {unary}
+    except (ValueError, ArithmeticError):
+        pass
+    return otherwise(rule, a)
+"""
+
+_BINARY = """
+def left(a, b):
+    try:
+        x = a.data
+        if type(x) is float:
+            if type(b) is Value:
+                y = b.data
+                if type(y) is float:
+                    {binary}
+            elif type(b) is float or type(b) is int:
+                y = b
+                {left}
+    except (ValueError, ArithmeticError):
+        pass
+    return otherwise(rule, a, b)
+
+def right(b, a):
+    try:
+        if type(a) is float or type(a) is int:
+            x, y = a, b.data
+            if type(y) is float:
+                {right}
+    except (ValueError, ArithmeticError):
+        pass
+    return otherwise(rule, a, b)
+
+def function(a, b):
+    if type(a) is Value:
+        return left(a, b)
+    return right(b, a) if type(b) is Value else otherwise(rule, a, b)
+"""
+
+_LIST = """
+def function(a):
+    a = tuple(a)
+    try:
+        x = [v._number for v in a]
+        out = {value}
+        if type(out) is float:
+            {list}
+    except (AttributeError, TypeError, ValueError, ArithmeticError):
+        pass
+    return otherwise(rule, a)
+"""
+
+_TWO_LISTS = """
+def function(a, b):
+    a, b = tuple(a), tuple(b)
+    try:
+        x = [v._number for v in a]
+        y = [v._number for v in b]
+        if len(x) == len(y):
+            out = {value}
+            if type(out) is float:
+                {two_lists}
+    except (AttributeError, TypeError, ValueError, ArithmeticError):
+        pass
+    return otherwise(rule, a, b)
+"""
+
+
+def _define(
+    template: str, rule: Rule, otherwise: Callable[..., Any]
+) -> dict[str, Callable[..., Any]]:
+    """The functions of a template, by name, with the row written into them.
+
+    Args:
+        template: the text of their definitions.
+        rule: a row of the table.
+        otherwise: called with the rule and the operands where these are not plain floats.
+    """
+    value = BARE_FLOAT.value_of(rule)
+    dx, dy = (*(of_lists(rule, slot) for slot in range(rule.arity)), None)[:2]
+    parts = {
+        "value": value,
+        "dx": dx,
+        "unary": _NODE.format(value="out", x="a", dx="dx", y=None, dy=None),
+        "binary": _NODE.format(value=value, x="a", dx=dx, y="b", dy=dy),
+        "left": _NODE.format(value=value, x="a", dx=dx, y="b", dy=None),
+        "right": _NODE.format(value=value, x="a", dx=None, y="b", dy=dy),
+        "list": _NODE.format(value="out", x="a", dx=None, y=f"tuple({dx})", dy=None),
+        "two_lists": _NODE.format(value="out", x="a + b", dx=None, y=f"(*{dx}, *{dy})", dy=None),
+    }
+    names = {"Value": Value, "new": _new, "rule": rule, "otherwise": otherwise}
+    return BARE_FLOAT.define(template.format_map(parts), names)
 
 
 def function_of(rule: Rule) -> Callable[..., Any]:
     """The function that a row describes, named and documented from it."""
+    own = RULES.get(rule.name) is rule
     function: Callable[..., Any]
     if rule.variadic:
-        function = variadic(rule)
-    elif rule.arity == 1 and rule.written and (not rule.domain or RULES.get(rule.name) is rule):
-        function = unary(rule)
-    elif rule.arity == 2 and RULES.get(rule.name) is rule:
-        function = _when_called(lambda: binary(rule))
+        template = _LIST if rule.arity == 1 else _TWO_LISTS
+        function = _define(template, rule, apply_lists)["function"]
+    elif rule.arity == 1 and rule.written and (own or not rule.domain):
+        function = _define(_UNARY, rule, apply)["function"]
+    elif rule.arity == 2 and own:
+        function = _define(_BINARY, rule, apply)["function"]
     else:  # what a user's own functions return has to be looked at, and where they have a value
 
         def function(*operands: Any) -> Any:
@@ -518,18 +567,6 @@ def function_of(rule: Rule) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = rule.name
     function.__doc__ = _document(rule)
-    return function
-
-
-def _when_called(make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
-    """A function that is made when it is first called: most programs use few rows."""
-    made: Callable[..., Any] | None = None
-
-    def function(*operands: Any) -> Any:
-        nonlocal made
-        made = made or make()
-        return made(*operands)
-
     return function
 
 
@@ -557,33 +594,60 @@ def _operate(rule: Rule, a: Any, b: Any) -> Any:
     return NotImplemented
 
 
-def _install_operators() -> None:
-    for symbol, name in {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "**": "pow"}.items():
-        forward = binary(RULES[symbol], otherwise=_operate)
+class _Functions(dict[str, "Callable[..., Any]"]):
+    """The function of each row by name, made when it is first asked for: most programs use few."""
 
-        def reflected(self: Value, other: Any, forward: Callable[..., Any] = forward) -> Any:
-            return forward(other, self)
-
-        forward.__name__, forward.__doc__ = f"__{name}__", _document(RULES[symbol])
-        setattr(Value, f"__{name}__", forward)
-        setattr(Value, f"__r{name}__", reflected)
-
-    add = Value.__radd__
-
-    def right_add(self: Value, other: Any) -> Value:
-        return self if type(other) is int and other == 0 else add(self, other)  # for sum()
-
-    Value.__radd__ = right_add  # type: ignore[method-assign]
-    Value.__neg__ = function_of(RULES["neg"])  # type: ignore[method-assign]
-    Value.__abs__ = function_of(RULES["abs"])  # type: ignore[method-assign]
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        function = self[name] = function_of(RULES[name])
+        return function
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: function_of(rule) for name, rule in RULES.items() if name.isidentifier()
-}
-"""The function of each row of the table whose name can be called."""
+FUNCTIONS = _Functions()
 
-_install_operators()
-for _name, _function in FUNCTIONS.items():
-    if not RULES[_name].variadic:
-        setattr(Value, _name, _function)  # NumPy's ufuncs call these on arrays of Values
+
+def _operator(symbol: str, side: str, name: str) -> Callable[..., Any]:
+    """The method that Python calls for an operator with a Value to the left, or to the right."""
+    method = _define(_BINARY, RULES[symbol], _operate)[side]
+    if name == "__radd__":
+        add = method
+
+        def method(self: Value, other: Any) -> Any:  # sum() begins with 0
+            return self if type(other) is int and other == 0 else add(self, other)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = _document(RULES[symbol])
+    return method
+
+
+class _Method:
+    """A method of Value that is made when it is first asked for."""
+
+    def __init__(self, name: str, make: Callable[..., Callable[..., Any]], *of: str) -> None:
+        self.name = name
+        self.make = make
+        self.of = of
+
+    def __get__(self, node: Value | None, kind: type[Value]) -> Any:
+        setattr(Value, self.name, self.make(*self.of))
+        return getattr(kind if node is None else node, self.name)
+
+
+_METHODS = [
+    *(_Method(name, FUNCTIONS.__getitem__, name) for name in FUNCTION_NAMES),  # NumPy's ufuncs too
+    _Method("__neg__", FUNCTIONS.__getitem__, "neg"),
+    _Method("__abs__", FUNCTIONS.__getitem__, "abs"),
+    *(
+        _Method(method, _operator, symbol, side, method)
+        for symbol, name in {
+            "+": "add",
+            "-": "sub",
+            "*": "mul",
+            "/": "truediv",
+            "**": "pow",
+        }.items()
+        for side, method in (("left", f"__{name}__"), ("right", f"__r{name}__"))
+    ),
+]
+for _method in _METHODS:
+    if _method.name not in RULES or not RULES[_method.name].variadic:
+        setattr(Value, _method.name, _method)

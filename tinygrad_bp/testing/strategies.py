@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hypothesis import strategies as st
 
 from tinygrad_bp.arithmetic import FLOAT
-from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule, parse
 from tinygrad_bp.value import FUNCTIONS, Value
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "*": operator.mul,
     "/": operator.truediv,
     "**": operator.pow,
-    **FUNCTIONS,
+    **{name: FUNCTIONS[name] for name in FUNCTION_NAMES},
     "neg": operator.neg,
     "abs": operator.abs,
 }
