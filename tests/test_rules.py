@@ -22,7 +22,7 @@ from mpmath import mp, mpf
 
 from tinygrad_bp import RULES, DomainError, ExactnessError, Value
 from tinygrad_bp.arithmetic import FLOAT, arithmetic_of
-from tinygrad_bp.rules import CONSTANTS, PARAMETERS, Rule, parse
+from tinygrad_bp.rules import CONSTANTS, HELPERS, PARAMETERS, Rule, parse
 from tinygrad_bp.testing.oracles import DIGITS, HARD, ORACLES, Oracle, hard_points, results
 from tinygrad_bp.testing.strategies import OPERATIONS, numbers, operands
 from tinygrad_bp.value import function_of
@@ -340,7 +340,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("name", "text"), TEXTS)
 def test_rows_are_written_in_the_notation_with_literals_that_binary_holds(name, text):
-    tree = parse(text, names=(*PARAMETERS, "out", *CONSTANTS), functions={*RULES, "pow"})
+    tree = parse(text, names=(*PARAMETERS, "out", *CONSTANTS), functions={*RULES, *HELPERS})
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             assert type(node.value) is float, "an int literal would make exact types inexact"

@@ -13,10 +13,10 @@ This room may not know `Value` or the graph.
 from __future__ import annotations
 
 import math
-import operator
+from operator import mul
 
 from tinygrad_bp.errors import DataError, ExactnessError
-from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ class Arithmetic:
         name: the type, as a message names it.
         own: its own functions and constants, by the names that the table uses.
         literal: reads a float literal of the table as this type; ``None`` leaves it a float.
+        reads: takes a row and an operand that meets this type, and returns what the row works on.
+        missing: whether a number is a nan that refuses to be compared.
+        derivatives: those of some rows as this type has them, without the branches that keep floats
+            in range; by the name of the row.
         symbolic: comparisons may stay undecided, as those of symbols do.
     """
 
@@ -45,16 +49,19 @@ class Arithmetic:
         own: Mapping[str, Any],
         *,
         literal: Callable[[float], Number] | None = None,
+        reads: Callable[[Rule, Number], Number] | None = None,
+        missing: Callable[[Number], bool] | None = None,
+        derivatives: Mapping[str, tuple[str, ...]] | None = None,
         symbolic: bool = False,
     ) -> None:
         self.name = name
         self.symbolic = symbolic
         self.own = own
         self.literal = literal
+        self.reads = reads
+        self.missing = missing
+        self.derivatives = derivatives or {}
         self._namespace: dict[str, Any] = {"zip": zip}
-        self._kernels: dict[tuple[Rule, tuple[int, ...]], Callable[..., tuple[Number, ...]]] = {}
-        self._derivatives: dict[tuple[Rule, int], Callable[..., Any]] = {}
-        self._domains: dict[Rule, Callable[..., Any]] = {}
 
     def kernel(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
         """The row as one function of the operands: the value, then the derivatives asked for.
@@ -68,15 +75,22 @@ class Arithmetic:
             ExactnessError: when called, where this type cannot do the operation.
         """
         try:
-            return self._kernels[rule, wrt]
+            return rule.compiled[self, wrt]
         except KeyError:
-            kernel = self._kernels[rule, wrt] = self._build(rule, wrt)
+            kernel = rule.compiled[self, wrt] = self._reading(rule, self._build(rule, wrt))
             return kernel
+
+    def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, given each of its operands as this type reads it."""
+        reads = self.reads
+        if reads is None or rule.variadic:
+            return function
+        return lambda *operands: function(*[reads(rule, each) for each in operands])
 
     def _build(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
         parameters = PARAMETERS[: rule.arity]
         value = self.value_of(rule)
-        chosen = [of_lists(rule, slot) for slot in wrt]
+        chosen = [self.derivative_of(rule, slot) for slot in wrt]
         if all(isinstance(each, str) for each in (value, *chosen)):
             body = ", ".join([f"(out := ({value}))", *(f"({each})" for each in chosen)])
             return self._function(parameters, f"({body},)")
@@ -95,25 +109,39 @@ class Arithmetic:
             return f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
         return rule.value
 
+    def derivative_of(self, rule: Rule, slot: int) -> str | Callable[..., Any]:
+        """The row's derivative for an operand, or this type's own.
+
+        That of a variadic row, written for one element, becomes one of whole lists.
+        """
+        own = RULES.get(rule.name) is rule
+        listed = (own and self.derivatives.get(rule.name)) or rule.derivatives
+        derivative, parameters = listed[slot], PARAMETERS[: rule.arity]
+        if not rule.variadic or derivative in parameters:  # a parameter is a list as it is
+            return derivative
+        each = ", ".join(parameters)
+        return f"[{derivative} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
+
     def derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
         """One derivative of the row, as a function of the operands and then the output.
 
         For a variadic row the operands are whole lists, and so is the derivative.
         """
-        if (rule, slot) not in self._derivatives:
+        if (self, slot) not in rule.compiled:
             parameters = (*PARAMETERS[: rule.arity], "out")
-            self._derivatives[rule, slot] = self._callable(of_lists(rule, slot), parameters)
-        return self._derivatives[rule, slot]
+            rule.compiled[self, slot] = self._callable(self.derivative_of(rule, slot), parameters)
+        return rule.compiled[self, slot]
 
     def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the operation has a value at the operands; nan meets every condition on it."""
         asked = zip(PARAMETERS, operands, strict=False)
         if not rule.domain or any(x != x for name, x in asked if name in rule.domain):  # noqa: PLR0124 - nan
             return True
-        if rule not in self._domains:
-            self._domains[rule] = self._function(PARAMETERS[: rule.arity], rule.domain)
+        if (self, "domain") not in rule.compiled:
+            domain = self._function(PARAMETERS[: rule.arity], rule.domain)
+            rule.compiled[self, "domain"] = self._reading(rule, domain)
         try:
-            inside = self._domains[rule](*operands)
+            inside = rule.compiled[self, "domain"](*operands)
         except ZeroDivisionError:  # in the condition itself
             return False
         return bool(inside) if not self.symbolic else inside != False  # noqa: E712 - undecided is inside
@@ -209,15 +237,6 @@ class Arithmetic:
         return ast.fix_missing_locations(tree)  # type: ignore[no-any-return]
 
 
-def of_lists(rule: Rule, slot: int) -> str | Callable[..., Any]:
-    """The derivative of a row; that of a variadic row, written for one element, for whole lists."""
-    derivative, parameters = rule.derivatives[slot], PARAMETERS[: rule.arity]
-    if not rule.variadic or derivative in parameters:  # a parameter is a list as it is
-        return derivative
-    each = ", ".join(parameters)
-    return f"[{derivative} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
-
-
 def _global_names(code: CodeType) -> set[str]:
     inner = (each for each in code.co_consts if hasattr(each, "co_names"))
     return set(code.co_names).union(*map(_global_names, inner))
@@ -266,8 +285,30 @@ def cbrt(x: float) -> float:
     return root - (root - x / root / root) / 3.0
 
 
+def normal(x: float) -> bool:
+    """Whether a float has all its digits: it is neither subnormal nor 0, infinite or nan.
+
+    >>> normal(2.0**-1022), normal(2.0**-1023), normal(0.0), normal(math.inf)
+    (True, False, False, False)
+    """
+    return 2.0**-1022 <= abs(x) < math.inf
+
+
+def lost(x: float, y: float) -> float:
+    """What ``x - y`` loses to rounding, exactly: Knuth's two-sum.
+
+    >>> lost(1.0, 2.0**-60) == -(2.0**-60)
+    True
+    """
+    difference = x - y
+    if not abs(difference) < math.inf:
+        return 0.0
+    back = difference - x
+    return (x - (difference - back)) - (y + back)
+
+
 def _dot(w: list[Number], x: list[Number]) -> Number:
-    return sum(map(operator.mul, w, x))
+    return sum(map(mul, w, x))
 
 
 _MATH = {
@@ -282,6 +323,8 @@ _MATH = {
     "arccosh": math.acosh,
     "arctanh": math.atanh,
     "abs": abs,
+    "normal": normal,
+    "lost": lost,
     "gaussian": gaussian,
     "ndtr": ndtr,
     "dot": _dot,
@@ -294,6 +337,8 @@ _EXACT = {
     "inf": math.inf,
     "nan": math.nan,
     "abs": abs,
+    "normal": lambda x: True,  # noqa: ARG005 - no digits are lost
+    "lost": lambda x, y: 0,  # noqa: ARG005
     "fsum": sum,
     "dot": _dot,
 }
@@ -321,9 +366,22 @@ def _ieee_sum(numbers: list[float]) -> float:
     try:
         return math.fsum(numbers)
     except OverflowError:  # too large on the way, and perhaps not in the end
-        return _ieee_sum([x * 2.0**-32 for x in numbers]) * 2.0**32
+        return _exact_sum(numbers)
     except ValueError:  # inf - inf
         return math.nan
+
+
+def _exact_sum(numbers: list[float]) -> float:
+    from fractions import Fraction
+
+    numbers = [*map(float, numbers)]  # a whole number too large for that stays an error
+    if not all(map(math.isfinite, numbers)):
+        return sum(numbers)
+    total = sum(map(Fraction, numbers))
+    try:
+        return float(total)
+    except OverflowError:
+        return math.inf if total > 0 else -math.inf
 
 
 def _whole(literal: float) -> float:
@@ -340,6 +398,8 @@ def _exact_power(base: Number, exponent: Number) -> Number:
 _EXTENDED = {
     **{name: _ieee(each, nan=True) if callable(each) else each for name, each in _MATH.items()},
     "abs": abs,
+    "normal": normal,
+    "lost": lost,
     "dot": _dot,
     "fsum": _ieee_sum,
 }
@@ -366,7 +426,7 @@ UNGUARDED_FLOAT = Arithmetic(
 )
 """For a primitive of a user, who may have given no domain: where ``math`` refuses, so does this."""
 
-INT = Arithmetic("int", {**_EXTENDED, "fsum": sum, "pow": operator.pow}, literal=_whole)
+INT = Arithmetic("int", {**_EXTENDED, "fsum": sum, "pow": pow}, literal=_whole)
 
 
 def _fraction() -> Arithmetic:
@@ -380,30 +440,34 @@ def _decimal() -> Arithmetic:
 
     own = {
         **_EXACT,
+        "nan": Decimal("nan"),
         "exp": lambda x: Decimal(x).exp(),  # of a whole number among the Decimals too
         "log": lambda x: Decimal(x).ln(),
         "log10": lambda x: Decimal(x).log10(),
         "sqrt": lambda x: Decimal(x).sqrt(),
-        "pow": operator.pow,
+        "pow": pow,
     }
-    return Arithmetic("Decimal", own, literal=Decimal)
+    def missing(number: Number) -> bool:
+        return isinstance(number, Decimal) and number.is_nan()
+
+    return Arithmetic("Decimal", own, literal=Decimal, missing=missing)
 
 
 def _mpmath() -> Arithmetic:
     from mpmath import mp
 
     own = {
+        **_EXACT,
         "inf": mp.inf,
         "nan": mp.nan,
         "pi": mp.pi,
-        "abs": abs,
-        "pow": operator.pow,
+        "pow": pow,
         "arcsin": mp.asin,
         "arccos": mp.acos,
         "arctan": mp.atan,
         "arctan2": mp.atan2,
         "arcsinh": mp.asinh,
-        "arccosh": mp.acosh,
+        "arccosh": lambda x: mp.acosh(x) if x == x else x,  # of nan not the complex one
         "arctanh": mp.atanh,
         "log2": lambda x: mp.log(x, 2),
         "cbrt": lambda x: mp.cbrt(x) if x >= 0 else -mp.cbrt(-x),  # not the complex one
@@ -427,11 +491,16 @@ def _mpmath() -> Arithmetic:
                 "tanh",
                 "hypot",
                 "erf",
-                "erfc",
             ]
         },
+        # far out mpmath's series overflows
+        "erfc": lambda x: mp.erfc(x) if abs(x) < 2**20 else mp.mpf(2 if x < 0 else 0),
     }
-    return Arithmetic("mpf", own, literal=mp.mpf)
+
+    def reads(_: Rule, operand: Number) -> Number:
+        return operand if type(operand) is mp.mpf else mp.convert(operand)
+
+    return Arithmetic("mpf", own, literal=mp.mpf, reads=reads)
 
 
 def _sympy() -> Arithmetic:
@@ -444,6 +513,7 @@ def _sympy() -> Arithmetic:
 
     def less(a: Any, b: Any) -> Any:
         """Whether it is less; a symbol stands for a finite number."""
+        a, b = map(sympy.sympify, (a, b))
         finite = (a == -sympy.oo and not b.is_number) or (b == sympy.oo and not a.is_number)
         return sympy.true if finite else sympy.Lt(a, b)
 
@@ -457,11 +527,12 @@ def _sympy() -> Arithmetic:
         "NotEq": sympy.Ne,
         "And": sympy.And,
         "Or": sympy.Or,
+        **_EXACT,
         "inf": sympy.oo,
         "nan": sympy.nan,
         "pi": sympy.pi,
         "abs": sympy.Abs,
-        "pow": operator.pow,
+        "pow": pow,
         "arcsin": sympy.asin,
         "arccos": sympy.acos,
         "arctan": sympy.atan,
@@ -497,23 +568,69 @@ def _sympy() -> Arithmetic:
             ]
         },
     }
-    return Arithmetic("sympy", own, literal=sympy.Rational, symbolic=True)
+    derivatives = {
+        "**": ("y * pow(x, y - 1.0)", "out * log(x)"),
+        "tanh": ("square(1.0 / cosh(x))",),
+        "arctan": ("1.0 / (1.0 + square(x))",),
+    }
+    return Arithmetic(
+        "sympy",
+        own,
+        literal=sympy.Rational,
+        missing=lambda x: x is sympy.nan,
+        derivatives=derivatives,
+        symbolic=True,
+    )
+
+
+_WHOLE = ("+", "-", "*", "/", "**", "neg", "abs", "square", "maximum", "minimum", "identity", "relu")
+"""The rows that are the same operation on whole numbers, and leave them whole where they can."""
 
 
 def _numpy() -> Arithmetic:
     import numpy as np
 
+    def typed(name: str) -> Callable[..., Any]:
+        """NumPy's function, or one of floats made to keep the type; plain numbers stay plain."""
+        plain_one, numpys = _EXTENDED[name], getattr(np, name, None)
+
+        def function(*operands: Number) -> Number:
+            if not any(isinstance(each, np.generic) for each in operands):
+                return plain_one(*operands)
+            if isinstance(numpys, np.ufunc):
+                return numpys(*operands)
+            return np.result_type(*operands).type(plain_one(*map(float, operands)))
+
+        return function
+
+    def added(numbers: list[Number]) -> Number:
+        if {*map(type, numbers)} <= {np.float64, float}:
+            return np.float64(_ieee_sum(numbers))
+        return sum(numbers)
+
+    def reads(rule: Rule, operand: Number) -> Number:
+        """A function of a whole number is one of floats: the negative of a uint8 is none."""
+        whole = isinstance(operand, np.integer) and rule.name not in _WHOLE
+        return np.float64(operand) if whole else operand
+
+    functions = {name: typed(name) for name in _EXTENDED if callable(_EXTENDED[name])}
     own = {
         **_EXTENDED,
-        **{name: getattr(np, name) for name in RULES if hasattr(np, name)},
-        "pow": operator.pow,
+        **functions,
+        "abs": abs,
+        "normal": lambda x: np.finfo(getattr(x, "dtype", float)).smallest_normal <= abs(x) < np.inf,
+        "lost": lost,
+        "dot": _dot,
+        "fsum": added,
+        "pow": pow,
     }
-    return Arithmetic("numpy", own)
+    return Arithmetic("numpy", own, reads=reads)
 
 
 # The later a type stands here, the more of the others it takes into itself.
 _LOADERS: dict[str, Callable[[], Arithmetic]] = {
     "int": lambda: INT,
+    "numpy integer": _numpy,
     "fractions": _fraction,
     "float": lambda: FLOAT,
     "decimal": _decimal,
@@ -523,7 +640,10 @@ _LOADERS: dict[str, Callable[[], Arithmetic]] = {
 }
 _RANKS = {name: rank for rank, name in enumerate(_LOADERS)}
 _LOADED: dict[str, Arithmetic] = {}
-_REFUSED = ("bool", "mpc", "matrix", "ImaginaryUnit", "ComplexInfinity", "timedelta64")
+_REFUSED = (
+    *("bool", "mpc", "ivmpf", "ivmpc", "matrix", "timedelta64"),
+    *("ImaginaryUnit", "ComplexInfinity", "AccumulationBounds", "Order"),
+)
 _FAMILY: dict[type, str] = {float: "float", int: "int"}
 
 
@@ -541,6 +661,8 @@ def _family(kind: type) -> str:
         array = hasattr(kind, "shape") and not (found == "numpy" and "number" in names)
         truth_or_set = found == "sympy" and "Expr" not in names
         complex_or_other = kind.__name__ in _REFUSED or "complexfloating" in names
+        if found == "numpy" and "integer" in names:
+            found = "numpy integer"
         _FAMILY[kind] = "" if array or truth_or_set or complex_or_other else found
     return _FAMILY[kind]
 
@@ -551,7 +673,10 @@ def is_number(data: object) -> bool:
     >>> is_number(0.5), is_number(1), is_number(True), is_number("1"), is_number(1j)
     (True, True, False, False, False)
     """
-    return _family(type(data)) != ""
+    family = _family(type(data))
+    if family == "sympy":  # whose expressions may be anything
+        return data.is_extended_real is not False and data.is_commutative is True  # type: ignore[attr-defined]
+    return family != ""
 
 
 def check_number(data: object, *, where: str) -> None:
@@ -573,6 +698,8 @@ def check_number(data: object, *, where: str) -> None:
         "complex": "take the real and the imaginary part as two Values",
         "ImaginaryUnit": "take the real and the imaginary part as two Values",
         "mpc": "take the real and the imaginary part as two Values",
+        "Add": "take the real and the imaginary part as two Values",
+        "Mul": "take the real and the imaginary part as two Values",
         "ndarray": "make one Value for each entry",
         "list": "make one Value for each entry",
         "tuple": "make one Value for each entry",
@@ -599,7 +726,7 @@ def check_notation(text: str, parameters: tuple[str, ...]) -> None:
     Raises:
         ExpressionError: naming the part that is not.
     """
-    parse(text, names=(*parameters, *CONSTANTS), functions=(*FUNCTION_NAMES, "pow"))
+    parse(text, names=(*parameters, *CONSTANTS), functions=(*FUNCTION_NAMES, *HELPERS))
 
 
 def printed(number: Number, how: Callable[[Number], str] = repr) -> str:

@@ -250,8 +250,8 @@ def _choosing(choose: Callable[..., Any] | None) -> Callable[..., Any]:
     return chosen
 
 
-def _comparing(compare: Callable[[Number, Number], Any]) -> Callable[[Any, Any], Any]:
-    return lambda a, b: compare(_data(a), _data(b))
+def _comparing(compare: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *operands: compare(*map(_data, operands))
 
 
 _TESTS: dict[str, Callable[[Any, Any], Any]] = {
@@ -270,13 +270,20 @@ def _on_values(numbers: Arithmetic) -> Arithmetic:
     own = {
         **{name: numbers.own[name] for name in CONSTANTS if name in numbers.own},
         "pow": lambda x, y: apply(RULES["**"], x, y),
+        **{name: _comparing(numbers.own[name]) for name in ("normal", "lost")},
         "choose": _choosing(numbers.own.get("choose")),
         "And": numbers.own.get("And", lambda *tests: all(tests)),
         "Or": numbers.own.get("Or", lambda *tests: any(tests)),
         **{name: _comparing(numbers.own.get(name, test)) for name, test in _TESTS.items()},
         **{name: FUNCTIONS[name] for name in FUNCTION_NAMES},
     }
-    return Arithmetic(f"Value of {numbers.name}", own, literal=numbers.literal, symbolic=True)
+    return Arithmetic(
+        f"Value of {numbers.name}",
+        own,
+        literal=numbers.literal,
+        derivatives=numbers.derivatives,
+        symbolic=True,
+    )
 
 
 # ---- a second opinion
@@ -350,6 +357,8 @@ def _estimates(
     table: list[list[float]] = []
     for halving in range(_STEPS):
         step = x + scale / 4.0 / _SHRINK**halving - x  # one by which x moves without rounding
+        if step == math.inf:
+            continue
         if step <= 0.0:
             break
         right, left = value(x + step) - middle, middle - value(x - step)
@@ -359,7 +368,7 @@ def _estimates(
             row.append(row[column] + (row[column] - before) / (shrunk - 1.0))
         sides.append((step, right, left))
         table.append(row)
-    noise = _jump(value, x, [step for step, *_ in sides])
+    noise = max(_jitter(value, x), _jump(value, x, [step for step, *_ in sides]))
     q = _SHRINK**2
     for place in reversed(range(3, len(sides))):
         row, above = table[place], table[place - 1]
@@ -381,6 +390,13 @@ def _estimates(
         yield Estimate(estimate, error), noise <= max(4.0 * rounding, 0.1 * size)
 
 
+def _jitter(value: Callable[[float], float], x: float) -> float:
+    """How far ``f`` is from a straight line on the floats next to ``x``."""
+    near = [value(x + place * math.ulp(x)) for place in range(-6, 7)]
+    bends = (abs(a - 2.0 * b + c) for a, b, c in zip(near, near[1:], near[2:], strict=False))
+    return max((each for each in bends if math.isfinite(each)), default=0.0)
+
+
 def _jump(value: Callable[[float], float], x: float, steps: Sequence[float]) -> float:
     """How far ``f`` jumps where it first moves, if it does not move at the smallest step.
 
@@ -398,7 +414,7 @@ def _jump(value: Callable[[float], float], x: float, steps: Sequence[float]) -> 
     stays, moves = steps[-1], 2.0 * steps[-1]
     while not moved(moves):
         stays, moves = moves, 2.0 * moves
-        if moves > 2.0**60 * steps[0]:
+        if not moves < min(2.0**60 * steps[0], math.inf):
             return 0.0
     far = moved(2.0 * moves)
     while stays < (half := (stays + moves) / 2.0) < moves and x + half != x + stays:

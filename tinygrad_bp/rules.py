@@ -5,8 +5,8 @@ pictures, the table in the documentation and the domains that the tests draw fro
 these rows.  To add an operation is to add a row, and nothing else.
 
 A row is written in ordinary notation: ``x, y, z`` are the operands, ``out`` is the output, ``inf``,
-``nan`` and ``pi`` are what they say, and any row's name may be called as a function.  A number
-literal is written as a float that binary can hold exactly (``2.0``, ``0.5``); every number type
+``nan`` and ``pi`` are what they say, and any row's name may be called as a function, as may a few
+`HELPERS`.  A number literal is written as a float that binary can hold exactly (``2.0``, ``0.5``); every number type
 reads it as its own, so that one row serves ``float`` and ``Fraction`` alike.  ``a if test else b``
 joins two branches, which are the same analytic function wherever the function itself is smooth:
 then derivatives of any order are right on either side of the joint and at it.
@@ -44,10 +44,12 @@ class Rule:
         convention: what the derivatives are taken to be at the kink, one for each operand.
         variadic: whether it takes lists.  The value is then a function of whole lists, and the
             derivatives are for one element of each.
+        compiled: what was compiled of it, for whom; it goes when the row does.
     """
 
     __slots__ = (
-        "convention", "derivatives", "domain", "kink", "latex", "name", "symbol", "value", "variadic",
+        "compiled", "convention", "derivatives", "domain", "kink", "latex", "name", "symbol", "value",
+        "variadic",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +74,7 @@ class Rule:
         self.kink = kink
         self.convention = convention
         self.variadic = variadic
+        self.compiled: dict[Any, Callable[..., Any]] = {}  # by those who compile it, while it lives
 
     @property
     def arity(self) -> int:
@@ -106,16 +109,21 @@ _TABLE = (
     Rule("+",   "x + y",  ("1.0", "1.0"),     latex="%s + %s"),
     Rule("-",   "x - y",  ("1.0", "-1.0"),    latex="%s - %s"),
     Rule("*",   "x * y",  ("y", "x"),         latex=r"%s \cdot %s"),
-    Rule("/",   "x / y",  ("1.0 / y", "-out / y"), latex=r"\frac{%s}{%s}", domain="y != 0.0"),
+    # A quotient short of digits is not divided again.
+    Rule("/",   "x / y",  ("1.0 / y",
+                           "-out / y if abs(y) >= 1.0 or normal(out) or out == 0.0 else -x * (1.0 / y / y)"),
+                latex=r"\frac{%s}{%s}", domain="y != 0.0"),
     # `y * x**(y - 1)` is exact for whole numbers, but only where `y - 1` is: the rounding of the
     # exponent is magnified by log(x).  Elsewhere, and where that power could overflow or vanish,
-    # `y * out / x`.  The corners of 0**y come first.  Half the exponent, twice, stays in range.
+    # `y * out / x`.  The corners of 0**y come first.  Half the exponent, twice, stays in range where
+    # the power itself does not; what is left of a base below 0 is its sign.
     Rule("**",  "pow(x, y)", (
-                ("0.0 if y == 0.0 else inf if x == 0.0 and y < 1.0 else"
-                " y * pow(x, y - 1.0) if x == 0.0 or (y >= 0.5 or x == inf) and y - 1.0 + 1.0 == y != y - 1.0"
-                " else y * out / x"),
-                ("(out * log(x) if 2.0**-1022.0 <= out < inf else"
-                 " pow(x, y / 2.0) * log(x) * pow(x, y / 2.0))"
+                ("0.0 if x == 0.0 and y == 0.0 else inf if x == 0.0 and y < 1.0 else"
+                 " y * pow(x, y - 1.0) if x == 0.0 or (y >= 0.5 or x == inf) and y - 1.0 + 1.0 == y != y - 1.0"
+                 " and (normal(pow(x, y - 1.0)) or abs(x) == inf)"
+                 " else y * out / x if normal(out) or abs(x) == inf or abs(y) == inf else"
+                 " y * pow(abs(x), y / 2.0) / x * pow(abs(x), y / 2.0) * pow(1.0 if x > 0.0 else -1.0, y)"),
+                ("(out * log(x) if normal(out) else pow(x, y / 2.0) * log(x) * pow(x, y / 2.0))"
                  " if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan")),
                 latex="{%s}^{%s}",
                 domain="x > 0.0 or x == 0.0 and y >= 0.0 or x < 0.0 and y % 1.0 == 0.0 or x == -inf or abs(y) == inf",
@@ -133,15 +141,15 @@ _TABLE = (
     Rule("log10",      "log10(x)", ("1.0 / log(10.0) / x",),  latex=r"\log_{10} %s", domain="x > 0.0"),
     Rule("sqrt",       "sqrt(x)",  ("0.5 / out if x != 0.0 else inf",), symbol="√", latex=r"\sqrt{%s}",
                        domain="x >= 0.0", kink="x == 0.0", convention=("inf",)),
-    Rule("cbrt",       "cbrt(x)",  ("1.0 / (3.0 * out * out) if x != 0.0 else inf",), symbol="∛",
+    Rule("cbrt",       "cbrt(x)",  ("out / x / 3.0 if x != 0.0 else inf",), symbol="∛",
                        latex=r"\sqrt[3]{%s}", kink="x == 0.0", convention=("inf",)),
     Rule("square",     "x * x",    ("2.0 * x",),              symbol="²", latex="{%s}^2"),
     Rule("reciprocal", "1.0 / x",  ("-out * out",),           symbol="1/", latex=r"\frac{1}{%s}",
                        domain="x != 0.0"),
 
-    # Circular and hyperbolic functions.  `1 - tanh(x)**2` is 0 at x = 20 where the truth is 1.7e-17,
-    # and `1 + x*x` overflows: square(1 / cosh(x)) and square(1 / hypot(1, x)) do neither.  Where cosh
-    # overflows, 0 / x is 0 as well, and so are its own derivatives, of which 0 * sinh(x) is none.
+    # Circular and hyperbolic functions.  `1 - tanh(x)**2` is 0 at x = 20 where the truth is 1.7e-17:
+    # the product of two sigmoids is right, and so are its own derivatives; where one of them runs out
+    # of digits, the square of a number that does not.
     Rule("sin",     "sin(x)",     ("cos(x)",),                latex=r"\sin %s", domain="-inf < x < inf"),
     Rule("cos",     "cos(x)",     ("-sin(x)",),               latex=r"\cos %s", domain="-inf < x < inf"),
     Rule("tan",     "tan(x)",     ("1.0 + out * out",),       latex=r"\tan %s", domain="-inf < x < inf"),
@@ -151,16 +159,22 @@ _TABLE = (
     Rule("arccos",  "arccos(x)",  ("-inf if x == -1.0 or x == 1.0 else -1.0 / sqrt((1.0 - x) * (1.0 + x))",),
                     latex=r"\arccos %s", domain="-1.0 <= x <= 1.0",
                     kink="x == -1.0 or x == 1.0", convention=("-inf",)),
-    Rule("arctan",  "arctan(x)",  ("square(1.0 / hypot(1.0, x))",), latex=r"\arctan %s"),
+    Rule("arctan",  "arctan(x)",  ("1.0 / (1.0 + x * x) if x * x < inf else 1.0 / x / x",), latex=r"\arctan %s"),
     Rule("arctan2", "arctan2(x, y)", (
-                    ("nan if x == 0.0 and y == 0.0 else y / hypot(x, y) / hypot(x, y) if hypot(x, y) < inf"
-                     " else y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0"),
-                    ("nan if x == 0.0 and y == 0.0 else -x / hypot(x, y) / hypot(x, y) if hypot(x, y) < inf"
-                     " else -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0")),
+                    ("nan if x == 0.0 and y == 0.0 else"
+                     " y / hypot(x, y) / hypot(x, y) if normal(hypot(x, y)) and normal(y / hypot(x, y)) else"
+                     " y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if hypot(x, y) == inf else"
+                     " y * 1152921504606846976.0 * 1152921504606846976.0 / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0) / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0)"),
+                    ("nan if x == 0.0 and y == 0.0 else"
+                     " -x / hypot(x, y) / hypot(x, y) if normal(hypot(x, y)) and normal(x / hypot(x, y)) else"
+                     " -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if hypot(x, y) == inf else"
+                     " -x * 1152921504606846976.0 * 1152921504606846976.0 / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0) / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0)")),
                     kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),
     Rule("sinh",    "sinh(x)",    ("cosh(x)",),               latex=r"\sinh %s"),
     Rule("cosh",    "cosh(x)",    ("sinh(x)",),               latex=r"\cosh %s"),
-    Rule("tanh",    "tanh(x)",    ("square(1.0 / cosh(x)) if cosh(x) < inf else 0.0 / x",), latex=r"\tanh %s"),
+    Rule("tanh",    "tanh(x)",    (
+                    ("4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x) if abs(out) < 1.0 or normal(sigmoid(-2.0 * abs(x)))"
+                     " else square(2.0 * exp(-abs(x)))"),), latex=r"\tanh %s"),
     Rule("arcsinh", "arcsinh(x)", ("1.0 / hypot(1.0, x)",)),
     Rule("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x != 1.0 else inf",),
                     domain="x >= 1.0", kink="x == 1.0", convention=("inf",)),
@@ -185,11 +199,15 @@ _TABLE = (
     # 1400 at x = -36: each number type brings one that is right.
     Rule("erf",      "erf(x)",      ("2.0 / sqrt(pi) * gaussian(x)",)),
     Rule("erfc",     "erfc(x)",     ("-2.0 / sqrt(pi) * gaussian(x)",)),
-    Rule("gaussian", "gaussian(x)", ("-2.0 * (x * out)",), latex="e^{-{%s}^2}"),
+    Rule("gaussian", "gaussian(x)", (
+                     ("-2.0 * (x * out) if normal(out) else 0.0 * out if abs(x) == inf else"
+                      " x * square(gaussian(x / 2.0)) * (-2.0 * square(gaussian(x / 2.0)))"),),
+                     latex="e^{-{%s}^2}"),
     Rule("ndtr",     "erfc(-x / sqrt(2.0)) / 2.0", ("square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",),
                      symbol="Φ", latex=r"\Phi(%s)"),
 
-    # Activations.
+    # Activations.  Where a factor runs out of digits, the parts of the product are taken in such an
+    # order that none does; of the tail of `gelu` it is Laplace's continued fraction.
     Rule("identity",   "x",        ("1.0",), symbol="id", latex="%s"),
     Rule("sigmoid",    "1.0 / (1.0 + exp(-x)) if x >= 0.0 else exp(x) / (1.0 + exp(x))",
                        ("out * sigmoid(-x)",), symbol="σ", latex=r"\sigma(%s)"),
@@ -201,11 +219,21 @@ _TABLE = (
                        ("1.0 if x > 0.0 else 1.0 / 100.0 if x <= 0.0 else nan",),
                        kink="x == 0.0", convention=("1.0 / 100.0",)),
     Rule("elu",        "x if x > 0.0 else expm1(x)", ("1.0 if x > 0.0 else exp(x)",)),
-    Rule("silu",       "x * sigmoid(x)", ("sigmoid(x) * (1.0 + x * sigmoid(-x))",)),
-    Rule("gelu",       "x * ndtr(x)", ("ndtr(x) + x * square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",)),
-    Rule("logaddexp",  "x + log1p(exp(y - x)) if x > y else x + log(2.0) if x == y else y + log1p(exp(x - y))",
-                       ("0.5 if x == y and abs(x) == inf else sigmoid(x - y)",
-                        "0.5 if x == y and abs(x) == inf else sigmoid(y - x)")),
+    Rule("silu",       ("x * sigmoid(x) if normal(sigmoid(x)) else"
+                        " exp(x) if x == -inf else x * exp(x / 2.0) * exp(x / 2.0)"),
+                       (("sigmoid(x) * (1.0 - silu(-x)) if normal(sigmoid(x)) else"
+                         " exp(x) if x == -inf else (1.0 + x) * exp(x / 2.0) * exp(x / 2.0)"),)),
+    Rule("gelu",       ("x * ndtr(x) if normal(ndtr(x)) else exp(x) if x == -inf else"
+                        " -square(gaussian(x / 2.0)) / sqrt(2.0 * pi)"
+                        " * (x / (x + 1.0 / (x + 2.0 / (x + 3.0 / (x + 4.0 / (x + 5.0 / x))))))"),
+                       (("ndtr(x) + x * gaussian(x / 2.0) / sqrt(2.0 * pi) * gaussian(x / 2.0)"
+                         " if abs(x) < inf else ndtr(x)"),)),
+    Rule("logaddexp",  ("x + (log1p(exp(y - x)) + lost(y, x) * sigmoid(y - x)) if x > y else x + log(2.0) if x == y"
+                        " else y + (log1p(exp(x - y)) + lost(x, y) * sigmoid(x - y))"),
+                       (("0.5 if x == y and abs(x) == inf else"
+                         " sigmoid(x - y) + lost(x, y) * sigmoid(x - y) * sigmoid(y - x)"),
+                        ("0.5 if x == y and abs(x) == inf else"
+                         " sigmoid(y - x) + lost(y, x) * sigmoid(y - x) * sigmoid(x - y)"))),
 
     # One node for a whole sum: the note's own step, sum_k w_k x_k.
     Rule("fsum", "fsum(x)",   ("1.0",),   symbol="Σ", latex=r"\sum(%s)", variadic=True),
@@ -218,6 +246,11 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
 
 FUNCTION_NAMES = tuple(name for name in RULES if name.isidentifier())
 """The rows that can be called by their name."""
+
+HELPERS = {"pow": 2, "normal": 1, "lost": 2}
+"""What an expression may call besides, with the number of operands: ``pow(x, y)`` is ``x ** y``;
+``normal(x)`` is true unless x is a float without all its digits, as one below 2**-1022, or without any,
+as 0 and infinity; ``lost(x, y)`` is what ``x - y`` has lost to rounding."""
 
 
 def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> ast.expr:

@@ -17,7 +17,6 @@ from tinygrad_bp.arithmetic import (
     arithmetic_of,
     check_number,
     is_number,
-    of_lists,
     printed,
 )
 from tinygrad_bp.backward import backward, zero_grad
@@ -306,6 +305,10 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     for number in data:
         check_number(number, where=f"an operand of {rule.name}")
     arithmetic = arithmetic_of(data)
+    wrt = tuple(slot for slot, operand in enumerate(operands) if isinstance(operand, Value))
+    if arithmetic.missing and rule.written and any(map(arithmetic.missing, data)):
+        nan = arithmetic.own["nan"]
+        return _record(rule, nan, operands, wrt, [nan] * len(wrt))
     with _naming(rule, operands):
         inside = arithmetic.in_domain(rule, data)
     if not inside:
@@ -315,11 +318,21 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         )
     if arithmetic is FLOAT and RULES.get(rule.name) is not rule:
         arithmetic = UNGUARDED_FLOAT
-    wrt = tuple(slot for slot, operand in enumerate(operands) if isinstance(operand, Value))
     with _naming(rule, operands):
         out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
     for number in (out, *derivatives):
         check_number(number, where=f"what {rule.name} returns")
+    return _record(rule, out, operands, wrt, derivatives)
+
+
+def _record(
+    rule: Rule,
+    out: Number,
+    operands: tuple[Any, ...],
+    wrt: tuple[int, ...],
+    derivatives: list[Number],
+) -> Any:
+    """The node of an operation, with the derivatives for the operands in the slots of ``wrt``."""
     if not wrt:
         return out
     slots: dict[int, Number] = dict(zip(wrt, derivatives, strict=True))
@@ -534,7 +547,7 @@ def _define(
         otherwise: called with the rule and the operands where these are not plain floats.
     """
     value = BARE_FLOAT.value_of(rule)
-    dx, dy = (*(of_lists(rule, slot) for slot in range(rule.arity)), None)[:2]
+    dx, dy = (*(BARE_FLOAT.derivative_of(rule, slot) for slot in range(rule.arity)), None)[:2]
     parts = {
         "value": value,
         "dx": dx,

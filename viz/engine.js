@@ -28,6 +28,17 @@ const arcsinh = Math.asinh;
 const arccosh = Math.acosh;
 const arctanh = Math.atanh;
 
+// Whether a float has all its digits: it is neither subnormal nor 0, infinite or NaN.
+const normal = (x) => abs(x) >= 2 ** -1022 && abs(x) < Infinity;
+
+// What x - y loses to rounding, exactly: Knuth's two-sum.
+function lost(x, y) {
+  const difference = x - y;
+  if (!(abs(difference) < Infinity)) return 0;
+  const back = difference - x;
+  return x - (difference - back) - (y + back);
+}
+
 // The whole number next to x, of two the even one, for |x| < 2**51.
 const nearest = (x) => x + 6755399441055744 - 6755399441055744;
 
@@ -148,13 +159,24 @@ function ndtr(x) {
   return erfc(z) / 2 - (rest * gaussian(z)) / sqrt(Math.PI);
 }
 
-// The sum in one rounding: Shewchuk's expansion, 1997, whose parts do not overlap.  As in Python,
-// what becomes too large on the way is added again at a smaller scale.
+// The numbers in such an order that no sum on the way is larger than it need be.
+function balanced(numbers) {
+  const above = numbers.filter((x) => x > 0);
+  const below = numbers.filter((x) => x < 0);
+  let sum = 0;
+  return numbers.filter((x) => x !== 0).map(() => {
+    const next = (sum > 0 ? below.pop() ?? above.pop() : above.pop() ?? below.pop());
+    sum += next;
+    return next;
+  });
+}
+
+// The sum in one rounding: Shewchuk's expansion, 1997, whose parts do not overlap.
 function fsum(numbers) {
   const special = numbers.filter((x) => !Number.isFinite(x));
   if (special.length) return special.reduce((a, b) => a + b);
   const parts = []; // the smallest first
-  for (let x of numbers) {
+  for (let x of balanced(numbers)) {
     let kept = 0;
     for (const part of parts) {
       const sum = x + part;
@@ -163,7 +185,7 @@ function fsum(numbers) {
       if (low !== 0) parts[kept++] = low;
       x = sum;
     }
-    if (!Number.isFinite(x)) return fsum(numbers.map((each) => each * 2 ** -32)) * 2 ** 32;
+    if (!Number.isFinite(x)) return x;
     parts.length = kept;
     if (x !== 0) parts.push(x);
   }

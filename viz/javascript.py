@@ -45,7 +45,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
-from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,8 +89,7 @@ def _condition(text: str, names: Iterable[str]) -> str:
 
 
 def _translated(text: str, names: Iterable[str], translate: Callable[[ast.expr], str]) -> str:
-    functions = [name for name in (*RULES, "pow") if name.isidentifier()]
-    tree = parse(text, names=(*names, *CONSTANTS), functions=functions)
+    tree = parse(text, names=(*names, *CONSTANTS), functions=(*FUNCTION_NAMES, *HELPERS))
     try:
         return _bare(translate(tree))
     except RecursionError:
@@ -119,11 +118,11 @@ class _Translator(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> str:
         name = node.func.id  # type: ignore[attr-defined]
-        rule = RULES["**" if name == "pow" else name]
-        if rule.variadic:
+        if name in RULES and RULES[name].variadic:
             raise ExpressionError(f"{name} takes lists, and there are none in an expression")
-        if len(node.args) != rule.arity:
-            raise ExpressionError(f"{name} takes {rule.arity} operands, not {len(node.args)}")
+        arity = RULES[name].arity if name in RULES else HELPERS[name]
+        if len(node.args) != arity:
+            raise ExpressionError(f"{name} takes {arity} operands, not {len(node.args)}")
         return self._call(_RAISING * self._raising + name, *node.args)
 
     def _call(self, name: str, *operands: ast.expr) -> str:

@@ -269,9 +269,9 @@ def test_what_python_s_floats_bring_is_written_out():
 def test_a_page_gets_only_the_functions_that_it_needs():
     text = source([RULES["+"], RULES["tanh"]])
     assert "const tanh" in text
-    assert not any(word in text for word in ("gaussian", "fsum(", "raising", "log1p", "sigmoid"))
+    assert not any(word in text for word in ("gaussian", "fsum(", "raising", "log1p", "sinh"))
     assert "gaussian" in source([RULES["erf"]])
-    assert len(text) < 4000 < len(source()) < 30000
+    assert len(text) < 5000 < len(source()) < 30000
 
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -292,7 +292,7 @@ def test_a_sum_has_one_rounding(node, numbers):
         ([1.0, 2.0**-53, 2.0**-106], 1.0000000000000002),  # a tie, but for the last part
         ([1.0, 2.0**-53, -(2.0**-106)], 1.0),
         ([1.0, 2.0**-53], 1.0),
-        ([1e308, 1e308, -1e308, -1e308, 5e-324], 0.0),  # the small one is lost at the smaller scale
+        ([1e308, 1e308, -1e308, -1e308, 5e-324], 5e-324),
         ([1e308, 1e308, -1e308], 1e308),
         ([INF, 1e308, 1e308], INF),
         ([1e16, 1.0, -1e16], 1.0),
