@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_bp import Value, dot, fsum, primitive, tanh
-from tinygrad_bp.flat import _met
+from tinygrad_bp.flat import _threads
 from tinygrad_bp.graph import topological_order
 
 
@@ -88,7 +88,7 @@ def test_what_several_results_share_stays_shared(again, pool, order):
     for node in pool:
         assert twin[node] is not node
         assert [twin[parent] for parent in node.parents] == list(twin[node].parents)
-    assert not _met
+    assert _threads.under_way() is None
 
 
 @WAYS

@@ -345,7 +345,8 @@ def test_a_written_primitive_may_not_return_a_complex_number_or_a_truth_value(
     value, derivatives, at
 ):
     with pytest.raises(
-        DataError, match=r"what odd returns must be a real number, not (complex|bool)"
+        (DataError, DomainError),
+        match=r"what odd returns must be a real number, not bool|odd\(.*has no value",
     ):
         primitive("odd", value, derivatives)(*map(Value, at))
 

@@ -258,8 +258,8 @@ def test_bool_would_drop_the_graph():
 def test_float_and_math_would_drop_the_graph(convert):
     with pytest.raises(GraphLostError) as caught:
         convert(Value(1.0))
-    assert str(caught.value) == (
-        "float(Value(data=1.0, grad=0)) would drop the graph: use v.data for the number, or the "
+    assert str(caught.value).endswith(
+        "(Value(data=1.0, grad=0)) would drop the graph: use v.data for the number, or the "
         "functions of tinygrad_bp (tinygrad_bp.exp, not math.exp)"
     )
     assert isinstance(caught.value, TypeError)
@@ -504,7 +504,7 @@ def test_a_whole_number_to_the_power_of_a_decimal():
 
 
 def test_what_decimal_signals_is_a_domain_error():
-    with pytest.raises(DomainError, match=r"exp\(w=Decimal\('1E\+20'\)\) has no value: Overflow"):
+    with pytest.raises(NumberRangeError, match=r"exp\(w=Decimal\('1E\+20'\)\): .* traps Overflow"):
         exp(Value(Decimal("1e20"), "w"))
     with pytest.raises(DomainError, match="has no value: InvalidOperation"):
         Value(Decimal(-2)) ** Decimal("1e30")

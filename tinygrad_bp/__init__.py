@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinygrad_bp import functions
 from tinygrad_bp.errors import (
+    ArgumentError,
     BackpropError,
     DataError,
     DivisionByZeroError,
@@ -11,6 +12,7 @@ from tinygrad_bp.errors import (
     DrawingError,
     ExactnessError,
     ExpressionError,
+    GradientError,
     GraphLostError,
     NetworkError,
     NumberRangeError,
@@ -71,6 +73,7 @@ def __dir__() -> list[str]:
 __version__ = "0.1.0"
 __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "RULES",
+    "ArgumentError",
     "BackpropError",
     "DataError",
     "DivisionByZeroError",
@@ -78,6 +81,7 @@ __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "DrawingError",
     "ExactnessError",
     "ExpressionError",
+    "GradientError",
     "GraphLostError",
     "Network",
     "NetworkError",

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from operator import mul
 
-from tinygrad_bp.errors import DataError, ExactnessError
+from tinygrad_bp.errors import BackpropError, DataError, ExactnessError, NumberRangeError
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
 
 TYPE_CHECKING = False
@@ -447,6 +447,7 @@ def _decimal() -> Arithmetic:
         "sqrt": lambda x: Decimal(x).sqrt(),
         "pow": pow,
     }
+
     def missing(number: Number) -> bool:
         return isinstance(number, Decimal) and number.is_nan()
 
@@ -467,7 +468,7 @@ def _mpmath() -> Arithmetic:
         "arctan": mp.atan,
         "arctan2": mp.atan2,
         "arcsinh": mp.asinh,
-        "arccosh": lambda x: mp.acosh(x) if x == x else x,  # of nan not the complex one
+        "arccosh": lambda x: x if mp.isnan(x) else mp.acosh(x),  # of nan not the complex one
         "arctanh": mp.atanh,
         "log2": lambda x: mp.log(x, 2),
         "cbrt": lambda x: mp.cbrt(x) if x >= 0 else -mp.cbrt(-x),  # not the complex one
@@ -583,7 +584,20 @@ def _sympy() -> Arithmetic:
     )
 
 
-_WHOLE = ("+", "-", "*", "/", "**", "neg", "abs", "square", "maximum", "minimum", "identity", "relu")
+_WHOLE = (
+    "+",
+    "-",
+    "*",
+    "/",
+    "**",
+    "neg",
+    "abs",
+    "square",
+    "maximum",
+    "minimum",
+    "identity",
+    "relu",
+)
 """The rows that are the same operation on whole numbers, and leave them whole where they can."""
 
 
@@ -592,14 +606,16 @@ def _numpy() -> Arithmetic:
 
     def typed(name: str) -> Callable[..., Any]:
         """NumPy's function, or one of floats made to keep the type; plain numbers stay plain."""
-        plain_one, numpys = _EXTENDED[name], getattr(np, name, None)
+        plain_one: Any = _EXTENDED[name]
+        numpys = getattr(np, name, None)
 
         def function(*operands: Number) -> Number:
             if not any(isinstance(each, np.generic) for each in operands):
                 return plain_one(*operands)
             if isinstance(numpys, np.ufunc):
                 return numpys(*operands)
-            return np.result_type(*operands).type(plain_one(*map(float, operands)))
+            floats: list[Any] = [float(each) for each in operands]
+            return np.result_type(*operands).type(plain_one(*floats))
 
         return function
 
@@ -720,13 +736,62 @@ def arithmetic_of(numbers: tuple[Number, ...] | list[Number]) -> Arithmetic:
     return _LOADED[family]
 
 
-def check_notation(text: str, parameters: tuple[str, ...]) -> None:
-    """Refuse an expression that is not in the table's notation.
+class meeting:  # noqa: N801 - read as a verb
+    """Errors of plain numbers that cannot be multiplied or added come out as ours, for a block.
+
+    Args:
+        what: what is being done; asked for only where it fails.
+
+    >>> with meeting(lambda: "the sum"):
+    ...     0.5 + 10**400
+    Traceback (most recent call last):
+        ...
+    tinygrad_bp.errors.NumberRangeError: the sum: int too large to convert to float; use floats, or smaller exact numbers
+    """
+
+    __slots__ = ("what",)
+
+    def __init__(self, what: Callable[[], str]) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, BackpropError):
+            return
+        if isinstance(error, TypeError):
+            raise DataError(
+                f"{self.what()}: {error}; give the leaves numbers of one type, and a grad of 0 to "
+                "start from"
+            ) from None
+        if isinstance(error, OverflowError):
+            raise NumberRangeError(
+                f"{self.what()}: {error}; use floats, or smaller exact numbers"
+            ) from None
+
+
+def notation(text: str, parameters: tuple[str, ...]) -> str:
+    """A user's expression in the table's own notation: a power is ``pow(x, y)``, which each type has.
 
     Raises:
-        ExpressionError: naming the part that is not.
+        ExpressionError: naming the part that is not in the notation.
+
+    >>> notation("2 * x**0.5", ("x",))
+    '2 * pow(x, 0.5)'
     """
-    parse(text, names=(*parameters, *CONSTANTS), functions=(*FUNCTION_NAMES, *HELPERS))
+    import ast
+
+    tree = parse(text, names=(*parameters, *CONSTANTS), functions=(*FUNCTION_NAMES, *HELPERS))
+
+    class Powers(ast.NodeTransformer):
+        def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+            self.generic_visit(node)
+            if not isinstance(node.op, ast.Pow):
+                return node
+            return ast.Call(ast.Name("pow", ast.Load()), [node.left, node.right], [])
+
+    return ast.unparse(Powers().visit(tree)) if "**" in text else text
 
 
 def printed(number: Number, how: Callable[[Number], str] = repr) -> str:

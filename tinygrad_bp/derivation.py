@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp.arithmetic import FLOAT, check_number, format_number, plain_number
 from tinygrad_bp.chain import RESULT, Chain, Summand, elided, multiplications, size_of
 from tinygrad_bp.differentiate import Estimate, finite_difference, gradients
-from tinygrad_bp.errors import BackpropError, NetworkError
+from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError
 from tinygrad_bp.formula import (
     Bracket,
     Derivative,
@@ -458,7 +458,7 @@ def derivation(
     Raises:
         IndexError: an index is 0 or past the end.
         NetworkError: the run has no target, or the Value is none of its own.
-        TypeError: what to differentiate for is neither indices nor a Value.
+        ArgumentError: what to differentiate for is neither indices nor a Value.
 
     >>> from tinygrad_bp import Network
     >>> net = Network([[[2.0]], [[3.0]]], [[1.0], [0.0]], "identity")
@@ -484,11 +484,11 @@ def derivation(
         made = made or _of_run_as_graph(of, by, landmarks, named)
     else:
         if len(by) != 1 or not isinstance(by[0], Value):
-            raise TypeError(
+            raise ArgumentError(
                 f"derivation(e, w) takes the node to differentiate for, not {', '.join(map(repr, by))}"
             )
         if not isinstance(of, Value):
-            raise TypeError(
+            raise ArgumentError(
                 f"derivation is of a Run or a Value, not {type(of).__name__} {of!r:.60}"
             )
         made = _of_graph(of, by[0], landmarks, named)
@@ -640,7 +640,7 @@ def _find(run: Run, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:
         net.check_indices(*indices)
         return ("bias" if len(by) == 2 else "weight"), indices
     if len(by) != 1 or not isinstance(by[0], Value):
-        raise TypeError(
+        raise ArgumentError(
             "derivation(run, i, j, k) is for a weight, (run, i, j) for a bias, and (run, value) for "
             f"one of the run's Values; not {', '.join(map(repr, by)) or 'nothing'}"
         )

@@ -12,9 +12,10 @@ import math
 import operator
 from contextvars import ContextVar
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number
+from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number, meeting
 from tinygrad_bp.errors import DataError, StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
@@ -104,7 +105,13 @@ def _differentiate(
     outer = _enclosing.get()
     token = _enclosing.set(outer.union(leaves))
     try:
-        results = list(f(*leaves))
+        results = f(*leaves)
+        if isinstance(results, Value) or not hasattr(results, "__iter__"):
+            raise DataError(
+                f"jacobian is for a function that returns a list of results, not {results!r:.60}: "
+                "use grad"
+            )
+        results = list(results)
     finally:
         _enclosing.reset(token)
     for each in results:
@@ -153,6 +160,8 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
     >>> x.grad
     0
     """
+    if isinstance(wrt, Value):
+        raise DataError(f"gradients are for a list of Values: write [{wrt.label or 'x'}]")
     wrt = list(wrt)
     for each in wrt:
         if not isinstance(each, Value):
@@ -163,7 +172,8 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
         check_number(e, where="what is differentiated")
         return [0] * len(wrt)
     if create_graph:
-        return _recorded_gradients(e, wrt)
+        with meeting(lambda: f"gradients of {e!r:.160}"):
+            return _recorded_gradients(e, wrt)
     nodes = [*topological_order(e), *wrt]
     before = [node.grad for node in nodes]
     try:
@@ -182,7 +192,7 @@ def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
     sums: dict[Value, Any] = {e: 1}
     for node in reversed(order):
         if node in reaching and node in sums and node.rule is not None:
-            _check_fresh(node, node.rule)
+            _check_fresh(node)
             for parent, local in _recorded_derivatives(node, node.rule, reaching):
                 share = _product(sums[node], local)
                 sums[parent] = sums[parent] + share if parent in sums else share
@@ -207,7 +217,10 @@ def _recorded_derivatives(
             found = zip(columns[slot], derivative(*columns, node), strict=True)
             yield from ((v, each) for v, each in found if isinstance(v, Value) and v in reaching)
         elif isinstance(operands[slot], Value) and operands[slot] in reaching:
-            yield operands[slot], derivative(*operands, node)
+            found = derivative(*operands, node)
+            if not isinstance(found, Value):
+                check_number(found, where=f"what a derivative of {rule.name} returns")
+            yield operands[slot], found
 
 
 def _columns(rule: Rule, operands: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -218,16 +231,41 @@ def _columns(rule: Rule, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(list(operands[start : start + size]) for start in range(0, len(operands), size))
 
 
-def recomputed(rule: Rule, numbers: tuple[Number, ...]) -> Number:
-    """The value of a row at plain numbers, by the arithmetic that `Value` uses."""
-    (now,) = arithmetic_of(numbers).kernel(rule, ())(*_columns(rule, numbers))
-    return now
+def still_gives(node: Value, numbers: Sequence[Number]) -> bool:
+    """Whether a node's row has, at these operands, the value and derivatives that were recorded.
+
+    They differ where a leaf was given other data after the recording.
+
+    >>> x = Value(2.0)
+    >>> still_gives(x * x, [2.0, 2.0]), still_gives(x * x, [-2.0, -2.0])
+    (True, False)
+    """
+    rule, operands = node.rule, node.operands
+    if rule is None:
+        return True
+    recorded = [slot for slot, each in enumerate(operands) if isinstance(each, Value)]
+    wrt = range(rule.arity) if rule.variadic else recorded
+    try:
+        arithmetic = arithmetic_of(list(numbers))
+        if arithmetic.missing and any(map(arithmetic.missing, numbers)):
+            return bool(arithmetic.missing(node.data))
+        out, *found = arithmetic.kernel(rule, tuple(wrt))(*_columns(rule, tuple(numbers)))
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return False
+    if rule.variadic:
+        every = [*chain(*found)]
+        found = [every[slot] for slot in recorded]
+    return all(map(_same, (out, *found), (node.data, *node.local_derivatives)))
 
 
-def _check_fresh(node: Value, rule: Rule) -> None:
-    now = recomputed(rule, tuple(_data(each) for each in node.operands))
-    if now != node.data and not (now != now and node.data != node.data):  # noqa: PLR0124 - nan
-        moved = ", ".join(each.label or repr(each) for each in node.parents if each.rule is None)
+def _same(a: Number, b: Number) -> bool:
+    return bool(a == b or (a != a and b != b))  # noqa: PLR0124 - nan
+
+
+def _check_fresh(node: Value) -> None:
+    if not still_gives(node, [_data(each) for each in node.operands]):
+        leaves = dict.fromkeys(each for each in node.parents if each.rule is None)
+        moved = ", ".join(each.label or repr(each) for each in leaves)
         raise StaleGraphError(
             f"{node!r} was recorded from other data than its leaves have now ({moved}): record it "
             "again, or take the gradients before the leaves are given new data"

@@ -15,6 +15,10 @@ class DataError(BackpropError, TypeError):
     """What was offered is no real number, or does not go with the others, as ``Decimal`` with ``float``."""
 
 
+class ArgumentError(BackpropError, TypeError, ValueError):
+    """A call has arguments that do not fit it: too many, too few, of the wrong kind or length."""
+
+
 class GraphLostError(BackpropError, TypeError):
     """A conversion would have dropped the graph silently, as ``float(v)`` or ``math.exp(v)``."""
 

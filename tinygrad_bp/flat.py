@@ -5,8 +5,9 @@ This room knows a node only by its attributes.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+from weakref import ref
 
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.graph import topological_order
@@ -20,25 +21,25 @@ if TYPE_CHECKING:
 
 
 class Flat:
-    """The inner nodes that a result was made of, in order: the form in which they are pickled.
+    """Inner nodes that results were made of, in order: the form in which they are pickled.
 
     Pickle and deepcopy meet one such object for all of its nodes, so that what was shared is shared
     again; and it holds lists, so that they need not follow a chain of operands.
     """
 
-    __slots__ = ("__weakref__", "nodes", "places")
+    __slots__ = ("__weakref__", "nodes", "under_way")
 
-    def __init__(self, nodes: list[Value]) -> None:
+    def __init__(self, nodes: list[Value], under_way: UnderWay | None = None) -> None:
         self.nodes = nodes
-        self.places = {id(node): place for place, node in enumerate(nodes)}
+        self.under_way = under_way
 
     def node(self, place: int) -> Value:
         """The node at a place."""
         return self.nodes[place]
 
     def __reduce__(self) -> tuple[Callable[..., Flat], tuple[Any, ...]]:
-        outside: list[Value] = []  # leaves, and nodes that were met before
-        places = dict(self.places)
+        outside: list[Value] = []  # leaves, and nodes of another flat form
+        places = {id(node): place for place, node in enumerate(self.nodes)}
         for node in self.nodes:
             for parent in node.parents:
                 if id(parent) not in places:
@@ -55,21 +56,52 @@ class Flat:
         return _unflatten(kind, deepcopy(outside, memo), rows)  # numbers and rules do not change
 
 
-_met: WeakSet[Flat] = WeakSet()
-"""The flat forms that a pickling or copying under way has met: it alone keeps them alive."""
+class UnderWay:
+    """A pickling or copying under way: where each node is that it has met.
+
+    Its flat forms keep it alive, and what pickles or copies keeps those.
+    """
+
+    def __init__(self) -> None:
+        self.mark = object()
+        self.places: dict[int, tuple[ref[Flat], int]] = {}
+
+    def flatten(self, e: Value) -> tuple[Flat, int]:
+        """The flat form that holds a node, and its place there: a new one, if none does."""
+        flat = None
+        if id(e) in self.places:
+            met, place = self.places[id(e)]
+            flat = met()
+        if flat is None:
+            met_before = self.places
+            inner = [
+                node
+                for node in topological_order(e, self.mark)
+                if node._rule is not None and id(node) not in met_before
+            ]
+            flat = Flat(inner, self)
+            weak = ref(flat)
+            self.places.update((id(node), (weak, place)) for place, node in enumerate(inner))
+            place = len(inner) - 1
+        return flat, place
+
+
+class _Threads(threading.local):
+    """What is under way in each thread; the flat forms alone keep it alive."""
+
+    under_way: Callable[[], UnderWay | None] = staticmethod(lambda: None)
+
+
+_threads = _Threads()
 
 
 def flatten(e: Value) -> tuple[Flat, int]:
-    """The flat form that holds ``e``, and its place there: a new one, if none is under way."""
-    met = [flat.places for flat in _met]
-    for flat in _met:
-        if id(e) in flat.places:
-            return flat, flat.places[id(e)]
-    inner = [node for node in topological_order(e) if node._rule is not None]
-    nodes = [node for node in inner if not any(id(node) in places for places in met)]
-    flat = Flat(nodes)
-    _met.add(flat)
-    return flat, len(nodes) - 1
+    """The flat form that holds ``e``, and its place there, of the pickling or copying under way."""
+    under_way = _threads.under_way()
+    if under_way is None:
+        under_way = UnderWay()
+        _threads.under_way = ref(under_way)
+    return under_way.flatten(e)
 
 
 def _row(node: Value, places: dict[int, int]) -> tuple[Any, ...]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import check_notation, check_number
+from tinygrad_bp.arithmetic import check_number, notation
+from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, Rule
 from tinygrad_bp.value import FUNCTIONS, Value, function_of
 
@@ -55,7 +56,7 @@ def primitive(
 
     Raises:
         ExpressionError: an expression is not in the table's notation.
-        TypeError: an argument is neither an expression nor a function.
+        ArgumentError: an argument is neither an expression nor a function.
 
     >>> cube = primitive("cube", "x * x * x", ("3.0 * x * x",))
     >>> cube(Value(2.0)).local_derivatives
@@ -65,25 +66,52 @@ def primitive(
     4.5
     """
     if not isinstance(name, str) or not name:
-        raise TypeError(f"a primitive needs a name to be called by, not {name!r}")
-    if isinstance(derivatives, str) or callable(derivatives):
-        raise TypeError(
+        raise ArgumentError(f"a primitive needs a name to be called by, not {name!r}")
+    if isinstance(derivatives, str) or not hasattr(derivatives, "__iter__"):
+        raise ArgumentError(
             f"primitive {name!r}: give the derivatives as a tuple, one for each operand"
         )
     derivatives = tuple(derivatives)
     if not derivatives:
-        raise TypeError(f"primitive {name!r} needs one derivative for each operand, and has none")
-    parameters = PARAMETERS[: len(derivatives)]
-    for each in (value, *derivatives, *filter(None, [domain])):
-        if isinstance(each, str):
-            if len(derivatives) > len(PARAMETERS):
-                raise TypeError(
-                    f"primitive {name!r}: give functions where operands are more than 3"
-                )
-            check_notation(each, parameters + ("out",) * (each not in (value, domain)))
-        elif not callable(each):
-            raise TypeError(f"primitive {name!r}: {each!r} is neither an expression nor a function")
-    return function_of(Rule(name, value, derivatives, symbol=symbol, latex=latex, domain=domain))
+        raise ArgumentError(
+            f"primitive {name!r} needs one derivative for each operand, and has none"
+        )
+    arity = len(derivatives)
+    if arity > len(PARAMETERS) and any(isinstance(each, str) for each in (value, *derivatives)):
+        raise ArgumentError(f"primitive {name!r}: give functions where operands are more than 3")
+    operands = PARAMETERS[:arity]
+    rule = Rule(
+        name,
+        _part(name, value, "value", operands, arity),
+        tuple(
+            _part(name, each, "derivative", (*operands, "out"), arity + 1) for each in derivatives
+        ),
+        symbol=symbol,
+        latex=latex,
+        domain=domain and notation(domain, operands),
+    )
+    return function_of(rule)
+
+
+def _part(name: str, part: Any, what: str, parameters: tuple[str, ...], count: int) -> Any:
+    """An expression in the table's own notation, or a function that takes so many arguments."""
+    if isinstance(part, str):
+        return notation(part, parameters)
+    if not callable(part):
+        raise ArgumentError(f"primitive {name!r}: {part!r} is neither an expression nor a function")
+    import inspect  # costs more than the engine
+
+    try:
+        inspect.signature(part).bind(*range(count))
+    except TypeError:
+        takes = "the operands and the output" if what == "derivative" else "the operands"
+        raise ArgumentError(
+            f"primitive {name!r}: there are {len(parameters) - (what == 'derivative')} derivatives, so "
+            f"a {what} is a function of {takes}, {count} in all, and {part!r} is not"
+        ) from None
+    except ValueError:  # a function of C without a signature is believed
+        pass
+    return part
 
 
 def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - as in NumPy
@@ -99,6 +127,8 @@ def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - 
 
 def _listed(values: Iterable[Value | Number], name: str) -> list[Value | Number]:
     """The values as a list, when all are numbers."""
+    if isinstance(values, Value) or not hasattr(values, "__iter__"):
+        raise ArgumentError(f"{name} takes a list of values, not {values!r:.60}")
     values = list(values)
     for each in values:
         if not isinstance(each, Value):
@@ -124,7 +154,7 @@ def logsumexp(values: Iterable[Value | Number]) -> Any:
     """
     values = _listed(values, "logsumexp")
     if not values:
-        raise ValueError("logsumexp of nothing: give at least one value")
+        raise ArgumentError("logsumexp of nothing: give at least one value")
     shift = _largest(values)
     exp, log, fsum = FUNCTIONS["exp"], FUNCTIONS["log"], FUNCTIONS["fsum"]
     return log(fsum(exp(each - shift) for each in values)) + shift

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from tinygrad_bp.value import Value
 
 
-def topological_order(e: Value) -> list[Value]:
+def topological_order(e: Value, mark: object = None) -> list[Value]:
     """Every node that ``e`` was made of, each after all of its parents; ``e`` itself is last.
 
     The order is that of the recursive depth-first walk with the operands taken from left to right.
     A mark on the node, a new object for each walk, stands for a set of the nodes seen: so two threads
     may walk graphs that share no node, but not the same graph, at one time.
+
+    Args:
+        e: the node to begin with.
+        mark: that of a walk that goes on from several nodes: what it has seen is left out.
 
     >>> from tinygrad_bp import Value
     >>> a = Value(2.0, label="a")
@@ -29,7 +33,7 @@ def topological_order(e: Value) -> list[Value]:
     >>> topological_order(b) == [a, b]
     True
     """
-    mark = object()
+    mark = mark or object()
     order: list[Value] = []
     below: list[Value] = []  # the nodes whose operands are being walked, but for the current one
     rests: dict[Value, Iterator[Value]] = {}  # where in a list of operands to go on

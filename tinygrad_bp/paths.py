@@ -20,9 +20,9 @@ from heapq import heapify, heappop, heappush
 from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from tinygrad_bp.arithmetic import arithmetic_of, format_number, printed
+from tinygrad_bp.arithmetic import arithmetic_of, format_number, meeting, printed
 from tinygrad_bp.collector import collector_paused
-from tinygrad_bp.errors import DataError, TooManyPathsError
+from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.value import Value
@@ -168,7 +168,7 @@ def path_count(e: Value, w: Value) -> int:
     """How many paths lead from ``e`` to ``w``: exact, and never by listing them.
 
     Raises:
-        TypeError: ``e`` or ``w`` is not a Value.
+        ArgumentError: ``e`` or ``w`` is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> x = Value(1.0)
@@ -189,7 +189,7 @@ def path_sum(e: Value, w: Value) -> PathSum:
     is exact as long as the local derivatives are.
 
     Raises:
-        TypeError: ``e`` or ``w`` is not a Value.
+        ArgumentError: ``e`` or ``w`` is not a Value.
 
     >>> from tinygrad_bp import Value, relu
     >>> x = Value(3.0)
@@ -201,8 +201,9 @@ def path_sum(e: Value, w: Value) -> PathSum:
     edges = between(e, w)
     if not edges.nodes:
         return PathSum(0, 0, 0)
-    total = edges.down(edges.locals)[0]
-    gross = edges.down(map(abs, edges.locals))[0]
+    with meeting(lambda: f"path_sum from {e!r:.160}"):
+        total = edges.down(edges.locals)[0]
+        gross = edges.down(map(abs, edges.locals))[0]
     counts = edges.down(repeat(1))
     if all(edges.locals):
         return PathSum(total, gross, counts[0])
@@ -232,7 +233,7 @@ def flow(e: Value, w: Value) -> Flow:
         backward pass; one that no path from ``e`` to ``w`` crosses is not in it.
 
     Raises:
-        TypeError: ``e`` or ``w`` is not a Value.
+        ArgumentError: ``e`` or ``w`` is not a Value.
 
     Exact numbers give exact sums.  In floats what comes down to an edge, or what goes on from it, may
     by itself overflow or underflow, and then so do the edge's sums; where only their product does on
@@ -245,7 +246,10 @@ def flow(e: Value, w: Value) -> Flow:
     EdgeFlow(signed=-6.0, gross=6.0)
     """
     edges = between(e, w)
-    return Flow(edges, _through(edges, edges.locals), _through(edges, [*map(abs, edges.locals)]))
+    with meeting(lambda: f"flow from {e!r:.160}"):
+        signed = _through(edges, edges.locals)
+        gross = _through(edges, [*map(abs, edges.locals)])
+    return Flow(edges, signed, gross)
 
 
 def largest_paths(e: Value, w: Value, n: int = 20) -> list[Path]:
@@ -264,7 +268,7 @@ def largest_paths(e: Value, w: Value, n: int = 20) -> list[Path]:
 
     Raises:
         DataError: the local derivatives are symbols, which have no size.
-        TypeError: ``e`` or ``w`` is not a Value, or ``n`` not a whole number.
+        ArgumentError: ``e`` or ``w`` is not a Value, or ``n`` not a whole number.
 
     >>> from tinygrad_bp import Value
     >>> x = Value(3.0)
@@ -280,7 +284,7 @@ def paths(e: Value, w: Value, limit: int = LIMIT) -> Iterator[Path]:
 
     Raises:
         TooManyPathsError: there are more than ``limit``.
-        TypeError: ``e`` or ``w`` is not a Value.
+        ArgumentError: ``e`` or ``w`` is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> x = Value(3.0)
@@ -312,7 +316,7 @@ def contract(e: Value, landmarks: Iterable[Value]) -> dict[Value, dict[Value, Nu
         is absent.
 
     Raises:
-        TypeError: ``e`` or a landmark is not a Value.
+        ArgumentError: ``e`` or a landmark is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> x = Value(3.0)
@@ -434,7 +438,7 @@ def between(e: Value, w: Value) -> Edges[Value]:
     """The edges on the paths from ``e`` to ``w``.
 
     Raises:
-        TypeError: ``e`` or ``w`` is not a Value.
+        ArgumentError: ``e`` or ``w`` is not a Value.
     """
     check_value("e", e)
     check_value("w", w)
@@ -491,10 +495,10 @@ def check_value(name: str, node: object) -> None:
     """Refuse what is no node of a graph.
 
     Raises:
-        TypeError: naming what it was offered as.
+        ArgumentError: naming what it was offered as.
     """
     if not isinstance(node, Value):
-        raise TypeError(
+        raise ArgumentError(
             f"{name} must be a Value, a node of a graph, not {type(node).__name__} {node!r:.60}"
         )
 
@@ -563,12 +567,14 @@ def largest(edges: Edges[Any], n: int) -> list[list[int]]:
 
     Raises:
         DataError: the local derivatives are symbols, which have no size.
-        TypeError: ``n`` is not a whole number.
+        ArgumentError: ``n`` is not a whole number.
     """
     try:
         n = operator.index(n)
     except TypeError:
-        raise TypeError(f"n is a whole number of paths, not {type(n).__name__} {n!r:.60}") from None
+        raise ArgumentError(
+            f"n is a whole number of paths, not {type(n).__name__} {n!r:.60}"
+        ) from None
     if n <= 0 or not edges.nodes:
         return []
     if len(edges.nodes) == 1:

@@ -96,6 +96,11 @@ class Rule:
         """The domain in words, where the condition is too long for a message; else empty."""
         return _IN_WORDS.get(self.name, "")
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        return None, {
+            name: getattr(self, name) if name != "compiled" else {} for name in self.__slots__
+        }
+
     def __deepcopy__(self, memo: object) -> Rule:
         return self  # a row does not change
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from tinygrad_bp.arithmetic import check_number, format_number, plain, plain_number
+from tinygrad_bp.arithmetic import check_number, format_number, meeting, plain, plain_number
 from tinygrad_bp.collector import collector_paused
-from tinygrad_bp.differentiate import recomputed
+from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.modules import make_callable
@@ -157,14 +157,7 @@ class Step:
 
         They do not where a leaf was given other data between the recording and `steps`.
         """
-        rule = self.node.rule
-        if self.kind != "forward" or rule is None:
-            return True
-        try:
-            now = recomputed(rule, self.operands)
-        except (TypeError, ValueError, ArithmeticError):
-            return False
-        return bool(now == self.data or (now != now and self.data != self.data))  # noqa: PLR0124
+        return self.kind != "forward" or still_gives(self.node, self.operands)
 
     def to_dict(self) -> dict[str, Any]:
         """The step as data that JSON can hold; nodes by name."""
@@ -448,7 +441,7 @@ def steps(
 
     Raises:
         DataError: ``eta`` is no real number.
-        TypeError: ``e`` is not a Value.
+        ArgumentError: ``e`` is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
@@ -471,7 +464,7 @@ def steps(
         check_number(eta, where="the learning rate eta")
     nodes = topological_order(e)
     sums = _Running(e)
-    with collector_paused():
+    with collector_paused(), meeting(lambda: f"steps from {e!r:.160}"):
         edges = [edge for node in reversed(nodes) for edge in sums.edges_of(node)]
     return Steps(nodes, edges, eta=eta, wrt=wrt, named=named)
 
@@ -520,7 +513,7 @@ def order(e: Value) -> list[Turn]:
     """The order in which the nodes pass their gradients on, and what each had to wait for.
 
     Raises:
-        TypeError: ``e`` is not a Value.
+        ArgumentError: ``e`` is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> a = Value(1.0, "a")
@@ -639,7 +632,7 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
 
     Raises:
         TooManyPathsError: it would take more.
-        TypeError: ``e`` is not a Value.
+        ArgumentError: ``e`` is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> a = Value(1.0, "a")

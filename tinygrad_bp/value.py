@@ -17,10 +17,12 @@ from tinygrad_bp.arithmetic import (
     arithmetic_of,
     check_number,
     is_number,
+    meeting,
     printed,
 )
 from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import (
+    ArgumentError,
     BackpropError,
     DataError,
     DivisionByZeroError,
@@ -102,7 +104,7 @@ class Value:
     @label.setter
     def label(self, label: str) -> None:
         if not isinstance(label, str):
-            raise TypeError(f"a label is a str, not {type(label).__name__} {label!r:.60}")
+            raise ArgumentError(f"a label is a str, not {type(label).__name__} {label!r:.60}")
         self._label = label
 
     # ---- what was recorded
@@ -156,7 +158,8 @@ class Value:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         if self._rule is None:
-            return _leaf, (type(self), self.data, self.grad, self.label)
+            own = getattr(self, "__dict__", None)  # of a subclass
+            return _leaf, (type(self), self.data, self.grad, self.label), own or None
         from tinygrad_bp.flat import Flat, flatten
 
         return Flat.node, flatten(self)
@@ -184,17 +187,8 @@ class Value:
         >>> x.grad
         6.0
         """
-        try:
+        with meeting(lambda: f"backward from {self!r:.160}"):
             backward(self)
-        except TypeError as error:
-            raise DataError(
-                f"backward from {self!r:.160}: {error}; give the leaves numbers of one type, "
-                "and a grad of 0 to start from"
-            ) from None
-        except OverflowError as error:
-            raise NumberRangeError(
-                f"backward from {self!r:.160}: {error}; use floats, or smaller exact numbers"
-            ) from None
 
     def zero_grad(self) -> None:
         """Set the ``grad`` of every node that this one was made of, and its own, to 0."""
@@ -223,13 +217,32 @@ class Value:
             f"{self!r} is neither true nor false: compare it (v > 0), or ask its data (v.data != 0)"
         )
 
-    def __float__(self, *_: object) -> NoReturn:
-        raise GraphLostError(
-            f"float({self!r}) would drop the graph: use v.data for the number, or the functions of "
-            "tinygrad_bp (tinygrad_bp.exp, not math.exp)"
-        )
+    def __float__(self) -> NoReturn:
+        self._refuse("float")
 
-    __int__ = __round__ = __trunc__ = __float__
+    def __int__(self) -> NoReturn:
+        self._refuse("int")
+
+    def __complex__(self) -> NoReturn:
+        self._refuse("complex")
+
+    def __round__(self, digits: int | None = None) -> NoReturn:
+        self._refuse("round")
+
+    def __trunc__(self) -> NoReturn:
+        self._refuse("math.trunc")
+
+    def __floor__(self) -> NoReturn:
+        self._refuse("math.floor")
+
+    def __ceil__(self) -> NoReturn:
+        self._refuse("math.ceil")
+
+    def _refuse(self, conversion: str) -> NoReturn:
+        raise GraphLostError(
+            f"{conversion}({self!r}) would drop the graph: use v.data for the number, or the "
+            "functions of tinygrad_bp (tinygrad_bp.exp, not math.exp)"
+        )
 
     def _sympy_(self) -> NoReturn:
         """Tell a sympy number on the left of an operator to leave it to the Value on the right."""
@@ -258,7 +271,8 @@ class Value:
 
 
 def _leaf(kind: type[Value], data: Number, grad: Number, label: str) -> Value:
-    leaf = kind(data, label)
+    leaf = _new(kind)  # a subclass may want other arguments
+    Value.__init__(leaf, data, label)
     leaf.grad = grad
     return leaf
 
@@ -297,10 +311,10 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         DomainError: the operation has no value there.
         ExactnessError: the number type cannot do it exactly.
         NumberRangeError: an exact number is too large for the float that it meets.
-        TypeError: there are more operands or fewer than the row has.
+        ArgumentError: there are more operands or fewer than the row has.
     """
     if len(operands) != rule.arity:
-        raise TypeError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
+        raise ArgumentError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
     data = tuple(map(_data, operands))
     for number in data:
         check_number(number, where=f"an operand of {rule.name}")
@@ -342,6 +356,9 @@ def _record(
     return record(rule, out, x, slots.get(0), y, slots.get(1))
 
 
+_DECIMAL = {"Overflow": NumberRangeError, "Inexact": ExactnessError, "Rounded": ExactnessError}
+
+
 class _naming:  # noqa: N801 - read as a verb
     """Errors of a number type's own arithmetic come out as ours, naming operation and operands."""
 
@@ -361,8 +378,16 @@ class _naming:  # noqa: N801 - read as a verb
             raise NumberRangeError(
                 f"{_call(self.rule, self.operands)}: {error}; use floats, or smaller exact numbers"
             ) from None
-        if isinstance(error, BackpropError) or not self.rule.written:
+        if isinstance(error, BackpropError) or error is None:
             return
+        if not self.rule.written:  # it is the user's own
+            error.add_note(f"in the primitive {_call(self.rule, self.operands)}")
+            return
+        if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":
+            raise _DECIMAL.get(type(error).__name__, DomainError)(
+                f"{_call(self.rule, self.operands)}: decimal's context traps {type(error).__name__}; "
+                "give it other limits, as in decimal.localcontext(), or use mpmath"
+            ) from None
         if isinstance(error, TypeError):
             raise DataError(
                 f"{_call(self.rule, self.operands)}: {error}; give it numbers of one type"
@@ -409,10 +434,10 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
     """`apply` for a variadic row, whose operands come as one list or as two of one length.
 
     Raises:
-        ValueError: the lists are not of one length.
+        ArgumentError: the lists are not of one length.
     """
     if len(columns[0]) != len(columns[-1]):
-        raise ValueError(
+        raise ArgumentError(
             f"{rule.name} takes lists of one length, not of length {' and '.join(map(str, map(len, columns)))}"
         )
     operands: tuple[Any, ...] = sum(columns, ())

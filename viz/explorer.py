@@ -18,9 +18,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from tinygrad_bp import DrawingError, StaleGraphError, TooManyPathsError, Value
+from tinygrad_bp import ArgumentError, DrawingError, StaleGraphError, TooManyPathsError, Value
 from tinygrad_bp.arithmetic import format_number
-from tinygrad_bp.differentiate import recomputed
+from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Run
@@ -115,7 +115,7 @@ def explore(
         NetworkError: the run has no target.
         OSError: the file cannot be written.
         StaleGraphError: leaves have been given other data since the graph was recorded.
-        TypeError: ``what`` is neither a Value nor a run.
+        ArgumentError: ``what`` is neither a Value nor a run.
 
     >>> w, x = Value(0.5, label="w"), Value(2.0, label="x")
     >>> explore((w * x) ** 2).html[:15]
@@ -126,9 +126,9 @@ def explore(
     elif isinstance(what, Value):
         e = what
         if weight is not None:
-            raise TypeError("weight= is for a run of a network")
+            raise ArgumentError("weight= is for a run of a network")
     else:
-        raise TypeError(
+        raise ArgumentError(
             f"explore takes a Value or a run of a network, not {type(what).__name__} {what!r:.60}"
         )
     order = topological_order(e)
@@ -300,18 +300,11 @@ def _recorded_leaves(run: Run) -> dict[Value, Number]:
 def _check_fresh(record: Steps, numbers: Mapping[Value, Number]) -> None:
     """Refuse a graph whose leaves have moved: what they were when it was recorded is not known."""
     for node in record.nodes:
-        if node.rule is None:
-            continue
         operands = [
             numbers.get(each, each.data) if isinstance(each, Value) else each
             for each in node.operands
         ]
-        try:
-            now = recomputed(node.rule, tuple(operands))
-            same = bool(now == node.data or (now != now and node.data != node.data))  # noqa: PLR0124
-        except (TypeError, ValueError, ArithmeticError):
-            same = False
-        if not same:
+        if not still_gives(node, operands):
             raise StaleGraphError(
                 f"{record.names[node]} was recorded from other data than its leaves have now: "
                 "record it again, and explore that"

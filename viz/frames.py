@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
-from tinygrad_bp import DrawingError, Value
+from tinygrad_bp import ArgumentError, DrawingError, Value
 from tinygrad_bp.arithmetic import format_number, plain_number
 from tinygrad_bp.steps import steps
 from viz.cards import Card, Line, card_label, compose, line_label
@@ -154,7 +154,7 @@ def frames(
 
     Raises:
         DrawingError: there are too many steps, or there is no such theme.
-        TypeError: ``e`` is not a Value.
+        ArgumentError: ``e`` is not a Value.
 
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> film = frames((w * x) ** 2)
@@ -162,7 +162,7 @@ def frames(
     (6, 'x.grad: 0 + (2.0 × 0.5) = 1.0')
     """
     if not isinstance(e, Value):
-        raise TypeError(f"frames takes a Value, not {type(e).__name__} {e!r:.60}")
+        raise ArgumentError(f"frames takes a Value, not {type(e).__name__} {e!r:.60}")
     palette(theme)
     record = steps(e, eta)
     if len(record) > max_steps:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp import DrawingError, Value
+from tinygrad_bp import ArgumentError, DrawingError, Value
 from tinygrad_bp.arithmetic import format_number, plain_number
 from tinygrad_bp.graph import dependents, names, topological_order
 from viz.cards import Card, Line, card_label, compose, line_label, signed
@@ -68,7 +68,7 @@ def draw(
     Raises:
         DrawingError: the graph has too many nodes, or ``highlight``, ``wrt`` or ``fold`` is not in
             it, or there is no such theme.
-        TypeError: ``e`` is not a Value.
+        ArgumentError: ``e`` is not a Value.
 
     >>> x = Value(3.0, label="x")
     >>> e = x * x
@@ -76,7 +76,7 @@ def draw(
     2
     """
     if not isinstance(e, Value):
-        raise TypeError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}")
+        raise ArgumentError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}")
     order = everything = topological_order(e)
     if wrt is not None:
         order = _between(wrt, everything)

@@ -2,8 +2,8 @@
 
 A peer's file is loaded with stand-ins in `sys.modules` under the names that it imports, which are
 taken out again once it is loaded.  Of HIPS autograd only the parts that make gradients are replaced:
-`make_vjp` and what stands on it.  Its gradient check (``autograd.test_util``) and its handling of
-argument numbers (``autograd.wrap_util``) are its own, unchanged.
+`make_vjp` and what stands on it.  Its handling of argument numbers (``autograd.wrap_util``) is its
+own, unchanged; so is its gradient check (``autograd.test_util``), unless ours is to stand in for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 import tinygrad_bp
-from tinygrad_bp import differentiate, functions
+from tinygrad_bp import GradientError, differentiate, functions
+from tinygrad_bp.testing.gradcheck import gradcheck
 
 
 class OutOfScopeError(Exception):
@@ -70,11 +71,12 @@ def cases_of(module):
 # ---- HIPS autograd, for numbers
 
 
-def autograd_modules(source):
+def autograd_modules(source, *, our_check=False):
     """The modules that HIPS autograd's tests import, by name.
 
     Args:
         source: the folder of its source distribution, for those that are its own.
+        our_check: whether `gradcheck` stands in for its gradient check.
     """
     modules = {
         "autograd": StandIn("autograd"),
@@ -92,6 +94,8 @@ def autograd_modules(source):
     of_one_argument = modules["autograd.wrap_util"].unary_to_nary
     for operation in (grad, value_and_grad, deriv):
         setattr(modules["autograd"], operation.__name__, of_one_argument(operation))
+    if our_check:
+        modules["autograd.test_util"].check_grads = of_one_argument(check_grads)
     modules["autograd"].numpy = modules["autograd.numpy"]
     modules["autograd.numpy"].random = modules["autograd.numpy.random"]
     return modules
@@ -117,6 +121,25 @@ def grad(f, x):
 def deriv(f, x):
     """The derivative of a function of one number."""
     return make_jvp(f, x)(1.0)[1]
+
+
+def check_grads(f, x, modes=("fwd", "rev"), order=2):
+    """Their check by way of ours: the gradient, then the gradient of the gradient.
+
+    Args:
+        f: the function of one argument.
+        x: the argument: a number, or a tuple of numbers.
+        modes: both are one here, for this engine goes backward only.
+        order: how many derivatives to check, 1 or 2.
+    """
+    checked, at = (lambda *parts: f(parts), x) if isinstance(x, tuple) else (f, (x,))
+    name = f.__name__
+    for _ in range(order):
+        try:
+            gradcheck(checked, *at)
+        except GradientError as error:
+            raise AssertionError(f"Derivative (VJP) check of {name} failed") from error
+        checked, name = differentiate.grad(checked), f"vjp_{name}"
 
 
 def make_vjp(f, x):

@@ -89,10 +89,10 @@ OTHER_FILES = {
 WAYS_TO_FAIL = (OutOfScopeError, AssertionError, TypeError, pytest.fail.Exception)
 
 
-@pytest.fixture(scope="module")
-def suite(autograd_source):
-    """Their test functions, by file and name."""
-    modules = autograd_modules(autograd_source)
+@pytest.fixture(scope="module", params=["their check", "our check"])
+def suite(request, autograd_source):
+    """Their test functions, by file and name: with their gradient check, and with ours for it."""
+    modules = autograd_modules(autograd_source, our_check=request.param == "our check")
     return {
         file: cases_of(load(autograd_source / "tests" / file, f"autograd_{file[:-3]}", modules))
         for file in RUN

@@ -1,1 +1,8 @@
-"""Property-based tests of gradients, for users and for ourselves; needs ``tinygrad-bp[test]``."""
+"""Property-based tests of gradients, for users and for ourselves; needs ``tinygrad-bp[test]``.
+
+`gradcheck` alone needs nothing but the engine.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the room is callable, and importing it from here loads it
+    from tinygrad_bp.testing.gradcheck import gradcheck as gradcheck
