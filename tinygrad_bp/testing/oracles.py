@@ -264,7 +264,6 @@ ORACLES: dict[str, Oracle] = {
         _exact_sum,
         (lambda x: [mpf(1)] * len(x),),
         ulps=(1, 0),
-        reason="in one rounding",
     ),
     "dot": Oracle(
         _exact_dot,
