@@ -1,0 +1,323 @@
+"""Traps that a review of the engine met, each with its name."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import pickle
+import threading
+import weakref
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+
+from tinygrad_bp import (
+    ArgumentError,
+    BackpropError,
+    DataError,
+    DomainError,
+    ExactnessError,
+    NumberRangeError,
+    StaleGraphError,
+    Value,
+    arctan2,
+    dot,
+    fsum,
+    gaussian,
+    gelu,
+    grad,
+    gradients,
+    hessian,
+    jacobian,
+    logaddexp,
+    maximum,
+    ndtr,
+    path_sum,
+    primitive,
+    reciprocal,
+    relu,
+    sigmoid,
+    silu,
+    steps,
+    tanh,
+)
+from tinygrad_bp.rules import RULES
+from tinygrad_bp.value import FUNCTIONS
+
+INF = math.inf
+
+
+# ---- number types
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.longdouble, np.int64])
+def test_grad_takes_a_numpy_scalar(kind):
+    assert grad(lambda x: x * x)(kind(2)) == 4
+    assert grad(grad(lambda x: x * x * x))(kind(2)) == 12
+
+
+@pytest.mark.parametrize("name", [n for n, r in RULES.items() if r.arity == 1 and n.isidentifier()])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.longdouble])
+def test_a_function_of_a_numpy_float_keeps_its_type(name, kind):
+    at = kind(1.5 if name == "arccosh" else 0.5)
+    operand = [Value(at)] if RULES[name].variadic else Value(at)
+    node = FUNCTIONS[name](operand)
+    assert type(node.data) is kind
+
+
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [(reciprocal, np.int64(4)), (sigmoid, np.uint8(3)), (silu, np.uint8(2)), (ndtr, np.int16(-2))],
+)
+def test_a_function_of_a_numpy_integer_is_that_of_the_float(function, at):
+    assert function(Value(at)).data == pytest.approx(function(float(at)), rel=1e-15)
+
+
+def test_a_sum_of_mixed_numbers_is_what_python_adds():
+    assert fsum([Value(Decimal(1)), Value(np.int64(1))]).data == Decimal(2)
+    assert fsum([Value(np.int64(2**53 + 1)), Value(np.int64(0))]).data == 2**53 + 1
+    with pytest.raises(DataError):
+        fsum([Value(Decimal(1)), Value(np.float64(0.5))])
+
+
+@pytest.mark.parametrize("function", [relu, abs, sigmoid, silu, tanh])
+def test_nan_of_sympy_propagates(function):
+    node = function(Value(sympy.nan))
+    assert (node.data, *node.local_derivatives) == (sympy.nan, sympy.nan)
+
+
+@pytest.mark.parametrize("make", [relu, abs, lambda x: maximum(x, 1), lambda x: x**2])
+def test_nan_of_decimal_propagates(make):
+    node = make(Value(Decimal("NaN")))
+    assert node.data.is_nan()
+    assert all(each.is_nan() for each in node.local_derivatives)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [1 + sympy.I, sympy.Symbol("A", commutative=False), mpmath.iv.mpf([1, 2])],
+    ids=str,
+)
+def test_what_is_no_real_number_is_refused(number):
+    with pytest.raises(DataError):
+        Value(number)
+
+
+def test_a_symbol_s_power_and_tanh_have_the_plain_formula():
+    x, y = sympy.symbols("x y")
+    power = Value(x) ** Value(y)
+    assert power.local_derivatives == (y * x ** (y - 1), x**y * sympy.log(x))
+    assert tanh(Value(x)).local_derivatives == (1 / sympy.cosh(x) ** 2,)
+
+
+def test_a_power_of_mpmath_and_a_fraction_or_a_sympy_number():
+    assert (Value(mpmath.mpf(4)) ** Fraction(1, 2)).data == 2
+    assert (Value(mpmath.mpf(4)) ** Value(sympy.Rational(1, 2))).data == 2
+
+
+# ---- digits, and limits
+
+
+def test_second_derivatives_of_a_power_at_the_exponent_0():
+    assert hessian(lambda x, y: x**y)(2.0, 0.0)[0] == (0.0, 0.5)
+
+
+@pytest.mark.parametrize("x", [250.0, 350.0, -350.0])
+def test_the_second_derivative_of_tanh_far_out(x):
+    with mpmath.workdps(50):
+        at = mpmath.mpf(x)
+        truth = -2 * mpmath.tanh(at) * mpmath.sech(at) ** 2
+        assert abs(grad(grad(tanh))(x) / truth - 1) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "value", "derivative"),
+    [
+        (silu, -INF, 0.0, 0.0),
+        (silu, INF, INF, 1.0),
+        (gelu, -INF, 0.0, 0.0),
+        (gelu, INF, INF, 1.0),
+        (gaussian, INF, 0.0, 0.0),
+    ],
+)
+def test_the_limits_at_infinity(function, at, value, derivative):
+    node = function(Value(at))
+    assert (node.data, *node.local_derivatives) == (value, derivative)
+
+
+def test_no_derivative_is_lost_where_a_factor_is_subnormal():
+    assert silu(Value(-748.0)).data != 0.0
+    assert gelu(Value(-38.52)).data != 0.0
+    assert (Value(0.9999999999999999) ** Value(6.9e18)).local_derivatives[0] != 0.0
+    assert arctan2(Value(1e-317), Value(1e-313)).local_derivatives[1] != 0.0
+    small = Value(-1e-312) / Value(-0.003)
+    assert small.local_derivatives[1] == pytest.approx(1e-312 / 0.003 / 0.003, rel=1e-8)
+
+
+def test_logaddexp_knows_what_its_difference_lost():
+    dx, _ = logaddexp(Value(-306.7508882420615), Value(306.75092480961695)).local_derivatives
+    with mpmath.workdps(50):
+        gap = mpmath.mpf(306.75092480961695) - mpmath.mpf(-306.7508882420615)
+        assert abs(dx * (1 + mpmath.exp(gap)) - 1) < 1e-15
+
+
+def test_a_sum_too_large_on_the_way_is_exact():
+    assert fsum([Value(x) for x in (1e308, 1e308, -1e308, -1e308, 5e-324)]).data == 5e-324
+
+
+# ---- recordings
+
+
+@pytest.mark.parametrize(
+    ("make", "moved"),
+    [
+        (lambda x, y: x * x, (-2.0, 3.0)),
+        (lambda x, y: x * y, (3.0, 2.0)),
+        (lambda x, y: abs(x) * 3.0, (-2.0, 3.0)),
+        (lambda x, y: 1.0 / x, (0.0, 3.0)),
+        (lambda x, y: tanh(x), (Fraction(1, 2), 3.0)),
+    ],
+)
+def test_a_stale_graph_is_seen_though_its_value_is_the_same(make, moved):
+    leaves = Value(2.0, "x"), Value(3.0, "y")
+    e = make(*leaves)
+    for leaf, data in zip(leaves, moved, strict=True):
+        leaf.data = data
+    with pytest.raises(StaleGraphError, match="record it again"):
+        gradients(e, leaves, create_graph=True)
+
+
+def test_an_exact_number_too_large_for_the_float_it_meets_is_named_by_every_pass():
+    a = Value(1, "a")
+    e = (Value(0.5) + (a * 10**400 - 10**400)) * 0.5
+    for ask in (e.backward, lambda: path_sum(e, a), lambda: steps(e)):
+        with pytest.raises(NumberRangeError, match="use floats, or smaller exact numbers"):
+            ask()
+    with pytest.raises(NumberRangeError, match="use floats, or smaller exact numbers"):
+        gradients(e, [a], create_graph=True)
+
+
+# ---- copies
+
+
+def test_many_nodes_of_one_chain_are_copied_in_their_natural_order_at_once():
+    chain = [Value(1.0)]
+    for _ in range(3000):
+        chain.append(chain[-1] * 1.5)
+    for again in (copy.deepcopy(chain), pickle.loads(pickle.dumps(chain))):
+        assert all(b.parents == (a,) for a, b in pairwise(again))
+
+
+def test_threads_copy_their_own_graphs():
+    failed = []
+
+    def work():
+        try:
+            x = Value(2.0)
+            e = x * x
+            for _ in range(500):
+                pickle.loads(pickle.dumps(e))
+                copy.deepcopy([e, x])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert not failed
+
+
+class Named(Value):
+    def __init__(self, data, name, *, colour):
+        super().__init__(data, name)
+        self.colour = colour
+
+
+def test_a_subclass_keeps_what_is_its_own():
+    for again in (
+        copy.deepcopy(Named(2.0, "x", colour="red")),
+        pickle.loads(pickle.dumps(Named(2.0, "x", colour="red"))),
+    ):
+        assert (type(again), again.data, again.label, again.colour) == (Named, 2.0, "x", "red")
+
+
+def test_a_primitive_that_is_dropped_takes_what_was_compiled_with_it():
+    class Held:
+        pass
+
+    held = Held()
+    operation = primitive("held", lambda x, held=held: x, (lambda x, out: 1.0,))
+    assert operation(Value(1.0)).data == 1.0
+    seen = weakref.ref(held)
+    del held, operation
+    gc.collect()
+    assert seen() is None
+
+
+# ---- primitives
+
+
+@pytest.mark.parametrize(
+    ("value", "derivatives"),
+    [
+        (lambda x, y: x, (lambda x, out: 1.0,)),
+        (lambda x: x, (lambda x: 1.0,)),
+        (lambda x: x, (lambda x, out: 1.0, lambda x, out: 1.0)),
+        (lambda x: x, None),
+        (lambda x: x, 5.0),
+    ],
+)
+def test_a_primitive_with_the_wrong_number_of_derivatives_is_refused_when_it_is_made(
+    value, derivatives
+):
+    with pytest.raises(ArgumentError, match="primitive 'odd'"):
+        primitive("odd", value, derivatives)
+
+
+def test_a_derivative_that_returns_no_number_for_a_value_is_named():
+    odd = primitive("odd", lambda q: q * q, (lambda q, out: None if type(q) is Value else 1.0,))
+    x = Value(1.0)
+    with pytest.raises(DataError, match="what a derivative of odd returns"):
+        gradients(odd(x), [x], create_graph=True)
+
+
+def test_the_error_of_a_user_s_own_function_tells_the_operation():
+    odd = primitive("odd", lambda q: q / 0, (lambda q, out: 1.0,))
+    with pytest.raises(ZeroDivisionError) as caught:
+        odd(Value(1.0, "x"))
+    assert caught.value.__notes__ == ["in the primitive odd(x=1.0)"]
+
+
+def test_a_written_power_is_as_exact_as_the_operator():
+    root = primitive("root", "x**0.5", ("0.5 / out",))
+    with pytest.raises(ExactnessError, match="root"):
+        root(Value(Fraction(2)))
+    with pytest.raises(DomainError, match="root"):
+        root(Value(-1.0))
+
+
+# ---- messages
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: jacobian(lambda x: x * x)(1.0),
+        lambda v: gradients(v, v),
+        lambda v: Value(1.0, 5),
+        lambda v: dot([v], [v, v]),
+        lambda v: path_sum(1.0, v),
+        lambda v: FUNCTIONS["neg"](v) if v.data < 0 else primitive("", "x", ("1.0",)),
+    ],
+)
+def test_a_call_that_does_not_fit_is_an_error_of_ours(call):
+    with pytest.raises(BackpropError):
+        call(Value(2.0, "v"))
