@@ -670,22 +670,23 @@ class _Method:
         return getattr(kind if node is None else node, self.name)
 
 
-_METHODS = [
-    *(_Method(name, FUNCTIONS.__getitem__, name) for name in FUNCTION_NAMES),  # NumPy's ufuncs too
-    _Method("__neg__", FUNCTIONS.__getitem__, "neg"),
-    _Method("__abs__", FUNCTIONS.__getitem__, "abs"),
+_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "**": "pow"}
+
+for _method in (
+    # the functions of numbers too: NumPy's ufuncs call them on arrays of Values
     *(
-        _Method(method, _operator, symbol, side, method)
-        for symbol, name in {
-            "+": "add",
-            "-": "sub",
-            "*": "mul",
-            "/": "truediv",
-            "**": "pow",
-        }.items()
-        for side, method in (("left", f"__{name}__"), ("right", f"__r{name}__"))
+        _Method(name, FUNCTIONS.__getitem__, name)
+        for name in FUNCTION_NAMES
+        if not RULES[name].variadic
     ),
-]
-for _method in _METHODS:
-    if _method.name not in RULES or not RULES[_method.name].variadic:
-        setattr(Value, _method.name, _method)
+    *(_Method(f"__{name}__", FUNCTIONS.__getitem__, name) for name in ("neg", "abs")),
+    *(
+        _Method(f"__{name}__", _operator, symbol, "left", f"__{name}__")
+        for symbol, name in _OPERATORS.items()
+    ),
+    *(
+        _Method(f"__r{name}__", _operator, symbol, "right", f"__r{name}__")
+        for symbol, name in _OPERATORS.items()
+    ),
+):
+    setattr(Value, _method.name, _method)
