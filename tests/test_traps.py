@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import io
 import math
 import pickle
 import threading
@@ -28,6 +29,7 @@ from tinygrad_bp import (
     Value,
     arctan2,
     dot,
+    flat,
     fsum,
     gaussian,
     gelu,
@@ -214,6 +216,19 @@ def test_many_nodes_of_one_chain_are_copied_in_their_natural_order_at_once():
         assert all(b.parents == (a,) for a, b in pairwise(again))
 
 
+def test_a_pickler_that_is_kept_does_not_disturb_the_copies_after_it():
+    x = Value(2.0, "x")
+    e = x * 3.0 * x
+    kept = pickle.Pickler(io.BytesIO())
+    kept.dump(x * x)
+    for _ in range(3):
+        for again in (copy.deepcopy(e), pickle.loads(pickle.dumps([e, e * 2.0]))[0]):
+            product, right = again.parents
+            assert (again.data, product.parents, right.label) == (12.0, (right,), "x")
+    kept.dump(e * e)
+    assert len(flat._threads.under_way().places) == 4
+
+
 def test_threads_copy_their_own_graphs():
     failed = []
 
@@ -245,6 +260,7 @@ def test_a_subclass_keeps_what_is_its_own():
     for again in (
         copy.deepcopy(Named(2.0, "x", colour="red")),
         pickle.loads(pickle.dumps(Named(2.0, "x", colour="red"))),
+        copy.copy(Named(2.0, "x", colour="red")),
     ):
         assert (type(again), again.data, again.label, again.colour) == (Named, 2.0, "x", "red")
 

@@ -584,19 +584,8 @@ def _sympy() -> Arithmetic:
     )
 
 
-_WHOLE = (
-    "+",
-    "-",
-    "*",
-    "/",
-    "**",
-    "neg",
-    "abs",
-    "square",
-    "maximum",
-    "minimum",
-    "identity",
-    "relu",
+_WHOLE = frozenset(
+    ["+", "-", "*", "/", "**", "neg", "abs", "square", "maximum", "minimum", "identity", "relu"]
 )
 """The rows that are the same operation on whole numbers, and leave them whole where they can."""
 

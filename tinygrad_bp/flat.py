@@ -33,6 +33,10 @@ class Flat:
         self.nodes = nodes
         self.under_way = under_way
 
+    def __del__(self) -> None:
+        if self.under_way is not None:
+            self.under_way.forget(self.nodes)
+
     def node(self, place: int) -> Value:
         """The node at a place."""
         return self.nodes[place]
@@ -57,9 +61,10 @@ class Flat:
 
 
 class UnderWay:
-    """A pickling or copying under way: where each node is that it has met.
+    """The picklings and copyings under way in a thread: where each node is that they have met.
 
-    Its flat forms keep it alive, and what pickles or copies keeps those.
+    Its flat forms keep it alive, and what pickles or copies keeps those.  It may be that one goes on
+    while others come and go, as with a ``Pickler`` that is kept.
     """
 
     def __init__(self) -> None:
@@ -68,22 +73,24 @@ class UnderWay:
 
     def flatten(self, e: Value) -> tuple[Flat, int]:
         """The flat form that holds a node, and its place there: a new one, if none does."""
-        flat = None
-        if id(e) in self.places:
-            met, place = self.places[id(e)]
-            flat = met()
+        met, place = self.places.get(id(e), (None, 0))
+        flat = met() if met else None
         if flat is None:
-            met_before = self.places
-            inner = [
+            nodes = [
                 node
                 for node in topological_order(e, self.mark)
-                if node._rule is not None and id(node) not in met_before
+                if node._rule is not None and id(node) not in self.places
             ]
-            flat = Flat(inner, self)
-            weak = ref(flat)
-            self.places.update((id(node), (weak, place)) for place, node in enumerate(inner))
-            place = len(inner) - 1
+            flat = Flat(nodes, self)
+            self.places.update((id(node), (ref(flat), place)) for place, node in enumerate(nodes))
+            place = len(nodes) - 1
         return flat, place
+
+    def forget(self, nodes: list[Value]) -> None:
+        """Take the nodes of a flat form that is no more for ones that were never met."""
+        for node in nodes:
+            self.places.pop(id(node), None)
+        self.mark = object()  # they still carry the old one
 
 
 class _Threads(threading.local):

@@ -166,7 +166,7 @@ class Value:
 
     def __copy__(self) -> Value:
         copied = _new(type(self))
-        for name in Value.__slots__:
+        for name in (*Value.__slots__, *getattr(self, "__dict__", ())):  # and what a subclass has
             if hasattr(self, name):
                 setattr(copied, name, getattr(self, name))
         return copied
