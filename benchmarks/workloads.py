@@ -187,7 +187,7 @@ def gpt(value: Any) -> Step:
 
 WORKLOADS = {
     "demo": (demo, 5),
-    "demo, dot": (demo_dot, 5),
+    "demo, dot": (demo_dot, 20),
     "network": (network, 100),
     "chain 1e3": (_chain(1_000), 50),
     "chain 1e5": (_chain(100_000), 3),

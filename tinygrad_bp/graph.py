@@ -36,7 +36,7 @@ def topological_order(e: Value, mark: object = None) -> list[Value]:
     mark = mark or object()
     order: list[Value] = []
     below: list[Value] = []  # the nodes whose operands are being walked, but for the current one
-    rests: dict[Value, Iterator[Value]] = {}  # where in a list of operands to go on
+    rests: list[Iterator[Value]] = []  # of each list of operands among them, what is still to walk
     node = e
     node._mark = mark
     # The two operands are written out one after the other: a loop over them, or a call, would cost
@@ -51,6 +51,8 @@ def topological_order(e: Value, mark: object = None) -> list[Value]:
                     node = parent
                     continue
                 order.append(parent)
+        elif node._dy is None:
+            rests.append(iter(node._x or ()))  # a leaf has none
         while True:  # back from an operand, the first need not be looked at again
             if node._dy is not None:
                 parent = node._y
@@ -59,8 +61,16 @@ def topological_order(e: Value, mark: object = None) -> list[Value]:
                     if parent._rule is not None:
                         break
                     order.append(parent)
-            elif node._y is not None and node._dx is None:
-                parent = _first_unseen(node, rests, mark, order)
+            elif node._dx is None:
+                for parent in rests[-1]:
+                    if parent._mark is not mark:
+                        parent._mark = mark
+                        if parent._rule is not None:
+                            break
+                        order.append(parent)
+                else:
+                    rests.pop()
+                    parent = None
                 if parent is not None:
                     break
             order.append(node)
@@ -69,21 +79,6 @@ def topological_order(e: Value, mark: object = None) -> list[Value]:
             node = below.pop()
         below.append(node)
         node = parent
-
-
-def _first_unseen(
-    node: Value, rests: dict[Value, Iterator[Value]], mark: object, order: list[Value]
-) -> Value | None:
-    """The next inner operand of a listed node that the walk has not seen; what follows it is kept."""
-    rest = rests.pop(node, None) or iter([v for v in node._x if v._mark is not mark])
-    for parent in rest:
-        if parent._mark is not mark:
-            parent._mark = mark
-            if parent._rule is not None:
-                rests[node] = rest
-                return parent
-            order.append(parent)
-    return None
 
 
 def dependents(order: Iterable[Value], wrt: Iterable[Value]) -> set[Value]:

@@ -547,17 +547,16 @@ def function(a):
 
 _TWO_LISTS = """
 def function(a, b):
-    a, b = tuple(a), tuple(b)
     try:
-        x = [v._number for v in a]
-        y = [v._number for v in b]
-        if len(x) == len(y):
+        if len(a) == len(b):  # an iterator has no length, and is not begun
+            x = [v._number for v in a]
+            y = [v._number for v in b]
             out = {value}
             if type(out) is float:
                 {two_lists}
     except (AttributeError, TypeError, ValueError, ArithmeticError):
         pass
-    return otherwise(rule, a, b)
+    return otherwise(rule, tuple(a), tuple(b))
 """
 
 
@@ -581,7 +580,7 @@ def _define(
         "left": _NODE.format(value=value, x="a", dx=dx, y="b", dy=None),
         "right": _NODE.format(value=value, x="a", dx=None, y="b", dy=dy),
         "list": _NODE.format(value="out", x="a", dx=None, y=f"tuple({dx})", dy=None),
-        "two_lists": _NODE.format(value="out", x="a + b", dx=None, y=f"(*{dx}, *{dy})", dy=None),
+        "two_lists": _NODE.format(value="out", x="(*a, *b)", dx=None, y=f"(*{dx}, *{dy})", dy=None),
     }
     names = {"Value": Value, "new": _new, "rule": rule, "otherwise": otherwise}
     return BARE_FLOAT.define(template.format_map(parts), names)
