@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import mpmath
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -18,12 +19,15 @@ from tinygrad_bp import (
     DomainError,
     ExactnessError,
     ExpressionError,
+    NumberRangeError,
     Value,
     dot,
     fsum,
     functions,
+    gradients,
     isclose,
     log,
+    logaddexp,
     logsumexp,
     primitive,
     softmax,
@@ -239,6 +243,18 @@ def test_neither_overflows():
     assert [each.data for each in softmax(leaves)] == [0.5, 0.5, 0.0]
 
 
+@pytest.mark.parametrize("largest", [math.inf, -math.inf])
+@pytest.mark.parametrize("kind", [float, mpf])
+def test_the_logsumexp_of_infinities_shares_as_logaddexp_does(largest, kind):
+    leaves = [Value(kind(largest)), Value(kind(largest)), Value(kind(-math.inf))]
+    pair = leaves[:2]
+    e, both = logsumexp(pair), logaddexp(*pair)
+    assert e.data == both.data == largest
+    assert gradients(e, pair) == gradients(both, pair) == [0.5, 0.5]
+    shares = [1.0 / 3.0] * 3 if largest < 0 else [0.5, 0.5, 0.0]
+    assert [float(each) for each in gradients(logsumexp(leaves), leaves)] == shares
+
+
 def test_of_plain_numbers_generators_and_nothing():
     assert logsumexp([0.0, 0.0]) == math.log(2.0)
     assert softmax(x for x in (0.0, 0.0)) == [0.5, 0.5]
@@ -315,6 +331,17 @@ def test_isclose():
     assert isclose(1.0, Value(1.1), rel_tol=0.2)
     assert not isclose(Value(1.0), Value(1.1))
     assert isclose(Value(0.0), 1e-12, abs_tol=1e-9)
+    assert isclose(0.1 + 0.2, 0.3)
+    assert not isclose(math.nan, Value(math.nan))
+
+
+def test_isclose_of_what_is_no_float_is_named():
+    with pytest.raises(
+        NumberRangeError, match=r"isclose\(Value\(data=10.*\): int too large .* use floats"
+    ):
+        isclose(10**400, Value(1.5))
+    with pytest.raises(DataError, match=r"isclose\(Value\(data=2.0, grad=0\), x\): Cannot convert"):
+        Value(2.0).isclose(sympy.Symbol("x"))
 
 
 def test_a_primitive_needs_a_name():

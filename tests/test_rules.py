@@ -10,10 +10,12 @@ import ast
 import itertools
 import math
 import sys
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
@@ -326,6 +328,41 @@ def test_the_derivative_at_nan_is_nan_unless_it_is_constant(rule):
         return
     (derivative,) = function_of(rule)(Value(NAN)).local_derivatives
     assert math.isnan(derivative)
+
+
+def symbol_of(x):
+    return {INF: sp.oo, -INF: -sp.oo}.get(x, sp.nan if math.isnan(x) else sp.Rational(x))
+
+
+@pytest.mark.parametrize("kind", [mpf, Decimal, np.float64, symbol_of])
+@pytest.mark.parametrize("rule", [r for r in RULES.values() if r.arity == 1 and not r.variadic])
+def test_every_type_is_at_infinity_and_nan_what_floats_are(rule, kind):
+    for at in (INF, -INF, NAN):
+        try:
+            node = OPERATIONS[rule.name](Value(kind(at)))
+        except ExactnessError:
+            continue
+        except DomainError:
+            with pytest.raises(DomainError):
+                OPERATIONS[rule.name](Value(at))
+            continue
+        if at == at:
+            truth = OPERATIONS[rule.name](Value(at))
+            assert same(float(node.data), truth.data)
+            assert same(float(node.local_derivatives[0]), truth.local_derivatives[0])
+        else:
+            assert math.isnan(node.data)
+
+
+@pytest.mark.parametrize("x", [INF, -INF, 1.5, -0.0])
+@pytest.mark.parametrize("y", [INF, -INF, -2.0, 0.0])
+def test_arctan2_is_flat_at_infinity(x, y):
+    if math.isinf(x) or math.isinf(y):
+        assert OPERATIONS["arctan2"](Value(x), Value(y)).local_derivatives == (0.0, 0.0)
+
+
+def test_cbrt_is_flat_at_infinity():
+    assert OPERATIONS["cbrt"](Value(-INF)).local_derivatives == (0.0,)
 
 
 # ---- the notation

@@ -28,6 +28,8 @@ from tinygrad_bp import (
     StaleGraphError,
     Value,
     arctan2,
+    contract,
+    derivation,
     dot,
     flat,
     fsum,
@@ -37,10 +39,12 @@ from tinygrad_bp import (
     gradients,
     hessian,
     jacobian,
+    largest_paths,
     logaddexp,
     maximum,
     ndtr,
     path_sum,
+    paths,
     primitive,
     reciprocal,
     relu,
@@ -198,11 +202,38 @@ def test_a_stale_graph_is_seen_though_its_value_is_the_same(make, moved):
 def test_an_exact_number_too_large_for_the_float_it_meets_is_named_by_every_pass():
     a = Value(1, "a")
     e = (Value(0.5) + (a * 10**400 - 10**400)) * 0.5
-    for ask in (e.backward, lambda: path_sum(e, a), lambda: steps(e)):
+    for ask in (
+        e.backward,
+        lambda: path_sum(e, a),
+        lambda: steps(e),
+        lambda: contract(e, [a]),
+        lambda: derivation(e, a),
+        lambda: largest_paths(e, a),
+        lambda: [path.product for path in paths(e, a)],
+    ):
         with pytest.raises(NumberRangeError, match="use floats, or smaller exact numbers"):
             ask()
     with pytest.raises(NumberRangeError, match="use floats, or smaller exact numbers"):
         gradients(e, [a], create_graph=True)
+
+
+def test_derivatives_that_cannot_be_multiplied_are_named_by_every_pass():
+    tenth = primitive("tenth", lambda x: Decimal(1), (lambda x, out: Decimal("0.1"),))
+    a = Value(2.0, "a")
+    e = tenth(a * 3.0)
+    for ask in (
+        e.backward,
+        lambda: path_sum(e, a),
+        lambda: steps(e),
+        lambda: contract(e, [a]),
+        lambda: derivation(e, a),
+        lambda: largest_paths(e, a),
+        lambda: [path.product for path in paths(e, a)],
+    ):
+        with pytest.raises(
+            DataError, match=r"'tenth'.*Decimal.*give the leaves numbers of one type"
+        ):
+            ask()
 
 
 # ---- copies

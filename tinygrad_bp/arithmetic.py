@@ -337,7 +337,7 @@ _EXACT = {
     "inf": math.inf,
     "nan": math.nan,
     "abs": abs,
-    "normal": lambda x: True,  # noqa: ARG005 - no digits are lost
+    "normal": lambda x: x not in (0, -math.inf, math.inf),  # elsewhere no digits are lost
     "lost": lambda x, y: 0,  # noqa: ARG005
     "fsum": sum,
     "dot": _dot,
@@ -468,7 +468,7 @@ def _mpmath() -> Arithmetic:
         "arctan": mp.atan,
         "arctan2": mp.atan2,
         "arcsinh": mp.asinh,
-        "arccosh": lambda x: x if mp.isnan(x) else mp.acosh(x),  # of nan not the complex one
+        "arccosh": mp.acosh,
         "arctanh": mp.atanh,
         "log2": lambda x: mp.log(x, 2),
         "cbrt": lambda x: mp.cbrt(x) if x >= 0 else -mp.cbrt(-x),  # not the complex one
@@ -501,7 +501,10 @@ def _mpmath() -> Arithmetic:
     def reads(_: Rule, operand: Number) -> Number:
         return operand if type(operand) is mp.mpf else mp.convert(operand)
 
-    return Arithmetic("mpf", own, literal=mp.mpf, reads=reads)
+    def missing(number: Number) -> bool:
+        return bool(number != number)  # noqa: PLR0124 - mpmath has 0 for erfc(nan), pi/2 for atan2(inf, nan)
+
+    return Arithmetic("mpf", own, literal=mp.mpf, reads=reads, missing=missing)
 
 
 def _sympy() -> Arithmetic:

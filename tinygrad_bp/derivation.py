@@ -16,7 +16,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import FLOAT, check_number, format_number, plain_number
+from tinygrad_bp.arithmetic import FLOAT, check_number, format_number, meeting, plain_number
 from tinygrad_bp.chain import RESULT, Chain, Summand, elided, multiplications, size_of
 from tinygrad_bp.differentiate import Estimate, finite_difference, gradients
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError
@@ -459,6 +459,8 @@ def derivation(
         IndexError: an index is 0 or past the end.
         NetworkError: the run has no target, or the Value is none of its own.
         ArgumentError: what to differentiate for is neither indices nor a Value.
+        DataError: the local derivatives cannot be multiplied, as ``Decimal`` and ``float``.
+        NumberRangeError: an exact number is too large for the float that it meets.
 
     >>> from tinygrad_bp import Network
     >>> net = Network([[[2.0]], [[3.0]]], [[1.0], [0.0]], "identity")
@@ -491,7 +493,8 @@ def derivation(
             raise ArgumentError(
                 f"derivation is of a Run or a Value, not {type(of).__name__} {of!r:.60}"
             )
-        made = _of_graph(of, by[0], landmarks, named)
+        with meeting(lambda: f"derivation of {of!r:.160}"):
+            made = _of_graph(of, by[0], landmarks, named)
     return _derive(made, eta, terms, again)
 
 

@@ -131,17 +131,18 @@ def _listed(values: Iterable[Value | Number], name: str) -> list[Value | Number]
         raise ArgumentError(f"{name} takes a list of values, not {values!r:.60}")
     values = list(values)
     for each in values:
-        if not isinstance(each, Value):
-            check_number(each, where=f"an operand of {name}")
+        check_number(_data(each), where=f"an operand of {name}")
     return values
 
 
+def _data(each: Value | Number) -> Number:
+    return each.data if isinstance(each, Value) else each
+
+
 def _largest(values: list[Value | Number]) -> Number:
-    """The largest number among them, to be taken out of exponentials; 0 where it would not help."""
-    numbers = [each.data if isinstance(each, Value) else each for each in values]
+    """The largest number among them, to be taken out of exponentials; 0 where none can be told."""
     try:
-        largest = max(numbers)
-        return largest if abs(largest) < math.inf else 0
+        return max(map(_data, values), default=0)
     except TypeError:  # symbols cannot be compared
         return 0
 
@@ -149,14 +150,20 @@ def _largest(values: list[Value | Number]) -> Number:
 def logsumexp(values: Iterable[Value | Number]) -> Any:
     """``log(sum(exp(v)))``, without overflow; its gradient is `softmax`.
 
+    Where the largest is infinite it is the result, and shares the gradient with its equals, as in
+    ``logaddexp``.
+
     >>> round(logsumexp([Value(1000.0), Value(1000.0)]).data, 4)
     1000.6931
     """
     values = _listed(values, "logsumexp")
     if not values:
         raise ArgumentError("logsumexp of nothing: give at least one value")
-    shift = _largest(values)
     exp, log, fsum = FUNCTIONS["exp"], FUNCTIONS["log"], FUNCTIONS["fsum"]
+    shift = _largest(values)
+    if abs(shift) == math.inf:
+        equals = [each for each in values if _data(each) == shift]
+        return fsum(equals) / len(equals)
     return log(fsum(exp(each - shift) for each in values)) + shift
 
 
@@ -167,7 +174,9 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
     [0.5, 0.5]
     """
     values = _listed(values, "softmax")
-    shift = _largest(values) if values else 0
+    shift = _largest(values)
+    if abs(shift) == math.inf:
+        shift = 0
     exponentials = [FUNCTIONS["exp"](each - shift) for each in values]
     total = FUNCTIONS["fsum"](exponentials)
     return [each / total for each in exponentials]
@@ -178,8 +187,11 @@ def isclose(
 ) -> bool:
     """Whether two numbers, or the data of Values, are close, as `math.isclose` has it.
 
+    Raises:
+        DataError: there is a symbol, or what is no number.
+        NumberRangeError: an exact number is too large for a float.
+
     >>> isclose(Value(0.1) + 0.2, 0.3)
     True
     """
-    a, b = (each.data if isinstance(each, Value) else each for each in (a, b))
-    return math.isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
+    return (a if isinstance(a, Value) else Value(a)).isclose(b, rel_tol, abs_tol)

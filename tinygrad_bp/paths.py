@@ -62,7 +62,8 @@ class Path(NamedTuple):
         Floats are multiplied from ``e`` down; where that underflows or overflows on the way and
         the product itself does not, it is the product all the same.
         """
-        return multiply(self.local_derivatives)
+        with meeting(lambda: f"the product of a path from {self.nodes[0]!r:.160}"):
+            return multiply(self.local_derivatives)
 
 
 class DeadEdge(NamedTuple):
@@ -267,7 +268,9 @@ def largest_paths(e: Value, w: Value, n: int = 20) -> list[Path]:
         n: how many; there may be fewer.  For 0 and below there are none.
 
     Raises:
-        DataError: the local derivatives are symbols, which have no size.
+        DataError: the local derivatives are symbols, which have no size; or they cannot be
+            multiplied, as ``Decimal`` and ``float``.
+        NumberRangeError: an exact number is too large for the float that it meets.
         ArgumentError: ``e`` or ``w`` is not a Value, or ``n`` not a whole number.
 
     >>> from tinygrad_bp import Value
@@ -276,7 +279,8 @@ def largest_paths(e: Value, w: Value, n: int = 20) -> list[Path]:
     [-9.0, -9.0]
     """
     edges = between(e, w)
-    return [_path(edges, path) for path in largest(edges, n)]
+    with meeting(lambda: f"largest_paths from {e!r:.160}"):
+        return [_path(edges, path) for path in largest(edges, n)]
 
 
 def paths(e: Value, w: Value, limit: int = LIMIT) -> Iterator[Path]:
@@ -334,7 +338,8 @@ def contract(e: Value, landmarks: Iterable[Value]) -> dict[Value, dict[Value, Nu
     reaching = dependents(order, kept - {e}) | {e}
     nodes = [node for node in reversed(order) if node in reaching]
     places = {node: place for place, node in enumerate(nodes)}
-    return {node: _next_below(node, kept, nodes, places) for node in nodes if node in kept}
+    with meeting(lambda: f"contract of {e!r:.160}"):
+        return {node: _next_below(node, kept, nodes, places) for node in nodes if node in kept}
 
 
 def _next_below(

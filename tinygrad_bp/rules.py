@@ -146,7 +146,7 @@ _TABLE = (
     Rule("log10",      "log10(x)", ("1.0 / log(10.0) / x",),  latex=r"\log_{10} %s", domain="x > 0.0"),
     Rule("sqrt",       "sqrt(x)",  ("0.5 / out if x != 0.0 else inf",), symbol="√", latex=r"\sqrt{%s}",
                        domain="x >= 0.0", kink="x == 0.0", convention=("inf",)),
-    Rule("cbrt",       "cbrt(x)",  ("out / x / 3.0 if x != 0.0 else inf",), symbol="∛",
+    Rule("cbrt",       "cbrt(x)",  ("inf if x == 0.0 else out / x / 3.0 if normal(x) else 1.0 / (3.0 * out * out)",), symbol="∛",
                        latex=r"\sqrt[3]{%s}", kink="x == 0.0", convention=("inf",)),
     Rule("square",     "x * x",    ("2.0 * x",),              symbol="²", latex="{%s}^2"),
     Rule("reciprocal", "1.0 / x",  ("-out * out",),           symbol="1/", latex=r"\frac{1}{%s}",
@@ -168,10 +168,12 @@ _TABLE = (
     Rule("arctan2", "arctan2(x, y)", (
                     ("nan if x == 0.0 and y == 0.0 else"
                      " y / hypot(x, y) / hypot(x, y) if normal(hypot(x, y)) and normal(y / hypot(x, y)) else"
+                     " 0.0 * out if abs(x) == inf or abs(y) == inf else"
                      " y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if hypot(x, y) == inf else"
                      " y * 1152921504606846976.0 * 1152921504606846976.0 / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0) / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0)"),
                     ("nan if x == 0.0 and y == 0.0 else"
                      " -x / hypot(x, y) / hypot(x, y) if normal(hypot(x, y)) and normal(x / hypot(x, y)) else"
+                     " 0.0 * out if abs(x) == inf or abs(y) == inf else"
                      " -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if hypot(x, y) == inf else"
                      " -x * 1152921504606846976.0 * 1152921504606846976.0 / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0) / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0)")),
                     kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),

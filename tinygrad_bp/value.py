@@ -209,8 +209,14 @@ class Value:
         return self.data >= _data(other)  # type: ignore[no-any-return]
 
     def isclose(self, other: Value | Number, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
-        """Whether the data is close to the other's, as `math.isclose` has it."""
-        return math.isclose(self.data, _data(other), rel_tol=rel_tol, abs_tol=abs_tol)
+        """Whether the data is close to the other's, as `math.isclose` has it: both read as floats.
+
+        Raises:
+            DataError: there is a symbol, or what is no number.
+            NumberRangeError: an exact number is too large for a float.
+        """
+        with meeting(lambda: f"isclose({self!r:.60}, {other!r:.60})"):
+            return math.isclose(self.data, _data(other), rel_tol=rel_tol, abs_tol=abs_tol)
 
     def __bool__(self) -> NoReturn:
         raise GraphLostError(
