@@ -81,9 +81,9 @@ class Arithmetic:
             return kernel
 
     def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, given each of its operands as this type reads it."""
+        """The function, given each of its operands as this type reads it; a user's own takes them as they are."""
         reads = self.reads
-        if reads is None or rule.variadic:
+        if reads is None or rule.variadic or not rule.written:
             return function
         return lambda *operands: function(*[reads(rule, each) for each in operands])
 
@@ -184,9 +184,10 @@ class Arithmetic:
             return self._function(PARAMETERS[: rule.arity], rule.value)
 
         def refused(*operands: Number) -> Number:
+            of = " for " * bool(operands) + ", ".join(map(repr, operands))
             raise ExactnessError(
-                f"{name} has no exact value for {', '.join(map(repr, operands))} of type "
-                f"{self.name}: use float(...) or an mpmath or sympy number"
+                f"{name} has no exact value{of} of type {self.name}: use float(...) or an mpmath or "
+                "sympy number"
             )
 
         return refused
@@ -204,6 +205,10 @@ class Arithmetic:
                 name = repr(node.value)
                 arithmetic._namespace[name] = arithmetic.literal(node.value)  # type: ignore[arg-type]
                 return ast.Name(name, ast.Load())
+
+            def visit_Name(self, node: ast.Name) -> ast.expr:
+                refused = node.id in CONSTANTS and node.id not in arithmetic.own
+                return self._call(node.id) if refused else node
 
             def _call(self, name: str, *arguments: ast.expr) -> ast.expr:
                 return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
@@ -385,7 +390,7 @@ def _exact_sum(numbers: list[float]) -> float:
 
 
 def _whole(literal: float) -> float:
-    return int(literal) if literal.is_integer() else literal
+    return int(literal) if float(literal).is_integer() else literal
 
 
 def _exact_power(base: Number, exponent: Number) -> Number:
@@ -414,7 +419,17 @@ def _sum_of_floats(numbers: list[float]) -> float:
 BARE_FLOAT = Arithmetic("float", {**_MATH, "fsum": _sum_of_floats})
 """Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
 
-FLOAT = Arithmetic("float", _EXTENDED)
+_WHOLE = frozenset(
+    ["+", "-", "*", "/", "**", "neg", "abs", "square", "maximum", "minimum", "identity", "relu"]
+)
+"""The rows that are the same operation on exact numbers, and leave them exact where they can."""
+
+
+def _as_float(rule: Rule, operand: Number) -> Number:
+    return operand if rule.name in _WHOLE and rule.name != "**" else float(operand)
+
+
+FLOAT = Arithmetic("float", _EXTENDED, reads=_as_float)
 
 UNGUARDED_FLOAT = Arithmetic(
     "float",
@@ -423,6 +438,7 @@ UNGUARDED_FLOAT = Arithmetic(
         **{name: _ieee(each, nan=False) for name, each in _MATH.items() if name in RULES},
         "pow": _ieee(math.pow, nan=False),
     },
+    reads=_as_float,
 )
 """For a primitive of a user, who may have given no domain: where ``math`` refuses, so does this."""
 
@@ -440,22 +456,36 @@ def _decimal() -> Arithmetic:
 
     own = {
         **_EXACT,
+        "inf": Decimal("inf"),
         "nan": Decimal("nan"),
-        "exp": lambda x: Decimal(x).exp(),  # of a whole number among the Decimals too
-        "log": lambda x: Decimal(x).ln(),
-        "log10": lambda x: Decimal(x).log10(),
-        "sqrt": lambda x: Decimal(x).sqrt(),
-        "pow": pow,
+        "exp": Decimal.exp,
+        "log": Decimal.ln,
+        "log10": Decimal.log10,
+        "sqrt": Decimal.sqrt,
+        "pow": lambda x, y: x**y if x != 0 or y != 0 else Decimal(1),  # as all other types have it
     }
+
+    def reads(_: Rule, operand: Number) -> Number:
+        whole = _family(type(operand)) in ("int", "numpy integer")
+        return Decimal(int(operand)) if whole else operand
 
     def missing(number: Number) -> bool:
         return isinstance(number, Decimal) and number.is_nan()
 
-    return Arithmetic("Decimal", own, literal=Decimal, missing=missing)
+    # from_float, since Decimal(0.5) is an error where the user's context traps floats
+    return Arithmetic("Decimal", own, literal=Decimal.from_float, reads=reads, missing=missing)
 
 
 def _mpmath() -> Arithmetic:
     from mpmath import mp
+
+    def erfc(x: Any) -> Any:  # far out mpmath's series overflows
+        return mp.erfc(x) if abs(x) < 2**20 else mp.mpf(2 if x < 0 else 0)
+
+    def ndtr(x: Any) -> Any:
+        with mp.extraprec(50):  # the tail magnifies the rounding of its operand x*x times
+            tail = erfc(-x / mp.sqrt(2)) / 2
+        return +tail
 
     own = {
         **_EXACT,
@@ -472,7 +502,8 @@ def _mpmath() -> Arithmetic:
         "arctanh": mp.atanh,
         "log2": lambda x: mp.log(x, 2),
         "cbrt": lambda x: mp.cbrt(x) if x >= 0 else -mp.cbrt(-x),  # not the complex one
-        "gaussian": lambda x: mp.exp(-x * x),
+        "gaussian": lambda x: mp.exp(mp.fmul(-x, x, exact=True)),
+        "ndtr": ndtr,
         "fsum": mp.fsum,
         "dot": mp.fdot,
         **{
@@ -494,8 +525,7 @@ def _mpmath() -> Arithmetic:
                 "erf",
             ]
         },
-        # far out mpmath's series overflows
-        "erfc": lambda x: mp.erfc(x) if abs(x) < 2**20 else mp.mpf(2 if x < 0 else 0),
+        "erfc": erfc,
     }
 
     def reads(_: Rule, operand: Number) -> Number:
@@ -520,6 +550,10 @@ def _sympy() -> Arithmetic:
         a, b = map(sympy.sympify, (a, b))
         finite = (a == -sympy.oo and not b.is_number) or (b == sympy.oo and not a.is_number)
         return sympy.true if finite else sympy.Lt(a, b)
+
+    def log(x: Any) -> Any:  # of a negative number not the complex one
+        x = sympy.sympify(x)
+        return sympy.nan if x.is_number and x.is_negative else sympy.log(x)
 
     own = {
         "choose": choose,
@@ -548,6 +582,7 @@ def _sympy() -> Arithmetic:
         "log1p": lambda x: sympy.log(1 + x),
         "log2": lambda x: sympy.log(x, 2),
         "cbrt": lambda x: sympy.sign(x) * sympy.cbrt(sympy.Abs(x)),  # not the complex one
+        "log": log,
         "log10": lambda x: sympy.log(x, 10),
         "hypot": lambda x, y: sympy.sqrt(x * x + y * y),
         "gaussian": lambda x: sympy.exp(-x * x),
@@ -559,7 +594,6 @@ def _sympy() -> Arithmetic:
             name: getattr(sympy, name)
             for name in [
                 "exp",
-                "log",
                 "sqrt",
                 "sin",
                 "cos",
@@ -572,8 +606,19 @@ def _sympy() -> Arithmetic:
             ]
         },
     }
+
+    def reads(rule: Rule, operand: Number) -> Number:
+        """As a sympy number, but for the operators, which know themselves how types meet."""
+        known = rule.name in _WHOLE and (rule.name != "**" or _family(type(operand)) == "mpmath")
+        return operand if known else sympy.sympify(operand)
+
+    # Only a number that is 0 or infinite is known not to be normal, and is treated as in the table.
+    base, exponent = RULES["**"].derivatives
     derivatives = {
-        "**": ("y * pow(x, y - 1.0)", "out * log(x)"),
+        "**": (
+            f"y * pow(x, y - 1.0) if normal(x) else {base}",
+            f"out * log(x) if normal(x) else {exponent}",
+        ),
         "tanh": ("square(1.0 / cosh(x))",),
         "arctan": ("1.0 / (1.0 + square(x))",),
     }
@@ -581,16 +626,11 @@ def _sympy() -> Arithmetic:
         "sympy",
         own,
         literal=sympy.Rational,
+        reads=reads,
         missing=lambda x: x is sympy.nan,
         derivatives=derivatives,
         symbolic=True,
     )
-
-
-_WHOLE = frozenset(
-    ["+", "-", "*", "/", "**", "neg", "abs", "square", "maximum", "minimum", "identity", "relu"]
-)
-"""The rows that are the same operation on whole numbers, and leave them whole where they can."""
 
 
 def _numpy() -> Arithmetic:
@@ -604,8 +644,10 @@ def _numpy() -> Arithmetic:
         def function(*operands: Number) -> Number:
             if not any(isinstance(each, np.generic) for each in operands):
                 return plain_one(*operands)
-            if isinstance(numpys, np.ufunc):
-                return numpys(*operands)
+            if isinstance(numpys, np.ufunc):  # of a uint8 it would be one in half precision
+                return numpys(
+                    *[np.float64(x) if isinstance(x, np.integer) else x for x in operands]
+                )
             floats: list[Any] = [float(each) for each in operands]
             return np.result_type(*operands).type(plain_one(*floats))
 
@@ -617,17 +659,27 @@ def _numpy() -> Arithmetic:
         return sum(numbers)
 
     def reads(rule: Rule, operand: Number) -> Number:
-        """A function of a whole number is one of floats: the negative of a uint8 is none."""
-        whole = isinstance(operand, np.integer) and rule.name not in _WHOLE
-        return np.float64(operand) if whole else operand
+        """A function of a whole number or a fraction is one of floats: a uint8 has no negative."""
+        family = _family(type(operand))
+        exact = family == "fractions" and rule.name == "**"
+        if rule.name not in _WHOLE:
+            exact = family in ("numpy integer", "fractions")
+        return np.float64(operand) if exact else operand
+
+    def has_digits(x: Any) -> bool:
+        if isinstance(x, np.integer):
+            return bool(x != 0)
+        tiniest = np.finfo(getattr(x, "dtype", float)).smallest_normal
+        return bool(tiniest <= abs(x) < np.inf)
 
     functions = {name: typed(name) for name in _EXTENDED if callable(_EXTENDED[name])}
     own = {
         **_EXTENDED,
         **functions,
         "abs": abs,
-        "normal": lambda x: np.finfo(getattr(x, "dtype", float)).smallest_normal <= abs(x) < np.inf,
+        "normal": has_digits,
         "lost": lost,
+        "relu": lambda x: type(x)(0) if x <= 0 else x,
         "dot": _dot,
         "fsum": added,
         "pow": pow,
@@ -666,7 +718,7 @@ def _family(kind: type) -> str:
             elif base in (float, int):
                 found = found or base.__name__
         names = {base.__name__ for base in kind.__mro__}
-        array = hasattr(kind, "shape") and not (found == "numpy" and "number" in names)
+        array = hasattr(kind, "shape") and "number" not in names and "Expr" not in names
         truth_or_set = found == "sympy" and "Expr" not in names
         complex_or_other = kind.__name__ in _REFUSED or "complexfloating" in names
         if found == "numpy" and "integer" in names:
@@ -722,7 +774,10 @@ def arithmetic_of(numbers: tuple[Number, ...] | list[Number]) -> Arithmetic:
     >>> arithmetic_of([1, 2.0]).name, arithmetic_of([1, 2]).name
     ('float', 'int')
     """
-    family = max((_family(kind) for kind in {*map(type, numbers)}), key=_RANKS.__getitem__)
+    families = {_family(kind) for kind in {*map(type, numbers)}}
+    family = max(families, key=_RANKS.__getitem__)
+    if family == "float" and "numpy integer" in families:
+        family = "numpy"
     if family not in _LOADED:
         _LOADED[family] = _LOADERS[family]()
     return _LOADED[family]

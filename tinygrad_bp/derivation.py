@@ -42,7 +42,7 @@ from tinygrad_bp.functions import fsum
 from tinygrad_bp.graph import dependents, names, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.network import Run
-from tinygrad_bp.paths import Edges, between, contract
+from tinygrad_bp.paths import Edges, between, cancelled, contract
 from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Row, Table
 from tinygrad_bp.value import Value
 
@@ -298,10 +298,9 @@ class Derivation(Page):
         rows: list[tuple[str, tuple[str | Formula, ...]]] = []
         if not single:
             rows.append(("sum of the terms", (Quantity(self.total, RESULT, signed=True),)))
-            if self.gross is not None and self.gross > 0 and 0.999 * self.gross > abs(self.total):
-                lost = float(1 - abs(self.total) / self.gross)
-                words = f": {lost:.0%} cancels"
-                rows.append(("sum of the sizes", (Quantity(self.gross, RESULT), words)))
+            words = cancelled(self.total, self.gross) if self.gross else ""
+            if "%" in words:
+                rows.append(("sum of the sizes", (Quantity(self.gross, RESULT), f": {words}")))
         rows.append(("backward", (Quantity(self.gradient, RESULT, signed),)))
         if self.estimate is not None:
             rows.append(("finite difference", _difference(self.estimate, signed=signed)))

@@ -19,7 +19,7 @@ from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number, meet
 from tinygrad_bp.errors import DataError, StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
-from tinygrad_bp.value import FUNCTIONS, Value, apply
+from tinygrad_bp.value import FUNCTIONS, Value, apply, as_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -209,18 +209,23 @@ def _recorded_derivatives(
 ) -> Iterator[tuple[Value, Any]]:
     """The parents that matter, each with the node's derivative for it as a graph of its own."""
     operands = node.operands
-    columns = _columns(rule, operands)
-    arithmetic = _on_values(arithmetic_of([_data(each) for each in operands]))
-    for slot in range(rule.arity):
-        derivative = arithmetic.derivative(rule, slot)
-        if rule.variadic:
-            found = zip(columns[slot], derivative(*columns, node), strict=True)
-            yield from ((v, each) for v, each in found if isinstance(v, Value) and v in reaching)
-        elif isinstance(operands[slot], Value) and operands[slot] in reaching:
-            found = derivative(*operands, node)
-            if not isinstance(found, Value):
-                check_number(found, where=f"what a derivative of {rule.name} returns")
-            yield operands[slot], found
+    numbers = [_data(each) for each in operands]
+    arithmetic = arithmetic_of(numbers)
+    wanted = [slot for slot, v in enumerate(operands) if isinstance(v, Value) and v in reaching]
+    if rule.variadic:
+        columns = _columns(rule, operands)
+        derivatives = [_on_values(arithmetic).derivative(rule, k) for k in range(rule.arity)]
+        found = [*chain(*(derivative(*columns, node) for derivative in derivatives))]
+        yield from ((operands[slot], found[slot]) for slot in wanted)
+    elif arithmetic.missing and any(map(arithmetic.missing, numbers)):
+        yield from ((v, v * arithmetic.own["nan"]) for v in map(operands.__getitem__, wanted))
+    else:
+        read = [as_read(arithmetic, rule, each) for each in operands]
+        for slot in wanted:
+            derivative = _on_values(arithmetic).derivative(rule, slot)(*read, node)
+            if not isinstance(derivative, Value):
+                check_number(derivative, where=f"what a derivative of {rule.name} returns")
+            yield operands[slot], derivative
 
 
 def _columns(rule: Rule, operands: tuple[Any, ...]) -> tuple[Any, ...]:

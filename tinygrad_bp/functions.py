@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import check_number, notation
+from tinygrad_bp.arithmetic import arithmetic_of, check_number, notation
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, Rule
-from tinygrad_bp.value import FUNCTIONS, Value, function_of
+from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
+from tinygrad_bp.value import FUNCTIONS, Value, as_read, function_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,25 +125,28 @@ def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - 
     return taken() if callable(taken) else taken
 
 
-def _listed(values: Iterable[Value | Number], name: str) -> list[Value | Number]:
-    """The values as a list, when all are numbers."""
+def _listed(values: Iterable[Value | Number], name: str) -> list[Any]:
+    """The values as a list, as the exponential reads their numbers where these meet."""
     if isinstance(values, Value) or not hasattr(values, "__iter__"):
         raise ArgumentError(f"{name} takes a list of values, not {values!r:.60}")
     values = list(values)
     for each in values:
         check_number(_data(each), where=f"an operand of {name}")
-    return values
+    if not values:
+        return []
+    arithmetic = arithmetic_of([*map(_data, values)])
+    return [as_read(arithmetic, RULES["exp"], each) for each in values]
 
 
 def _data(each: Value | Number) -> Number:
     return each.data if isinstance(each, Value) else each
 
 
-def _largest(values: list[Value | Number]) -> Number:
+def _largest(values: list[Any]) -> Number:
     """The largest number among them, to be taken out of exponentials; 0 where none can be told."""
     try:
         return max(map(_data, values), default=0)
-    except TypeError:  # symbols cannot be compared
+    except (TypeError, ArithmeticError):  # symbols cannot be compared, nor the nan of a Decimal
         return 0
 
 

@@ -125,8 +125,8 @@ class PathSum:
                 shown.append(f"and {len(self.dead_edges) - _SHOWN} more edges")
             text += f", {printed(self.dead)} dead ({', '.join(shown)})"
         text += f"; total {format_number(self.total)}, gross {format_number(self.gross)}"
-        cancelled = _cancelled(self.total, self.gross)
-        return f"{text}: {cancelled}" if cancelled else text
+        share = cancelled(self.total, self.gross)
+        return f"{text}: {share}" if share else text
 
 
 _SHOWN = 3  # dead edges in a line of text
@@ -791,7 +791,7 @@ def _counted(count: int, what: str) -> str:
     return f"{printed(count)} {what}{'s' * (count != 1)}"
 
 
-def _cancelled(total: Number, gross: Number) -> str:
+def cancelled(total: Number, gross: Number) -> str:
     """How much of the gross sum cancels, in words; empty where that cannot be said."""
     if not gross:
         return ""

@@ -116,7 +116,7 @@ _TABLE = (
     Rule("*",   "x * y",  ("y", "x"),         latex=r"%s \cdot %s"),
     # A quotient short of digits is not divided again.
     Rule("/",   "x / y",  ("1.0 / y",
-                           "-out / y if abs(y) >= 1.0 or normal(out) or out == 0.0 else -x * (1.0 / y / y)"),
+                           "-out / y if abs(y) >= 1.0 or normal(out) or out == 0.0 else x * (-1.0 / y / y)"),
                 latex=r"\frac{%s}{%s}", domain="y != 0.0"),
     # `y * x**(y - 1)` is exact for whole numbers, but only where `y - 1` is: the rounding of the
     # exponent is magnified by log(x).  Elsewhere, and where that power could overflow or vanish,

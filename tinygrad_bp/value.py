@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn, SupportsIndex
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.arithmetic import Arithmetic, Number
 
 
 class Value:
@@ -345,6 +345,19 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     return _record(rule, out, operands, wrt, derivatives)
 
 
+def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
+    """The operand as the row reads its number among others of that type: a Value by a node of its own."""
+    reads, number = arithmetic.reads, _data(operand)
+    if reads is None or not rule.written:
+        return operand
+    read = reads(rule, number)
+    if type(read) is type(number):
+        return operand
+    if not isinstance(operand, Value):
+        return read
+    return apply(Rule("identity", lambda x: reads(rule, x), (lambda *_: 1,)), operand)
+
+
 def _record(
     rule: Rule,
     out: Number,
@@ -394,7 +407,7 @@ class _naming:  # noqa: N801 - read as a verb
                 f"{_call(self.rule, self.operands)}: decimal's context traps {type(error).__name__}; "
                 "give it other limits, as in decimal.localcontext(), or use mpmath"
             ) from None
-        if isinstance(error, TypeError):
+        if isinstance(error, (TypeError, AttributeError)):  # NumPy has either for a Decimal
             raise DataError(
                 f"{_call(self.rule, self.operands)}: {error}; give it numbers of one type"
             ) from None

@@ -23,7 +23,7 @@ def sign(number: Number) -> int:
     """1, -1 or 0; a symbol has none, and neither has nan."""
     try:
         return bool(number > 0) - bool(number < 0)
-    except TypeError:
+    except (TypeError, ArithmeticError):  # ArithmeticError: the nan of a Decimal
         return 0
 
 

@@ -1,0 +1,243 @@
+"""Numbers of two types in one operation, to any order, and what each type has that floats have not."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, FloatOperation, localcontext
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+from mpmath import mp, mpf
+
+from tinygrad_bp import (
+    RULES,
+    DataError,
+    ExactnessError,
+    Value,
+    arctan2,
+    derivation,
+    erf,
+    erfc,
+    gaussian,
+    gelu,
+    grad,
+    gradients,
+    hessian,
+    hypot,
+    logsumexp,
+    maximum,
+    ndtr,
+    primitive,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    sqrt,
+)
+from tinygrad_bp.testing.strategies import OPERATIONS
+
+X = sympy.Symbol("x", real=True)
+
+# ---- whole numbers of NumPy, which wrap
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int16, np.int64])
+@pytest.mark.parametrize(
+    "rule",  # the negative of a uint8 is NumPy's own affair
+    [r for r in RULES.values() if r.arity == 1 and not r.variadic and r.name != "neg"],
+)
+def test_a_second_derivative_at_a_small_integer_is_that_at_the_float(rule, kind):
+    f = OPERATIONS[rule.name]
+    at = 3 if rule.name not in ("arcsin", "arccos", "arctanh") else 0
+    found, truth = grad(grad(f))(kind(at)), grad(grad(f))(float(at))
+    assert float(found) == pytest.approx(float(truth), rel=4e-16, abs=0.0)
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES.values() if r.arity == 2 and not r.variadic])
+@pytest.mark.parametrize("other", [np.uint8, float, np.float64, np.int64])
+def test_a_gradient_for_a_small_integer_and_another_number_is_that_for_floats(rule, other):
+    f = OPERATIONS[rule.name]
+    a, b = Value(np.uint8(3)), Value(other(2))
+    node, truth = f(a, b), f(Value(3.0), Value(2.0))
+    assert node.data == pytest.approx(truth.data, rel=4e-16)
+    assert node.local_derivatives == pytest.approx(truth.local_derivatives, rel=4e-16)
+    recorded = [
+        each.data if isinstance(each, Value) else each
+        for each in gradients(node, [a, b], create_graph=True)
+    ]
+    assert recorded == pytest.approx(truth.local_derivatives, rel=4e-16)
+    assert np.allclose(hessian(f)(np.uint8(3), other(2)), hessian(f)(3.0, 2.0), rtol=1e-15)
+
+
+def test_a_distribution_over_small_integers_does_not_wrap():
+    pair = [Value(np.uint8(1)), Value(np.uint8(2))]
+    assert [each.data for each in softmax(pair)] == [
+        each.data for each in softmax([Value(1.0), Value(2.0)])
+    ]
+    assert logsumexp(pair).data == logsumexp([1.0, 2.0])
+    softmax(pair)[0].backward()
+    assert pair[0].grad == pytest.approx(sigmoid(1.0) * sigmoid(-1.0), rel=1e-15)
+
+
+def test_powers_of_whole_numbers_of_numpy_stay_whole():
+    for power in (2 ** Value(np.int64(3)), Value(np.int64(2)) ** Value(np.int64(3))):
+        assert (type(power.data), power.data) == (np.int64, 8)
+        assert power.local_derivatives[-1] == pytest.approx(8 * math.log(2), rel=1e-15)
+
+
+def test_relu_keeps_the_type_of_numpy():
+    for kind in (np.float16, np.float32, np.longdouble, np.int64):
+        assert type(relu(Value(kind(-1))).data) is type(relu(kind(-1))) is kind
+
+
+# ---- two types in one power
+
+
+def test_the_second_derivative_of_a_constant_to_a_power_has_all_digits():
+    with mpmath.workdps(50):
+        assert grad(grad(lambda v: 2**v))(mpf(3)) == 8 * mp.log(2) ** 2
+        ((_, across), (back, last)) = hessian(lambda a, b: a**b)(2, mpf(3))
+        assert across == back == 4 + 12 * mp.log(2)
+        assert last == 8 * mp.log(2) ** 2
+    assert grad(grad(lambda v: 2**v))(X) == 2**X * sympy.log(2) ** 2
+    assert grad(grad(lambda v: 2**v))(Decimal(3)) == 8 * Decimal(2).ln() * Decimal(2).ln()
+    assert hessian(lambda v, w: v**w)(Fraction(1, 2), 2.0) == hessian(lambda v, w: v**w)(0.5, 2.0)
+
+
+def test_a_fraction_among_mpmath_s_numbers_is_read_at_every_order():
+    third = Fraction(1, 3)
+    assert hessian(lambda v, w: v / w)(mpf(1), third)[1] == (mpf(-9), mpf(54))
+    assert grad(grad(grad(lambda v: v**third)))(mpf(2)) == pytest.approx(10 / 27 * 2 ** (-8 / 3))
+    assert grad(grad(lambda v: maximum(v, third) * v))(mpf(2)) == 2
+
+
+def test_a_power_of_a_decimal_0():
+    assert (Value(Decimal(0)) ** 1).local_derivatives == (1,)
+    assert hessian(lambda v: v**2)(Decimal(0)) == ((2,),)
+
+
+def test_a_power_of_a_symbolic_0():
+    zero = sympy.Integer(0)
+    assert (Value(zero) ** 0).data == 1
+    assert (Value(zero) ** sympy.Rational(1, 2)).local_derivatives == (sympy.oo,)
+    assert hessian(lambda v: v**1)(zero) == ((0,),)
+    v, w = Value(zero), Value(2)
+    assert gradients(v**w, [v, w]) == [0, 0]
+    assert (Value(sympy.Integer(-2)) ** Value(zero)).local_derivatives == (0, sympy.nan)
+
+
+def test_a_decimal_and_a_whole_number_of_numpy():
+    assert (Value(Decimal("1.5")) ** np.int64(2)).data == Decimal("2.25")
+    assert (np.int64(2) ** Value(Decimal(2))).data == Decimal(4)
+
+
+# ---- functions of two types
+
+
+def test_a_fraction_and_a_float_of_numpy():
+    assert hypot(Fraction(3), np.float64(4)) == 5.0
+    assert hypot(Value(Fraction(3)), np.float64(4)).local_derivatives == pytest.approx(
+        (0.6,), rel=1e-15
+    )
+    assert (Value(np.longdouble(4)) ** Fraction(1, 2)).data == 2
+    with pytest.raises(DataError, match="give it numbers of one type"):
+        hypot(Decimal(3), np.float64(4))
+
+
+def test_a_whole_number_of_numpy_among_symbols():
+    assert hypot(Value(np.int8(100)), sympy.Integer(3)).data == sympy.sqrt(10009)
+    assert arctan2(Value(np.int64(2)), X).data == sympy.atan2(2, X)
+
+
+def test_a_distribution_over_symbols_is_exact():
+    e = sympy.E
+    assert softmax([Value(X), Value(1)])[1].data == e / (sympy.exp(X) + e)
+    assert logsumexp([Value(X), 2]).data == sympy.log(sympy.exp(X) + e**2)
+
+
+# ---- nan, inf and pi of a type's own
+
+
+@pytest.mark.parametrize("nan", [Decimal("nan"), sympy.nan, mpf("nan")])
+@pytest.mark.parametrize("f", [relu, abs, sigmoid, lambda v: maximum(v, 1), lambda v: v / 2])
+def test_nan_goes_through_every_order(f, nan):
+    if f is sigmoid and isinstance(nan, Decimal):
+        nan = mpf("nan")
+    assert math.isnan(grad(f)(nan))
+    assert math.isnan(grad(grad(f))(nan))
+    assert math.isnan(logsumexp([Value(nan), 1]).data)
+    assert math.isnan(softmax([Value(nan), 1])[1].data)
+
+
+@pytest.mark.parametrize("f", [erfc, ndtr, gelu, gaussian])
+def test_nan_of_mpmath_is_no_tail(f):
+    node = f(Value(mpf("nan")))
+    assert mp.isnan(node.data)
+    assert mp.isnan(node.local_derivatives[0])
+
+
+def test_an_infinite_slope_is_of_the_operand_s_type():
+    x = Value(Decimal(0))
+    y = Decimal(2) * sqrt(x)
+    y.backward()
+    assert x.grad == Decimal("inf")
+
+
+def test_pi_has_no_exact_value():
+    area = primitive("area", "pi*x*x", ("2*pi*x",))
+    for number in (Fraction(1, 2), Decimal(2)):
+        with pytest.raises(
+            ExactnessError, match=r"area\(.*pi has no exact value .* use float\(\.\.\.\)"
+        ):
+            area(Value(number))
+    assert area(Value(sympy.Rational(1, 2))).local_derivatives == (sympy.pi,)
+
+
+def test_a_whole_literal_of_a_primitive_takes_an_int():
+    third = primitive("third", "x/3", ("1/3",))
+    assert third(Value(6)).data == 2
+    assert third(6) == 2
+
+
+# ---- digits of a type's own
+
+
+@pytest.mark.parametrize("x", [-37.0, -100.0, -1000.3, 26.3])
+@pytest.mark.parametrize("f", [ndtr, gelu, gaussian, erf, silu])
+def test_mpmath_s_tails_have_all_digits(f, x):
+    node = f(Value(mpf(x)))
+    with mpmath.workdps(60):
+        truth = f(Value(mpf(x)))
+        for found, exact in zip(
+            (node.data, *node.local_derivatives),
+            (truth.data, *truth.local_derivatives),
+            strict=True,
+        ):
+            assert abs(found - exact) <= 16 * mpf(2) ** -53 * abs(exact)
+
+
+# ---- what has no business with a type
+
+
+def test_decimals_make_no_floats_for_a_context_that_traps_them():
+    with localcontext() as context:
+        context.traps[FloatOperation] = True
+        for f in (relu, sqrt, sigmoid, lambda v: v**3):
+            assert f(Value(Decimal(1))).data > 0
+
+
+def test_a_derivation_and_a_picture_in_decimals():
+    a, b = Value(Decimal("0.1"), "a"), Value(Decimal("-0.3"), "b")
+    e = a * b + a * a + b
+    assert "60% cancels" not in str(derivation(e, b))
+    assert str(derivation(e, a)).startswith("de/da = Σ over 3 paths")
+
+
+def test_an_indexed_symbol_is_a_number():
+    element = sympy.IndexedBase("a")[0]
+    assert (Value(element) * 2).data == 2 * element
+    with pytest.raises(DataError):
+        Value(sympy.MatrixSymbol("A", 2, 2))
