@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import io
 import math
 import pickle
+import re
+import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -24,6 +28,7 @@ from tinygrad_bp import (
     DataError,
     DomainError,
     ExactnessError,
+    ExpressionError,
     NumberRangeError,
     StaleGraphError,
     Value,
@@ -53,8 +58,9 @@ from tinygrad_bp import (
     steps,
     tanh,
 )
+from tinygrad_bp.backward import backward as backward_function
 from tinygrad_bp.rules import RULES
-from tinygrad_bp.value import FUNCTIONS
+from tinygrad_bp.value import FUNCTIONS, _Method, _operator, data_of
 
 INF = math.inf
 
@@ -351,6 +357,267 @@ def test_a_written_power_is_as_exact_as_the_operator():
         root(Value(-1.0))
 
 
+# ---- subclasses
+
+
+def test_the_first_call_of_a_method_through_super_is_one_call():
+    class Loud(Value):
+        def __mul__(self, other):
+            return 2 * super().__mul__(other)
+
+        def softplus(self):
+            return 2 * super().softplus()
+
+    held = {name: vars(Value)[name] for name in ("__mul__", "softplus")}
+    for name, make, of in (
+        ("__mul__", _operator, ("*", "left", "__mul__")),
+        ("softplus", FUNCTIONS.__getitem__, ("softplus",)),
+    ):
+        setattr(Value, name, _Method(name, make, *of))  # as before anything has asked for it
+    try:
+        assert [(Loud(3.0) * 5.0).data for _ in range(2)] == [30.0, 30.0]
+        assert Loud(0.0).softplus().data == Loud(0.0).softplus().data
+    finally:
+        for name, method in held.items():
+            setattr(Value, name, method)
+
+
+class Coloured(Value):
+    __slots__ = ("colour",)
+
+
+class Own(Value):
+    def __getstate__(self):
+        return {"kept": self.extra}
+
+    def __setstate__(self, state):
+        self.extra = state["kept"]
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))]
+)
+def test_the_slots_and_the_state_of_a_subclass_are_copied(again):
+    red, own = Coloured(2.0, "r"), Own(3.0)
+    red.colour, red.grad, own.extra = "red", 1.5, [7]
+    copied = again(red)
+    assert (copied.colour, copied.data, copied.grad, copied.label) == ("red", 2.0, 1.5, "r")
+    assert again(own).extra == [7]
+
+
+# ---- lists of operands
+
+
+class Once:
+    """It has a length, and can be gone through once."""
+
+    def __init__(self, values):
+        self.left = list(values)
+
+    def __len__(self):
+        return len(self.left)
+
+    def __iter__(self):
+        while self.left:
+            yield self.left.pop(0)
+
+
+@pytest.mark.parametrize(
+    "kind", [Once, iter, tuple, lambda values: dict.fromkeys(values), np.array]
+)
+def test_dot_goes_through_its_lists_once(kind):
+    v, w = Value(2.0), Value(3.0)
+    for make in (lambda: dot(kind([v, w]), [w, v]), lambda: dot([w, v], kind([v, w]))):
+        e = make()
+        assert (len(e.parents), gradients(e, [v, w])) == (4, [6.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: fsum(v),
+        lambda v: fsum(5),
+        lambda v: dot(v, [v]),
+        lambda v: dot([v], None),
+        lambda v: gradients(v, None),
+        lambda v: contract(v * v, v),
+    ],
+)
+def test_what_is_no_list_is_named(call):
+    with pytest.raises(ArgumentError, match="takes a list of values, not"):
+        call(Value(2.0))
+
+
+def test_an_infinity_among_numbers_that_overflow_is_the_sum():
+    assert fsum([Value(1e308), 1e308, 1e308, -INF]).data == -INF
+    assert fsum([1e308, 1e308, 1e308, -INF]) == -INF
+
+
+# ---- the pass
+
+
+@pytest.mark.parametrize(
+    "stop", ["node.grad = zero", "node._x.grad += grad * derivative", "leaf.grad = total"]
+)
+def test_an_interrupted_pass_leaves_the_leaves_what_they_had(stop):
+    a, b = Value(2.0), Value(3.0)
+    e = a * b
+    e = e * a
+    a.grad = b.grad = 5.0
+    source, first = inspect.getsourcelines(backward_function)
+    (line,) = [first + place for place, text in enumerate(source) if text.strip() == stop]
+
+    def interrupt(frame, event, _):
+        if event == "line" and frame.f_lineno == line and (a.grad, b.grad) != (5.0, 5.0):
+            raise KeyboardInterrupt
+        return interrupt
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            e.backward()
+    finally:
+        sys.settrace(before)
+    assert (a.grad, b.grad) == (5.0, 5.0)
+
+
+@pytest.mark.parametrize("grad", [1j, "1", None, Value(1.0)])
+def test_a_grad_that_is_no_number_is_refused(grad):
+    x = Value(2.0)
+    x.grad = grad
+    with pytest.raises(DataError, match="grad of"):
+        (x * x).backward()
+    assert x.grad is grad
+
+
+def test_a_nested_grad_in_another_thread_keeps_the_outer_derivative():
+    def outer(x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: grad(lambda y: x * y * y)(2.0)).result()
+
+    assert grad(outer)(3.0) == 4.0
+
+
+def test_a_grad_inside_two_others_sees_the_outermost():
+    inner = lambda x: grad(lambda y: y * grad(lambda z: x * z)(1.0))(1.0)  # noqa: E731
+    assert grad(inner)(5.0) == 1.0
+
+
+def test_an_argument_given_twice_is_two_arguments():
+    x = Value(3.0)
+    assert grad(lambda a: a * x)(x).data == 3.0
+    ((xx, xy), _) = hessian(lambda a, b: a * b)(x, x)
+    assert (data_of(xx), data_of(xy)) == (0, 1.0)
+
+
+def test_a_comparison_is_constant_for_numpy_too():
+    assert grad(lambda x: x > 0)(1.0) == grad(lambda x: x > 0)(np.float64(1.0)) == 0
+
+
+# ---- staleness
+
+
+def test_a_result_with_constant_derivatives_is_stale_too():
+    x = Value(2.0, "x")
+    e = (x + 1.0) * 3.0
+    x.data = 5.0
+    with pytest.raises(StaleGraphError, match=r"operands have now \(x\)"):
+        gradients(e, [x], create_graph=True)
+
+
+def test_what_lies_below_the_node_asked_for_may_be_stale():
+    x = Value(1.0)
+    y = x * 3.0
+    e = y * y
+    x.data = 5.0
+    (slope,) = gradients(e, [y], create_graph=True)
+    assert slope.data == 6.0
+
+
+def test_a_recording_with_nan_is_not_stale():
+    x = Value(math.nan)
+    (slope,) = gradients(x * x, [x], create_graph=True)
+    assert math.isnan(slope.data)
+    d = Value(Decimal("nan"))
+    e = d * 2
+    d.data = Decimal(2)
+    with pytest.raises(StaleGraphError):
+        gradients(e * e, [d], create_graph=True)
+
+
+def test_another_precision_is_named_among_the_reasons():
+    with mpmath.workdps(50):
+        x = Value(mpmath.mpf(1), "x")
+        e = (x / 3) * x
+    with pytest.raises(StaleGraphError, match="or at another precision"):
+        gradients(e, [x], create_graph=True)
+
+
+# ---- primitives
+
+
+def test_a_domain_is_a_condition_on_the_operands_that_it_names():
+    four = primitive(
+        "four", lambda a, b, c, d: a + b + c + d, (lambda *_: 1.0,) * 4, domain="x > 0.0"
+    )
+    assert four(Value(1.0), 1.0, 1.0, 1.0).data == 4.0
+    with pytest.raises(DomainError, match=r"four needs x > 0, and x is -1.0$"):
+        four(Value(-1.0), 1.0, 1.0, 1.0)
+    product = primitive("product", "x*y", ("y", "x"), domain="exp(y) < 2.0")
+    with pytest.raises(DomainError, match=r"product needs exp\(y\) < 2, and y is 5.0$"):
+        product(Value(math.nan), 5.0)
+
+
+@pytest.mark.parametrize(
+    ("domain", "shown"),
+    [
+        ("x > 1.05", "x > 1.05"),
+        ("0.05 < x", "0.05 < x"),
+        ("x > 10.0 and x < 20.025", "x > 10 and x < 20.025"),
+    ],
+)
+def test_the_bounds_of_a_domain_are_shown_as_they_are(domain, shown):
+    bounded = primitive("bounded", "x", ("1.0",), domain=domain)
+    with pytest.raises(DomainError, match=f"bounded needs {re.escape(shown)}, and x is -1.0"):
+        bounded(Value(-1.0))
+
+
+@pytest.mark.parametrize("wrong", [{"domain": lambda x: x > 0}, {"symbol": 5}, {"latex": 5}])
+def test_the_texts_of_a_primitive_are_texts(wrong):
+    with pytest.raises(ArgumentError, match=r"is a text, not"):
+        primitive("odd", "x", ("1.0",), **wrong)
+
+
+@pytest.mark.parametrize("value", ["fsum(x)", "dot(x, x)", "lost(x)", "exp(x, x)"])
+def test_a_call_in_a_primitive_has_its_operands(value):
+    with pytest.raises(ExpressionError):
+        primitive("odd", value, ("1.0",))
+
+
+def test_the_error_of_a_user_s_own_derivative_stays_what_it_is_at_every_order():
+    odd = primitive("odd", lambda x: 1.0, (lambda x, out: x % 2,))
+    x = Value(3.0)
+    with pytest.raises(TypeError, match="unsupported operand") as caught:
+        gradients(odd(x), [x], create_graph=True)
+    assert caught.value.__notes__ == ["in the primitive odd(3.0)"]
+    stopped = primitive(
+        "stopped", lambda x: 1.0, (lambda x, out: next(iter(())) if type(x) is Value else 1.0,)
+    )
+    with pytest.raises(StopIteration):
+        gradients(stopped(x), [x], create_graph=True)
+    with pytest.raises(OverflowError, match="math range error"):
+        primitive("boom", lambda x: math.exp(x), (lambda x, out: out,))(Value(1000.0))
+
+
+def test_a_literal_of_a_primitive_is_the_same_at_every_precision():
+    tenth = primitive("tenth", "0.1*x", ("0.1",))
+    with mpmath.workdps(3):
+        tenth(mpmath.mpf(1))
+    with mpmath.workdps(30):
+        assert tenth(mpmath.mpf(1)) == mpmath.mpf(0.1)
+
+
 # ---- messages
 
 
@@ -368,3 +635,27 @@ def test_a_written_power_is_as_exact_as_the_operator():
 def test_a_call_that_does_not_fit_is_an_error_of_ours(call):
     with pytest.raises(BackpropError):
         call(Value(2.0, "v"))
+
+
+def test_a_label_stays_on_its_line_and_is_cut():
+    with pytest.raises(DomainError, match=r"^log\(a\\nb\\x1b=-1.0\) has no value"):
+        FUNCTIONS["log"](Value(-1.0, "a\nb\x1b"))
+    with pytest.raises(DomainError, match=r"^log\(θ{57}\.\.\.=-1.0\)"):
+        FUNCTIONS["log"](Value(-1.0, "θ" * 1000))
+
+
+def test_data_that_became_a_value_is_named_by_its_label():
+    p = Value(2.0, "p")
+    p.data = Value(1.0)
+    with pytest.raises(
+        DataError, match=r"the data of p, an operand of \*, must be a real number, not Value"
+    ):
+        _ = p * p
+
+
+def test_a_decimal_s_trap_is_named_by_the_pass():
+    x, a, b = Value(Decimal("1e-999999")), Value(Decimal("1e999990")), Value(Decimal("1e999990"))
+    with pytest.raises(
+        NumberRangeError, match="decimal's context traps Overflow; give it other limits"
+    ):
+        ((x * a) * b).backward()

@@ -15,7 +15,13 @@ from __future__ import annotations
 import math
 from operator import mul
 
-from tinygrad_bp.errors import BackpropError, DataError, ExactnessError, NumberRangeError
+from tinygrad_bp.errors import (
+    BackpropError,
+    DataError,
+    ExactnessError,
+    ExpressionError,
+    NumberRangeError,
+)
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
 
 TYPE_CHECKING = False
@@ -105,7 +111,7 @@ class Arithmetic:
 
     def value_of(self, rule: Rule) -> str | Callable[..., Any]:
         """The row's value, or a call of this type's own function of that name, which knows better."""
-        if rule.name in self.own and RULES.get(rule.name) is rule:
+        if rule.name in self.own and rule.in_table:
             return f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
         return rule.value
 
@@ -114,8 +120,7 @@ class Arithmetic:
 
         That of a variadic row, written for one element, becomes one of whole lists.
         """
-        own = RULES.get(rule.name) is rule
-        listed = (own and self.derivatives.get(rule.name)) or rule.derivatives
+        listed = (rule.in_table and self.derivatives.get(rule.name)) or rule.derivatives
         derivative, parameters = listed[slot], PARAMETERS[: rule.arity]
         if not rule.variadic or derivative in parameters:  # a parameter is a list as it is
             return derivative
@@ -134,12 +139,15 @@ class Arithmetic:
 
     def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the operation has a value at the operands; nan meets every condition on it."""
-        asked = zip(PARAMETERS, operands, strict=False)
-        if not rule.domain or any(x != x for name, x in asked if name in rule.domain):  # noqa: PLR0124 - nan
+        if not rule.domain:
             return True
         if (self, "domain") not in rule.compiled:
-            domain = self._function(PARAMETERS[: rule.arity], rule.domain)
-            rule.compiled[self, "domain"] = self._reading(rule, domain)
+            parameters = tuple(name for name in PARAMETERS if name in rule.asks)
+            places = [*map(PARAMETERS.index, parameters)]
+            domain = self._reading(rule, self._function(parameters, rule.domain))
+            rule.compiled[self, "domain"] = lambda *given: (
+                any(given[k] != given[k] for k in places) or domain(*[given[k] for k in places])
+            )
         try:
             inside = rule.compiled[self, "domain"](*operands)
         except ZeroDivisionError:  # in the condition itself
@@ -184,7 +192,7 @@ class Arithmetic:
             return self._function(PARAMETERS[: rule.arity], rule.value)
 
         def refused(*operands: Number) -> Number:
-            of = " for " * bool(operands) + ", ".join(map(repr, operands))
+            of = " for " * bool(operands) + ", ".join(map(printed, operands))
             raise ExactnessError(
                 f"{name} has no exact value{of} of type {self.name}: use float(...) or an mpmath or "
                 "sympy number"
@@ -357,7 +365,7 @@ def _ieee(function: Callable[..., float], *, nan: bool) -> Callable[..., float]:
             return function(*operands)
         except OverflowError:
             x, *rest = map(float, operands)  # a whole number too large for that stays an error
-            odd = function is math.sinh or function is math.expm1 or (rest and rest[0] % 2.0 == 1.0)
+            odd = function is math.sinh or (rest and rest[0] % 2.0 == 1.0)
             return -math.inf if odd and x < 0.0 else math.inf
         except ValueError:
             if not nan:
@@ -381,7 +389,7 @@ def _exact_sum(numbers: list[float]) -> float:
 
     numbers = [*map(float, numbers)]  # a whole number too large for that stays an error
     if not all(map(math.isfinite, numbers)):
-        return sum(numbers)
+        return sum(each for each in numbers if not math.isfinite(each))
     total = sum(map(Fraction, numbers))
     try:
         return float(total)
@@ -534,7 +542,7 @@ def _mpmath() -> Arithmetic:
     def missing(number: Number) -> bool:
         return bool(number != number)  # noqa: PLR0124 - mpmath has 0 for erfc(nan), pi/2 for atan2(inf, nan)
 
-    return Arithmetic("mpf", own, literal=mp.mpf, reads=reads, missing=missing)
+    return Arithmetic("mpf", own, literal=mp.convert, reads=reads, missing=missing)
 
 
 def _sympy() -> Arithmetic:
@@ -788,6 +796,7 @@ class meeting:  # noqa: N801 - read as a verb
 
     Args:
         what: what is being done; asked for only where it fails.
+        way_out: what to do instead, where types do not go together.
 
     >>> with meeting(lambda: "the sum"):
     ...     0.5 + 10**400
@@ -796,10 +805,15 @@ class meeting:  # noqa: N801 - read as a verb
     tinygrad_bp.errors.NumberRangeError: the sum: int too large to convert to float; use floats, or smaller exact numbers
     """
 
-    __slots__ = ("what",)
+    __slots__ = ("way_out", "what")
 
-    def __init__(self, what: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        what: Callable[[], str],
+        way_out: str = "give the leaves numbers of one type, and a grad of 0 to start from",
+    ) -> None:
         self.what = what
+        self.way_out = way_out
 
     def __enter__(self) -> None:
         pass
@@ -808,14 +822,20 @@ class meeting:  # noqa: N801 - read as a verb
         if isinstance(error, BackpropError):
             return
         if isinstance(error, TypeError):
-            raise DataError(
-                f"{self.what()}: {error}; give the leaves numbers of one type, and a grad of 0 to "
-                "start from"
-            ) from None
-        if isinstance(error, OverflowError):
-            raise NumberRangeError(
-                f"{self.what()}: {error}; use floats, or smaller exact numbers"
-            ) from None
+            raise DataError(f"{self.what()}: {error}; {self.way_out}") from None
+        if isinstance(error, ArithmeticError):
+            reason = f"{error}; use floats, or smaller exact numbers"
+            if type(error).__module__ == "decimal":
+                reason = trapped(error)
+            raise NumberRangeError(f"{self.what()}: {reason}") from None
+
+
+def trapped(error: BaseException) -> str:
+    """What a signal of the decimal module means, and the way out."""
+    return (
+        f"decimal's context traps {type(error).__name__}; give it other limits, as in "
+        "decimal.localcontext(), or use mpmath"
+    )
 
 
 def notation(text: str, parameters: tuple[str, ...]) -> str:
@@ -829,7 +849,14 @@ def notation(text: str, parameters: tuple[str, ...]) -> str:
     """
     import ast
 
-    tree = parse(text, names=(*parameters, *CONSTANTS), functions=(*FUNCTION_NAMES, *HELPERS))
+    counts = HELPERS | {
+        name: RULES[name].arity for name in FUNCTION_NAMES if not RULES[name].variadic
+    }
+    tree = parse(text, names=(*parameters, *CONSTANTS), functions=counts)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and len(node.args) != counts[ast.unparse(node.func)]:
+            name = ast.unparse(node.func)
+            raise ExpressionError(f"{name} takes {counts[name]} operands: {ast.unparse(node)}")
 
     class Powers(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:

@@ -6,6 +6,7 @@ the reversed topological order is for.  This room knows a node only by its attri
 
 from __future__ import annotations
 
+from tinygrad_bp.arithmetic import check_number
 from tinygrad_bp.graph import topological_order
 
 TYPE_CHECKING = False
@@ -13,22 +14,25 @@ if TYPE_CHECKING:
     from tinygrad_bp.value import Value
 
 
+_PLAIN = {float, int}
+
+
 def backward(e: Value) -> None:
     """Add ``de/dv`` to the ``grad`` of every leaf ``v``, and set it for every inner node.
 
     The gradients of one pass are summed by themselves and added to a leaf once, so that a second
     pass adds exactly as much as the first.  If a product or a sum cannot be formed (a ``Decimal``
-    and a ``float``), the leaves keep what they had.
+    and a ``float``), or the pass is interrupted, the leaves keep what they had.
     """
     order = topological_order(e)
     zero = 0.0 if type(e.data) is float else 0  # to float + float Python has a short way
     leaves = []
-    for node in order:
-        if node._rule is None:
-            leaves.append((node, node.grad))
-        node.grad = zero
-    e.grad = zero + 1
     try:
+        for node in order:
+            if node._rule is None:
+                leaves.append((node, node.grad))
+            node.grad = zero
+        e.grad = zero + 1
         for node in reversed(order):
             grad = node.grad
             derivative = node._dx
@@ -43,12 +47,15 @@ def backward(e: Value) -> None:
                 for parent, derivative in zip(node._x, node._y):  # noqa: B905 - of one length
                     parent.grad += grad * derivative
         totals = [before + leaf.grad for leaf, before in leaves]
+        if not {*map(type, totals)} <= _PLAIN:
+            for total in totals:
+                check_number(total, where="the grad of a leaf")
+        for (leaf, _), total in zip(leaves, totals, strict=True):
+            leaf.grad = total
     except BaseException:
         for leaf, before in leaves:
             leaf.grad = before
         raise
-    for (leaf, _), total in zip(leaves, totals, strict=True):
-        leaf.grad = total
 
 
 def zero_grad(e: Value) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import operator
-from contextvars import ContextVar
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +18,7 @@ from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number, meet
 from tinygrad_bp.errors import DataError, StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
-from tinygrad_bp.value import FUNCTIONS, Value, apply, as_read
+from tinygrad_bp.value import FUNCTIONS, Value, apply, as_list, as_read, data_of, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -90,8 +89,8 @@ def hessian(f: Callable[..., Any]) -> Callable[..., tuple[tuple[Any, ...], ...]]
     return jacobian(gradient)
 
 
-_enclosing: ContextVar[frozenset[Value]] = ContextVar("_enclosing", default=frozenset())
-"""The arguments of the calls that are under way: a function may use those of the calls around it."""
+_under_way: set[Value] = set()
+"""The arguments of the calls under way, in whatever thread: a function may use those of the calls around it."""
 
 
 def _differentiate(
@@ -102,8 +101,7 @@ def _differentiate(
     leaves = [
         FUNCTIONS["identity"](each if isinstance(each, Value) else Value(each)) for each in at
     ]
-    outer = _enclosing.get()
-    token = _enclosing.set(outer.union(leaves))
+    _under_way.update(leaves)
     try:
         results = f(*leaves)
         if isinstance(results, Value) or not hasattr(results, "__iter__"):
@@ -113,13 +111,16 @@ def _differentiate(
             )
         results = list(results)
     finally:
-        _enclosing.reset(token)
+        _under_way.difference_update(leaves)
     for each in results:
-        if not isinstance(each, bool):  # what a comparison gives is as constant as any number
-            check_number(_data(each), where="what the function returned")
+        if type(each).__name__ not in (
+            "bool",
+            "bool_",
+        ):  # a comparison is as constant as any number
+            check_number(data_of(each), where="what the function returned")
     recorded = [each for each in results if isinstance(each, Value)]
     nested = any(isinstance(each, Value) for each in at) or any(
-        not outer.isdisjoint(topological_order(each)) for each in recorded if outer
+        not _under_way.isdisjoint(topological_order(each)) for each in recorded if _under_way
     )
     rows = tuple(
         tuple(gradients(each, leaves, create_graph=nested))
@@ -127,11 +128,7 @@ def _differentiate(
         else (0,) * len(leaves)
         for each in results
     )
-    return tuple(each if nested else _data(each) for each in results), rows
-
-
-def _data(each: Value | Number) -> Number:
-    return each.data if isinstance(each, Value) else each
+    return tuple(each if nested else data_of(each) for each in results), rows
 
 
 # ---- the pass without side effects
@@ -162,7 +159,7 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
     """
     if isinstance(wrt, Value):
         raise DataError(f"gradients are for a list of Values: write [{wrt.label or 'x'}]")
-    wrt = list(wrt)
+    wrt = as_list("gradients(e, wrt)", wrt)
     for each in wrt:
         if not isinstance(each, Value):
             raise DataError(
@@ -172,8 +169,7 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
         check_number(e, where="what is differentiated")
         return [0] * len(wrt)
     if create_graph:
-        with meeting(lambda: f"gradients of {e!r:.160}"):
-            return _recorded_gradients(e, wrt)
+        return _recorded_gradients(e, wrt)
     nodes = [*topological_order(e), *wrt]
     before = [node.grad for node in nodes]
     try:
@@ -191,9 +187,13 @@ def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
     reaching = dependents(order, wrt)
     sums: dict[Value, Any] = {e: 1}
     for node in reversed(order):
-        if node in reaching and node in sums and node.rule is not None:
-            _check_fresh(node)
-            for parent, local in _recorded_derivatives(node, node.rule, reaching):
+        if node.rule is None or node not in sums or reaching.isdisjoint(node.parents):
+            continue
+        _check_fresh(node)
+        with naming(node.rule, node.operands):
+            found = _recorded_derivatives(node, node.rule, reaching)
+        with meeting(lambda: f"gradients of {e!r:.160}"):
+            for parent, local in found:
                 share = _product(sums[node], local)
                 sums[parent] = sums[parent] + share if parent in sums else share
     return [sums.get(node, 0) for node in wrt]
@@ -204,28 +204,27 @@ def _product(upstream: Any, local: Any) -> Any:
     return local if type(upstream) is int and upstream == 1 else upstream * local
 
 
-def _recorded_derivatives(
-    node: Value, rule: Rule, reaching: set[Value]
-) -> Iterator[tuple[Value, Any]]:
+def _recorded_derivatives(node: Value, rule: Rule, reaching: set[Value]) -> list[tuple[Value, Any]]:
     """The parents that matter, each with the node's derivative for it as a graph of its own."""
     operands = node.operands
-    numbers = [_data(each) for each in operands]
+    numbers = [data_of(each) for each in operands]
     arithmetic = arithmetic_of(numbers)
     wanted = [slot for slot, v in enumerate(operands) if isinstance(v, Value) and v in reaching]
     if rule.variadic:
         columns = _columns(rule, operands)
         derivatives = [_on_values(arithmetic).derivative(rule, k) for k in range(rule.arity)]
         found = [*chain(*(derivative(*columns, node) for derivative in derivatives))]
-        yield from ((operands[slot], found[slot]) for slot in wanted)
-    elif arithmetic.missing and any(map(arithmetic.missing, numbers)):
-        yield from ((v, v * arithmetic.own["nan"]) for v in map(operands.__getitem__, wanted))
-    else:
-        read = [as_read(arithmetic, rule, each) for each in operands]
-        for slot in wanted:
-            derivative = _on_values(arithmetic).derivative(rule, slot)(*read, node)
-            if not isinstance(derivative, Value):
-                check_number(derivative, where=f"what a derivative of {rule.name} returns")
-            yield operands[slot], derivative
+        return [(operands[slot], found[slot]) for slot in wanted]
+    if arithmetic.missing and any(map(arithmetic.missing, numbers)):
+        return [(operands[slot], operands[slot] * arithmetic.own["nan"]) for slot in wanted]
+    read = [as_read(arithmetic, rule, each) for each in operands]
+    recorded = []
+    for slot in wanted:
+        derivative = _on_values(arithmetic).derivative(rule, slot)(*read, node)
+        if not isinstance(derivative, Value):
+            check_number(derivative, where=f"what a derivative of {rule.name} returns")
+        recorded.append((operands[slot], derivative))
+    return recorded
 
 
 def _columns(rule: Rule, operands: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -268,12 +267,16 @@ def _same(a: Number, b: Number) -> bool:
 
 
 def _check_fresh(node: Value) -> None:
-    if not still_gives(node, [_data(each) for each in node.operands]):
-        leaves = dict.fromkeys(each for each in node.parents if each.rule is None)
-        moved = ", ".join(each.label or repr(each) for each in leaves)
+    if not still_gives(node, [data_of(each) for each in node.operands]):
+        shown = ", ".join(each.label or repr(each) for each in dict.fromkeys(node.parents))
+        precise = arithmetic_of([data_of(each) for each in node.operands]).name in (
+            "Decimal",
+            "mpf",
+        )
         raise StaleGraphError(
-            f"{node!r} was recorded from other data than its leaves have now ({moved}): record it "
-            "again, or take the gradients before the leaves are given new data"
+            f"{node!r} was recorded from other data than its operands have now ({shown})"
+            f"{', or at another precision' * precise}: record it again, or take the gradients "
+            "before the leaves are given new data"
         )
 
 
@@ -294,7 +297,7 @@ def _choosing(choose: Callable[..., Any] | None) -> Callable[..., Any]:
 
 
 def _comparing(compare: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *operands: compare(*map(_data, operands))
+    return lambda *operands: compare(*map(data_of, operands))
 
 
 _TESTS: dict[str, Callable[[Any, Any], Any]] = {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tinygrad_bp.errors import ExpressionError
 from tinygrad_bp.functions import logsumexp
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES, parse
-from tinygrad_bp.value import FUNCTIONS, Value, apply
+from tinygrad_bp.value import FUNCTIONS, Value, apply, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -197,7 +197,7 @@ _LARGEST_POWER = 10_000  # in bits: an exact power beyond that is as slow as it 
 
 def _binary(name: str) -> Callable[[Any, Any], Any]:
     def function(a: Any, b: Any) -> Any:
-        base = a.data if isinstance(a, Value) else a
+        base = data_of(a)
         if name == "**" and type(b) is int and type(base) in (int, Fraction):
             size = max(abs(base.numerator), base.denominator).bit_length()
             if size * abs(b) > _LARGEST_POWER and isinstance(a, Value):
@@ -214,7 +214,7 @@ def _binary(name: str) -> Callable[[Any, Any], Any]:
 
 def _comparison(ops: list[ast.cmpop]) -> Callable[..., bool]:
     def compare(*sides: Value | Number) -> bool:
-        numbers = [side.data if isinstance(side, Value) else side for side in sides]
+        numbers = [*map(data_of, sides)]
         return all(_compare(op, a, b) for op, a, b in zip(ops, numbers, numbers[1:], strict=False))
 
     return compare

@@ -114,7 +114,7 @@ def flatten(e: Value) -> tuple[Flat, int]:
 def _row(node: Value, places: dict[int, int]) -> tuple[Any, ...]:
     """All that a node holds, its parents by their places."""
     rule, x, dx, y, dy = node.rule, node._x, node._dx, node._y, node._dy
-    named = rule.name if rule and RULES.get(rule.name) is rule else rule
+    named = rule.name if rule and rule.in_table else rule
     if dx is not None:
         x = places[id(x)]
     if dy is not None:

@@ -11,7 +11,7 @@ import math
 from tinygrad_bp.arithmetic import arithmetic_of, check_number, notation
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
-from tinygrad_bp.value import FUNCTIONS, Value, as_read, function_of
+from tinygrad_bp.value import FUNCTIONS, Value, as_list, as_read, data_of, function_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def primitive(
 
     Raises:
         ExpressionError: an expression is not in the table's notation.
-        ArgumentError: an argument is neither an expression nor a function.
+        ArgumentError: an argument is not what it should be, or does not fit the others.
 
     >>> cube = primitive("cube", "x * x * x", ("3.0 * x * x",))
     >>> cube(Value(2.0)).local_derivatives
@@ -67,6 +67,9 @@ def primitive(
     """
     if not isinstance(name, str) or not name:
         raise ArgumentError(f"a primitive needs a name to be called by, not {name!r}")
+    for what, text in (("symbol", symbol), ("latex form", latex), ("domain", domain)):
+        if not isinstance(text, str):
+            raise ArgumentError(f"primitive {name!r}: the {what} is a text, not {text!r:.60}")
     if isinstance(derivatives, str) or not hasattr(derivatives, "__iter__"):
         raise ArgumentError(
             f"primitive {name!r}: give the derivatives as a tuple, one for each operand"
@@ -106,7 +109,7 @@ def _part(name: str, part: Any, what: str, parameters: tuple[str, ...], count: i
     except TypeError:
         takes = "the operands and the output" if what == "derivative" else "the operands"
         raise ArgumentError(
-            f"primitive {name!r}: there are {len(parameters) - (what == 'derivative')} derivatives, so "
+            f"primitive {name!r}: there are {count - (what == 'derivative')} derivatives, so "
             f"a {what} is a function of {takes}, {count} in all, and {part!r} is not"
         ) from None
     except ValueError:  # a function of C without a signature is believed
@@ -127,27 +130,24 @@ def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - 
 
 def _listed(values: Iterable[Value | Number], name: str) -> list[Any]:
     """The values as a list, as the exponential reads their numbers where these meet."""
-    if isinstance(values, Value) or not hasattr(values, "__iter__"):
-        raise ArgumentError(f"{name} takes a list of values, not {values!r:.60}")
-    values = list(values)
+    values = list(as_list(name, values))
     for each in values:
-        check_number(_data(each), where=f"an operand of {name}")
+        check_number(data_of(each), where=f"an operand of {name}")
     if not values:
         return []
-    arithmetic = arithmetic_of([*map(_data, values)])
+    arithmetic = arithmetic_of([*map(data_of, values)])
     return [as_read(arithmetic, RULES["exp"], each) for each in values]
 
 
-def _data(each: Value | Number) -> Number:
-    return each.data if isinstance(each, Value) else each
-
-
-def _largest(values: list[Any]) -> Number:
-    """The largest number among them, to be taken out of exponentials; 0 where none can be told."""
+def _largest(values: list[Any]) -> int | None:
+    """The place of the largest, to be taken out of exponentials; None where it cannot be told."""
+    numbers = [*map(data_of, values)]
+    if not numbers or any(each != each for each in numbers):  # noqa: PLR0124 - nan
+        return None
     try:
-        return max(map(_data, values), default=0)
-    except (TypeError, ArithmeticError):  # symbols cannot be compared, nor the nan of a Decimal
-        return 0
+        return max(range(len(numbers)), key=numbers.__getitem__)
+    except TypeError:  # symbols cannot be compared
+        return None
 
 
 def logsumexp(values: Iterable[Value | Number]) -> Any:
@@ -162,12 +162,17 @@ def logsumexp(values: Iterable[Value | Number]) -> Any:
     values = _listed(values, "logsumexp")
     if not values:
         raise ArgumentError("logsumexp of nothing: give at least one value")
-    exp, log, fsum = FUNCTIONS["exp"], FUNCTIONS["log"], FUNCTIONS["fsum"]
-    shift = _largest(values)
-    if abs(shift) == math.inf:
-        equals = [each for each in values if _data(each) == shift]
+    exp, fsum = FUNCTIONS["exp"], FUNCTIONS["fsum"]
+    place = _largest(values)
+    if place is None or "log1p" not in arithmetic_of([*map(data_of, values)]).own:  # as of Decimal
+        shift = 0 if place is None else data_of(values[place])
+        return FUNCTIONS["log"](fsum([exp(each - shift) for each in values])) + shift
+    largest = values.pop(place)
+    if abs(data_of(largest)) == math.inf:
+        equals = [each for each in values if data_of(each) == data_of(largest)] + [largest]
         return fsum(equals) / len(equals)
-    return log(fsum(exp(each - shift) for each in values)) + shift
+    rest = fsum([exp(each - largest) for each in values])
+    return FUNCTIONS["log1p"](rest) + largest
 
 
 def softmax(values: Iterable[Value | Number]) -> list[Any]:
@@ -177,12 +182,13 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
     [0.5, 0.5]
     """
     values = _listed(values, "softmax")
-    shift = _largest(values)
+    place = _largest(values)
+    shift = 0 if place is None else data_of(values[place])
     if abs(shift) == math.inf:
         shift = 0
     exponentials = [FUNCTIONS["exp"](each - shift) for each in values]
     total = FUNCTIONS["fsum"](exponentials)
-    return [each / total for each in exponentials]
+    return [FUNCTIONS["/"](each, total) for each in exponentials]
 
 
 def isclose(

@@ -25,7 +25,7 @@ from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.modules import make_callable
-from tinygrad_bp.value import Value
+from tinygrad_bp.value import Value, as_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -331,7 +331,7 @@ def contract(e: Value, landmarks: Iterable[Value]) -> dict[Value, dict[Value, Nu
     """
     check_value("e", e)
     kept = {e}
-    for landmark in landmarks:
+    for landmark in as_list("contract(e, landmarks)", landmarks):
         check_value("a landmark", landmark)
         kept.add(landmark)
     order = topological_order(e)

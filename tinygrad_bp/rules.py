@@ -92,9 +92,26 @@ class Rule:
         return self.arity == 2 and not self.variadic and not self.symbol[0].isalpha()
 
     @property
+    def in_table(self) -> bool:
+        """Whether it is the table's row of its name, and not an operation of a user's."""
+        return RULES.get(self.name) is self
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """The operands that the domain is a condition on, and the functions in it."""
+        return frozenset(compile(self.domain, "<domain>", "eval").co_names)
+
+    @property
     def needs(self) -> str:
         """The domain in words, where the condition is too long for a message; else empty."""
         return _IN_WORDS.get(self.name, "")
+
+    @property
+    def condition(self) -> str:
+        """The domain as messages have it: ``x > 0`` for ``x > 0.0``."""
+        import re  # for an error: it costs more than all else in this room
+
+        return self.needs or re.sub(r"(\d)\.0(?!\d)", r"\1", self.domain)
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         return None, {

@@ -19,6 +19,7 @@ from tinygrad_bp.arithmetic import (
     is_number,
     meeting,
     printed,
+    trapped,
 )
 from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import (
@@ -158,18 +159,26 @@ class Value:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         if self._rule is None:
-            own = getattr(self, "__dict__", None)  # of a subclass
-            return _leaf, (type(self), self.data, self.grad, self.label), own or None
+            return _leaf, (type(self), self.data, self.grad, self.label), self._own_state()
         from tinygrad_bp.flat import Flat, flatten
 
         return Flat.node, flatten(self)
 
     def __copy__(self) -> Value:
         copied = _new(type(self))
-        for name in (*Value.__slots__, *getattr(self, "__dict__", ())):  # and what a subclass has
-            if hasattr(self, name):
-                setattr(copied, name, getattr(self, name))
+        state: Any = object.__getstate__(self)  # of a class with slots it is a pair
+        for name, each in (state[1] | (state[0] or {})).items():
+            setattr(copied, name, each)
         return copied
+
+    def _own_state(self) -> Any:
+        """What a subclass has beyond a leaf's data, grad and label, in the form that pickle knows."""
+        state: Any = self.__getstate__()
+        if type(self).__getstate__ is not object.__getstate__:
+            return state
+        attributes, slots = state
+        own = {name: each for name, each in slots.items() if name not in Value.__slots__}
+        return (attributes, own) if own else attributes
 
     # ---- gradients
 
@@ -197,16 +206,16 @@ class Value:
     # ---- as a number: comparisons are of data; == and hash are identity
 
     def __lt__(self, other: Value | Number) -> bool:
-        return self.data < _data(other)  # type: ignore[no-any-return]
+        return self.data < data_of(other)  # type: ignore[no-any-return]
 
     def __le__(self, other: Value | Number) -> bool:
-        return self.data <= _data(other)  # type: ignore[no-any-return]
+        return self.data <= data_of(other)  # type: ignore[no-any-return]
 
     def __gt__(self, other: Value | Number) -> bool:
-        return self.data > _data(other)  # type: ignore[no-any-return]
+        return self.data > data_of(other)  # type: ignore[no-any-return]
 
     def __ge__(self, other: Value | Number) -> bool:
-        return self.data >= _data(other)  # type: ignore[no-any-return]
+        return self.data >= data_of(other)  # type: ignore[no-any-return]
 
     def isclose(self, other: Value | Number, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
         """Whether the data is close to the other's, as `math.isclose` has it: both read as floats.
@@ -215,8 +224,8 @@ class Value:
             DataError: there is a symbol, or what is no number.
             NumberRangeError: an exact number is too large for a float.
         """
-        with meeting(lambda: f"isclose({self!r:.60}, {other!r:.60})"):
-            return math.isclose(self.data, _data(other), rel_tol=rel_tol, abs_tol=abs_tol)
+        with meeting(lambda: f"isclose({self!r:.60}, {other!r:.60})", "compare what float() takes"):
+            return math.isclose(self.data, data_of(other), rel_tol=rel_tol, abs_tol=abs_tol)
 
     def __bool__(self) -> NoReturn:
         raise GraphLostError(
@@ -283,7 +292,8 @@ def _leaf(kind: type[Value], data: Number, grad: Number, label: str) -> Value:
     return leaf
 
 
-def _data(operand: Value | Number) -> Number:
+def data_of(operand: Value | Number) -> Number:
+    """The number of an operand, which may be a plain one."""
     return operand.data if isinstance(operand, Value) else operand
 
 
@@ -321,33 +331,43 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     """
     if len(operands) != rule.arity:
         raise ArgumentError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
-    data = tuple(map(_data, operands))
-    for number in data:
-        check_number(number, where=f"an operand of {rule.name}")
+    data = tuple(map(data_of, operands))
+    if not all(map(is_number, data)):
+        for operand in operands:
+            _check_operand(rule, operand)
     arithmetic = arithmetic_of(data)
     wrt = tuple(slot for slot, operand in enumerate(operands) if isinstance(operand, Value))
     if arithmetic.missing and rule.written and any(map(arithmetic.missing, data)):
         nan = arithmetic.own["nan"]
         return _record(rule, nan, operands, wrt, [nan] * len(wrt))
-    with _naming(rule, operands):
+    with naming(rule, operands):
         inside = arithmetic.in_domain(rule, data)
     if not inside:
         error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
         raise error(
             f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
         )
-    if arithmetic is FLOAT and RULES.get(rule.name) is not rule:
+    if arithmetic is FLOAT and not rule.in_table:
         arithmetic = UNGUARDED_FLOAT
-    with _naming(rule, operands):
+    with naming(rule, operands):
         out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
-    for number in (out, *derivatives):
-        check_number(number, where=f"what {rule.name} returns")
+    if not all(map(is_number, (out, *derivatives))):
+        check_number(out, where=f"what {_call(rule, operands)} returns")
+        for number in derivatives:
+            check_number(number, where=f"what a derivative of {_call(rule, operands)} returns")
     return _record(rule, out, operands, wrt, derivatives)
+
+
+def _check_operand(rule: Rule, operand: Value | Number) -> None:
+    where = f"an operand of {rule.name}"
+    if isinstance(operand, Value):
+        where = f"the data of {_short_label(operand) or 'a Value'}, {where},"
+    check_number(data_of(operand), where=where)
 
 
 def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
     """The operand as the row reads its number among others of that type: a Value by a node of its own."""
-    reads, number = arithmetic.reads, _data(operand)
+    reads, number = arithmetic.reads, data_of(operand)
     if reads is None or not rule.written:
         return operand
     read = reads(rule, number)
@@ -378,7 +398,7 @@ def _record(
 _DECIMAL = {"Overflow": NumberRangeError, "Inexact": ExactnessError, "Rounded": ExactnessError}
 
 
-class _naming:  # noqa: N801 - read as a verb
+class naming:  # noqa: N801 - read as a verb
     """Errors of a number type's own arithmetic come out as ours, naming operation and operands."""
 
     __slots__ = ("operands", "rule")
@@ -393,19 +413,18 @@ class _naming:  # noqa: N801 - read as a verb
     def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ExactnessError):
             raise ExactnessError(f"{_call(self.rule, self.operands)}: {error}") from None
-        if isinstance(error, OverflowError):
-            raise NumberRangeError(
-                f"{_call(self.rule, self.operands)}: {error}; use floats, or smaller exact numbers"
-            ) from None
         if isinstance(error, BackpropError) or error is None:
             return
         if not self.rule.written:  # it is the user's own
             error.add_note(f"in the primitive {_call(self.rule, self.operands)}")
             return
+        if isinstance(error, OverflowError) and type(error).__module__ != "decimal":
+            raise NumberRangeError(
+                f"{_call(self.rule, self.operands)}: {error}; use floats, or smaller exact numbers"
+            ) from None
         if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":
             raise _DECIMAL.get(type(error).__name__, DomainError)(
-                f"{_call(self.rule, self.operands)}: decimal's context traps {type(error).__name__}; "
-                "give it other limits, as in decimal.localcontext(), or use mpmath"
+                f"{_call(self.rule, self.operands)}: {trapped(error)}"
             ) from None
         if isinstance(error, (TypeError, AttributeError)):  # NumPy has either for a Decimal
             raise DataError(
@@ -419,9 +438,9 @@ class _naming:  # noqa: N801 - read as a verb
 def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
     """The operation on its operands as a person would write it; of many, the first few."""
     shown = [
-        f"{each.label}={_short(each.data)}"
+        f"{_short_label(each)}={_short(each.data)}"
         if isinstance(each, Value) and each.label
-        else _short(_data(each))
+        else _short(data_of(each))
         for each in operands[:6]
     ]
     shown += ["..."] * (len(operands) > len(shown))
@@ -437,16 +456,32 @@ def _short(number: Number) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _short_label(node: Value) -> str:
+    """The label on one line, whatever is in it."""
+    label = node.label if len(node.label) <= 60 else f"{node.label[:57]}..."
+    return "".join([each if each.isprintable() else repr(each)[1:-1] for each in label])
+
+
 def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
     if rule.needs:
         return rule.needs
-    condition = rule.domain.replace(".0", "")
     where = ", ".join(
-        f"{parameter} is {_short(_data(operand))}"
+        f"{parameter} is {_short(data_of(operand))}"
         for parameter, operand in zip(PARAMETERS, operands, strict=False)
-        if parameter in condition
+        if parameter in rule.asks
     )
-    return f"{condition}, and {where}"
+    return f"{rule.condition}, and {where}"
+
+
+def as_list(name: str, operands: Any) -> tuple[Any, ...]:
+    """The operands of an operation on a list.
+
+    Raises:
+        ArgumentError: they are no list.
+    """
+    if isinstance(operands, Value) or not hasattr(operands, "__iter__"):
+        raise ArgumentError(f"{name} takes a list of values, not {operands!r:.60}")
+    return tuple(operands)
 
 
 def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
@@ -463,9 +498,9 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
     if not operands:
         return 0
     for operand in operands:
-        check_number(_data(operand), where=f"an operand of {rule.name}")
-    numbers = [[*map(_data, column)] for column in columns]
-    with _naming(rule, operands):
+        _check_operand(rule, operand)
+    numbers = [[*map(data_of, column)] for column in columns]
+    with naming(rule, operands):
         arithmetic = arithmetic_of([*chain(*numbers)])
         out, *derivatives = arithmetic.kernel(rule, tuple(range(rule.arity)))(*numbers)
     return _record_list(rule, out, operands, [*chain(*derivatives)])
@@ -553,7 +588,7 @@ def function(a, b):
 
 _LIST = """
 def function(a):
-    a = tuple(a)
+    a = tuple(a) if type(a) is list else as_list(rule.name, a)
     try:
         x = [v._number for v in a]
         out = {value}
@@ -566,8 +601,12 @@ def function(a):
 
 _TWO_LISTS = """
 def function(a, b):
+    if type(a) is not list:
+        a = as_list(rule.name, a)
+    if type(b) is not list:
+        b = as_list(rule.name, b)
     try:
-        if len(a) == len(b):  # an iterator has no length, and is not begun
+        if len(a) == len(b):
             x = [v._number for v in a]
             y = [v._number for v in b]
             out = {value}
@@ -601,13 +640,13 @@ def _define(
         "list": _NODE.format(value="out", x="a", dx=None, y=f"tuple({dx})", dy=None),
         "two_lists": _NODE.format(value="out", x="(*a, *b)", dx=None, y=f"(*{dx}, *{dy})", dy=None),
     }
-    names = {"Value": Value, "new": _new, "rule": rule, "otherwise": otherwise}
+    names = {"Value": Value, "new": _new, "as_list": as_list, "rule": rule, "otherwise": otherwise}
     return BARE_FLOAT.define(template.format_map(parts), names)
 
 
 def function_of(rule: Rule) -> Callable[..., Any]:
     """The function that a row describes, named and documented from it."""
-    own = RULES.get(rule.name) is rule
+    own = rule.in_table
     function: Callable[..., Any]
     if rule.variadic:
         template = _LIST if rule.arity == 1 else _TWO_LISTS
@@ -683,9 +722,12 @@ class _Method:
         self.make = make
         self.of = of
 
-    def __get__(self, node: Value | None, kind: type[Value]) -> Any:
-        setattr(Value, self.name, self.make(*self.of))
-        return getattr(kind if node is None else node, self.name)
+    def __get__(self, node: Value | None, _: type[Value]) -> Any:
+        method = self.make(*self.of)
+        setattr(Value, self.name, method)
+        return (
+            method if node is None else method.__get__(node)
+        )  # not by name: a subclass may have its own
 
 
 _OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "**": "pow"}

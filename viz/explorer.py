@@ -217,7 +217,7 @@ def _row(rule: Rule) -> dict[str, Any]:
         "infix": rule.infix,
         "variadic": rule.variadic,
         "arity": rule.arity,
-        "needs": shown(rule.needs or rule.domain.replace(".0", ""), 200),
+        "needs": shown(rule.condition, 200),
     }
 
 

@@ -232,7 +232,7 @@ def keys(rules: Iterable[Rule]) -> dict[Rule, str]:
     for rule in sorted(dict.fromkeys(rules), key=lambda rule: obstacle(rule) != ""):
         key = rule.name
         number = 1
-        while key in taken and RULES.get(rule.name) is not rule:
+        while key in taken and not rule.in_table:
             number += 1
             key = f"{rule.name} ({number})"
         taken.add(key)
@@ -278,7 +278,7 @@ def source(rules: Iterable[Rule] = RULES.values()) -> str:
 
 def _row(rule: Rule, key: str) -> tuple[str, str]:
     """A row's expressions by themselves, and the row as a member of ``rules``."""
-    ours = RULES.get(rule.name) is rule
+    ours = rule.in_table
     names = PARAMETERS[: rule.arity]
     operands = ", ".join(names)
     value, *derivatives = _expressions(rule)

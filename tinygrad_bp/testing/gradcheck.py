@@ -21,7 +21,7 @@ from tinygrad_bp.arithmetic import arithmetic_of, check_number, format_number
 from tinygrad_bp.differentiate import Estimate, finite_difference, jacobian
 from tinygrad_bp.errors import DataError, GradientError, NumberRangeError
 from tinygrad_bp.modules import make_callable
-from tinygrad_bp.value import Value
+from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -252,7 +252,7 @@ def _verdict(given: float, estimate: Estimate) -> str:
 
 def _number(offered: Any) -> Any:
     """An argument as a plain number: those of NumPy, which may be of single precision, as floats."""
-    number = offered.data if isinstance(offered, Value) else offered
+    number = data_of(offered)
     check_number(number, where="an argument of gradcheck")
     name = arithmetic_of([number]).name
     if name == "sympy":
@@ -273,7 +273,7 @@ def _like(number: Any, moved: float) -> Any:
 
 def _float(result: Any) -> float:
     """A number or Value as a float; that of a complex number, as ``cmath`` returns, if it is real."""
-    number = result.data if isinstance(result, Value) else result
+    number = data_of(result)
     if isinstance(number, complex):
         return math.nan if number.imag else number.real
     try:
