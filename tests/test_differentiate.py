@@ -7,10 +7,12 @@ import math
 import operator
 from fractions import Fraction
 
+import mpmath
 import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mpmath import mp, mpf
 
 from tinygrad_bp import (
     RULES,
@@ -18,11 +20,13 @@ from tinygrad_bp import (
     DomainError,
     StaleGraphError,
     Value,
+    arctan,
     dot,
     fsum,
     grad,
     gradients,
     hessian,
+    hypot,
     jacobian,
     logaddexp,
     maximum,
@@ -293,3 +297,96 @@ def test_the_derivative_of_a_tanh_of_a_symbol_is_the_formula():
     x = sympy.Symbol("x")
     assert Value(x).tanh().local_derivatives == (1 / sympy.cosh(x) ** 2,)
     assert sympy.simplify(grad(grad(tanh))(x) - sympy.diff(sympy.tanh(x), x, 2)) == 0
+
+
+# ---- digits at higher orders
+
+SECOND = {  # f, its second derivative
+    "tanh": lambda x: -2 * mp.tanh(x) / mp.cosh(x) ** 2,
+    "sigmoid": lambda x: -mp.tanh(x / 2) / (4 * mp.cosh(x / 2) ** 2),
+    "arcsin": lambda x: x / (1 - x * x) ** mpf(1.5),
+    "arccos": lambda x: -x / (1 - x * x) ** mpf(1.5),
+    "arctan": lambda x: -2 * x / (1 + x * x) ** 2,
+    "arctanh": lambda x: 2 * x / (1 - x * x) ** 2,
+}
+
+
+def nth(f, order):
+    for _ in range(order):
+        f = grad(f)
+    return f
+
+
+def assert_close(found, truth, ulps):
+    assert abs(mpf(found) - truth) <= ulps * mpf(2) ** -52 * abs(truth), (found, truth)
+
+
+@pytest.mark.parametrize("name", SECOND)
+@pytest.mark.parametrize("x", [1e-300, -1e-20, 1e-10, 1e-3, -0.3, 0.49, 0.51, -0.9])
+def test_a_second_derivative_near_0_has_its_digits(name, x):
+    with mpmath.workdps(50):
+        assert_close(nth(FUNCTIONS[name], 2)(x), SECOND[name](mpf(x)), 8)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("x", [1.0, -20.0, 300.0, -350.0])
+def test_a_second_derivative_far_out_has_its_digits(name, x):
+    with mpmath.workdps(700):
+        assert_close(nth(FUNCTIONS[name], 2)(x), SECOND[name](mpf(x)), 8)
+
+
+def test_the_third_derivative_of_softplus_near_0_has_its_digits():
+    with mpmath.workdps(50):
+        assert_close(nth(softplus, 3)(1e-20), SECOND["sigmoid"](mpf(1e-20)), 8)
+
+
+@pytest.mark.parametrize(
+    ("order", "x", "truth"),
+    [
+        (2, 1e81, -2e-243),
+        (2, 1e100, -2e-300),
+        (3, 1e65, 6e-260),
+        (4, 1e55, -2.4e-274),
+        (5, 1e47, 1.2e-280),
+    ],
+)
+def test_the_derivatives_of_arctan_far_out_have_their_digits(order, x, truth):
+    assert nth(arctan, order)(x) == pytest.approx(truth, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("y", "order", "x"),
+    [
+        *[(2, 2, 1e-310), (2, 2, 5e-324), (2, 2, -1e-310), (3, 2, 1e206), (3, 2, 1e300)],
+        *[(3, 2, 1e-290), (3, 3, 1e-155), (3, 3, 1e206), (4, 4, 1e103), (4, 3, 1e-110)],
+        *[(5, 5, 1e-78), (6, 5, -1e-77), (8, 4, 1e45), (10, 3, 1e35), (10, 3, -1e-36)],
+        *[(21, 5, -1e-17), (2.5, 2, 1e-300), (2.5, 2, 1e300), (0.3, 3, 1e-80), (-2, 3, 1e50)],
+    ],
+)
+def test_a_derivative_of_a_power_of_any_order_stays_in_range(y, order, x):
+    with mpmath.workdps(50):
+        truth = mpf(x) ** (mpf(y) - order)
+        for step in range(order):
+            truth *= mpf(y) - step
+        assert_close(nth(lambda x: x**y, order)(x), truth, 4 + 4 * order)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [(3.0, 0.0), (0.0, -2.0), (1.0, 1e-9), (1e-20, -1.0), (1e17, 1.0), (-3.0, 4.0), (5.0, 5.0)],
+)
+def test_the_second_derivatives_of_hypot_have_their_digits(at):
+    with mpmath.workdps(50):
+        x, y = map(mpf, at)
+        cubed = mp.hypot(x, y) ** 3
+        truth = ((y * y / cubed, -x * y / cubed), (-x * y / cubed, x * x / cubed))
+        for found_row, row in zip(hessian(hypot)(*at), truth, strict=True):
+            for found, each in zip(found_row, row, strict=True):
+                assert_close(found, each, 8)
+
+
+def test_nan_goes_through_the_second_derivatives_of_a_power():
+    assert math.isnan(nth(lambda x: x**0.5, 2)(math.nan))
+    ((xx, xy), (yx, yy)) = hessian(lambda x, y: x**y)(-2.0, 2.0)
+    assert xx == 2.0
+    assert all(map(math.isnan, (xy, yx, yy)))

@@ -24,7 +24,9 @@ from tinygrad_bp import (
     dot,
     fsum,
     functions,
+    grad,
     gradients,
+    hessian,
     isclose,
     log,
     logaddexp,
@@ -258,6 +260,23 @@ def test_the_logsumexp_of_infinities_shares_as_logaddexp_does(largest, kind):
     assert gradients(e, pair) == gradients(both, pair) == [0.5, 0.5]
     shares = [1.0 / 3.0] * 3 if largest < 0 else [0.5, 0.5, 0.0]
     assert [float(each) for each in gradients(logsumexp(leaves), leaves)] == shares
+
+
+def test_nan_beside_an_infinity_is_nan_in_either_order():
+    for pair in ([math.inf, math.nan], [math.nan, math.inf], [-math.inf, math.nan]):
+        assert math.isnan(logsumexp(pair))
+
+
+def test_a_value_far_below_the_largest_is_not_lost():
+    tail = 4.248354255291589e-18  # exp(-40)
+    assert logsumexp([0.0, -40.0]) == logsumexp([-40.0, 0.0]) == tail
+    assert grad(lambda x, y: logsumexp([x, y]))(0.0, -40.0) == (1.0, tail)
+    assert hessian(lambda x, y: logsumexp([x, y]))(0.0, -40.0)[0] == (tail, -tail)
+
+
+def test_a_distribution_over_nothing_finite_has_no_value():
+    with pytest.raises(DomainError):
+        softmax([-math.inf, -math.inf])
 
 
 def test_of_plain_numbers_generators_and_nothing():

@@ -481,7 +481,15 @@ def _decimal() -> Arithmetic:
         return isinstance(number, Decimal) and number.is_nan()
 
     # from_float, since Decimal(0.5) is an error where the user's context traps floats
-    return Arithmetic("Decimal", own, literal=Decimal.from_float, reads=reads, missing=missing)
+    derivatives = {"sigmoid": ("out * sigmoid(-x)",)}  # there is no cosh
+    return Arithmetic(
+        "Decimal",
+        own,
+        literal=Decimal.from_float,
+        reads=reads,
+        missing=missing,
+        derivatives=derivatives,
+    )
 
 
 def _mpmath() -> Arithmetic:
@@ -627,8 +635,13 @@ def _sympy() -> Arithmetic:
             f"y * pow(x, y - 1.0) if normal(x) else {base}",
             f"out * log(x) if normal(x) else {exponent}",
         ),
-        "tanh": ("square(1.0 / cosh(x))",),
+        "arcsin": ("1.0 / sqrt(1.0 - square(x))",),
+        "arccos": ("-1.0 / sqrt(1.0 - square(x))",),
         "arctan": ("1.0 / (1.0 + square(x))",),
+        "arctanh": ("1.0 / (1.0 - square(x))",),
+        "tanh": ("square(1.0 / cosh(x))",),
+        "hypot": ("x / out if normal(out) else 0.0", "y / out if normal(out) else 0.0"),
+        "sigmoid": ("out * sigmoid(-x)",),
     }
     return Arithmetic(
         "sympy",

@@ -135,18 +135,20 @@ _TABLE = (
     Rule("/",   "x / y",  ("1.0 / y",
                            "-out / y if abs(y) >= 1.0 or normal(out) or out == 0.0 else x * (-1.0 / y / y)"),
                 latex=r"\frac{%s}{%s}", domain="y != 0.0"),
-    # `y * x**(y - 1)` is exact for whole numbers, but only where `y - 1` is: the rounding of the
-    # exponent is magnified by log(x).  Elsewhere, and where that power could overflow or vanish,
-    # `y * out / x`.  The corners of 0**y come first.  Half the exponent, twice, stays in range where
-    # the power itself does not; what is left of a base below 0 is its sign.
+    # `y * x**(y - 1)` is exact for whole numbers, and right at every order, but only where `y - 1` is
+    # exact: the rounding of the exponent is magnified by log(x).  Elsewhere `y * out / x`.  The
+    # corners of 0**y come first.  Half the exponent, twice, stays in range where the power itself
+    # runs out of digits; what is left of a base below 0 is its sign.
     Rule("**",  "pow(x, y)", (
                 ("0.0 if x == 0.0 and y == 0.0 else inf if x == 0.0 and y < 1.0 else"
                  " y * pow(x, y - 1.0) if x == 0.0 or (y >= 0.5 or x == inf) and y - 1.0 + 1.0 == y != y - 1.0"
-                 " and (normal(pow(x, y - 1.0)) or abs(x) == inf)"
-                 " else y * out / x if normal(out) or abs(x) == inf or abs(y) == inf else"
-                 " y * pow(abs(x), y / 2.0) / x * pow(abs(x), y / 2.0) * pow(1.0 if x > 0.0 else -1.0, y)"),
+                 " and (y <= 8.0 or normal(pow(x, y - 1.0)) or abs(pow(x, y - 1.0)) == inf) else"
+                 " y * pow(abs(x), (y - 1.0) / 2.0) * pow(abs(x), (y - 1.0) / 2.0) * pow(-1.0 if x < 0.0 else 1.0, y - 1.0)"
+                 " if y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0 else"
+                 " y * out / x if normal(out) or abs(x) == inf or abs(y) == inf else"
+                 " y * pow(abs(x), y / 2.0) / x * pow(abs(x), y / 2.0) * pow(-1.0 if x < 0.0 else 1.0, y)"),
                 ("(out * log(x) if normal(out) else pow(x, y / 2.0) * log(x) * pow(x, y / 2.0))"
-                 " if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan")),
+                 " if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan * out")),
                 latex="{%s}^{%s}",
                 domain="x > 0.0 or x == 0.0 and y >= 0.0 or x < 0.0 and y % 1.0 == 0.0 or x == -inf or abs(y) == inf",
                 kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0")),
@@ -169,19 +171,20 @@ _TABLE = (
     Rule("reciprocal", "1.0 / x",  ("-out * out",),           symbol="1/", latex=r"\frac{1}{%s}",
                        domain="x != 0.0"),
 
-    # Circular and hyperbolic functions.  `1 - tanh(x)**2` is 0 at x = 20 where the truth is 1.7e-17:
-    # the product of two sigmoids is right, and so are its own derivatives; where one of them runs out
-    # of digits, the square of a number that does not.
+    # Circular and hyperbolic functions, in forms whose own derivatives have their digits too.
+    # `1 - tanh(x)**2` is 0 at x = 20 where the truth is 1.7e-17; `(1 - x) * (1 + x)` is right near 1,
+    # but its derivative is 0 near 0.  The product of two sigmoids is right far out, and so are its own
+    # derivatives; where one of them runs out of digits, the square of a number that does not.
     Rule("sin",     "sin(x)",     ("cos(x)",),                latex=r"\sin %s", domain="-inf < x < inf"),
     Rule("cos",     "cos(x)",     ("-sin(x)",),               latex=r"\cos %s", domain="-inf < x < inf"),
     Rule("tan",     "tan(x)",     ("1.0 + out * out",),       latex=r"\tan %s", domain="-inf < x < inf"),
-    Rule("arcsin",  "arcsin(x)",  ("inf if x == -1.0 or x == 1.0 else 1.0 / sqrt((1.0 - x) * (1.0 + x))",),
+    Rule("arcsin",  "arcsin(x)",  ("inf if x == -1.0 or x == 1.0 else 1.0 / sqrt(1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))",),
                     latex=r"\arcsin %s", domain="-1.0 <= x <= 1.0",
                     kink="x == -1.0 or x == 1.0", convention=("inf",)),
-    Rule("arccos",  "arccos(x)",  ("-inf if x == -1.0 or x == 1.0 else -1.0 / sqrt((1.0 - x) * (1.0 + x))",),
+    Rule("arccos",  "arccos(x)",  ("-inf if x == -1.0 or x == 1.0 else -1.0 / sqrt(1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))",),
                     latex=r"\arccos %s", domain="-1.0 <= x <= 1.0",
                     kink="x == -1.0 or x == 1.0", convention=("-inf",)),
-    Rule("arctan",  "arctan(x)",  ("1.0 / (1.0 + x * x) if x * x < inf else 1.0 / x / x",), latex=r"\arctan %s"),
+    Rule("arctan",  "arctan(x)",  ("1.0 / (1.0 + x * x) if abs(x) < 134217728.0 else 1.0 / x / x",), latex=r"\arctan %s"),
     Rule("arctan2", "arctan2(x, y)", (
                     ("nan if x == 0.0 and y == 0.0 else"
                      " y / hypot(x, y) / hypot(x, y) if normal(hypot(x, y)) and normal(y / hypot(x, y)) else"
@@ -197,15 +200,20 @@ _TABLE = (
     Rule("sinh",    "sinh(x)",    ("cosh(x)",),               latex=r"\sinh %s"),
     Rule("cosh",    "cosh(x)",    ("sinh(x)",),               latex=r"\cosh %s"),
     Rule("tanh",    "tanh(x)",    (
-                    ("4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x) if abs(out) < 1.0 or normal(sigmoid(-2.0 * abs(x)))"
+                    ("square(1.0 / cosh(x)) if abs(x) < 1.0 else"
+                     " 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x) if abs(out) < 1.0 or normal(sigmoid(-2.0 * abs(x)))"
                      " else square(2.0 * exp(-abs(x)))"),), latex=r"\tanh %s"),
     Rule("arcsinh", "arcsinh(x)", ("1.0 / hypot(1.0, x)",)),
     Rule("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x != 1.0 else inf",),
                     domain="x >= 1.0", kink="x == 1.0", convention=("inf",)),
-    Rule("arctanh", "arctanh(x)", ("1.0 / ((1.0 - x) * (1.0 + x))",), domain="-1.0 < x < 1.0"),
-    # x / hypot(x, y) as a sine: no hypotenuse that overflows or is rounded to a subnormal number.
-    Rule("hypot",   "hypot(x, y)", ("0.0 if out == 0.0 else sin(arctan2(x, y) if y > 0.0 else arctan2(x, -y))",
-                                    "0.0 if out == 0.0 else sin(arctan2(y, x) if x > 0.0 else arctan2(y, -x))"),
+    Rule("arctanh", "arctanh(x)", ("1.0 / (1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))",), domain="-1.0 < x < 1.0"),
+    # x / hypot(x, y) as the sine or cosine of an angle below 45 degrees: no hypotenuse that overflows
+    # or is rounded to a subnormal number, and the derivative has its digits.
+    Rule("hypot",   "hypot(x, y)", (
+                    ("0.0 if out == 0.0 else sin(arctan2(x, abs(y))) if abs(x) <= abs(y) else"
+                     " cos(arctan2(y, x)) if x > 0.0 else -cos(arctan2(y, -x))"),
+                    ("0.0 if out == 0.0 else sin(arctan2(y, abs(x))) if abs(y) <= abs(x) else"
+                     " cos(arctan2(x, y)) if y > 0.0 else -cos(arctan2(x, -y))")),
                     kink="x == 0.0 and y == 0.0", convention=("0.0", "0.0")),
 
     # The larger and the smaller.  The last branch is for nan, which is neither.
@@ -234,7 +242,7 @@ _TABLE = (
     # order that none does; of the tail of `gelu` it is Laplace's continued fraction.
     Rule("identity",   "x",        ("1.0",), symbol="id", latex="%s"),
     Rule("sigmoid",    "1.0 / (1.0 + exp(-x)) if x >= 0.0 else exp(x) / (1.0 + exp(x))",
-                       ("out * sigmoid(-x)",), symbol="σ", latex=r"\sigma(%s)"),
+                       ("square(0.5 / cosh(x / 2.0)) if abs(x) < 1.0 else out * sigmoid(-x)",), symbol="σ", latex=r"\sigma(%s)"),
     Rule("softplus",   "x + log1p(exp(-x)) if x > 0.0 else log1p(exp(x))", ("sigmoid(x)",)),
     Rule("relu",       "x if x > 0.0 else 0.0 if x <= 0.0 else x",
                        ("1.0 if x > 0.0 else 0.0 if x <= 0.0 else nan",),
