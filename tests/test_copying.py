@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 from fractions import Fraction
 
@@ -108,3 +109,89 @@ def test_a_shallow_copy_has_the_same_parents():
     leaf = copy.copy(x)
     leaf.data = 5.0
     assert (x.data, leaf.label) == (3.0, "x")
+
+
+# ---- copies inside copies, and other picklings under way
+
+
+class Careless:
+    """It copies without the memo that it is given."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def __deepcopy__(self, memo):
+        return Careless(copy.deepcopy(self.held))
+
+
+def chain(length):
+    nodes = [Value(1.0)]
+    for _ in range(length):
+        nodes.append(nodes[-1] * 1.5)
+    return nodes
+
+
+def test_a_copy_within_a_copy_does_not_recurse():
+    nodes = chain(3000)
+    copied = copy.deepcopy([*nodes, Careless(nodes[-1])])
+    assert same(copied[-2], nodes[-1])
+    assert same(copied[-1].held, nodes[-1])
+    assert copied[-2].parents[0] is copied[-3]
+
+
+def test_many_nodes_of_a_chain_are_copied_in_linear_time():
+    walked = []
+
+    class Counted(Value):
+        def __deepcopy__(self, memo):
+            walked.append(self)
+            return super().__deepcopy__(memo)
+
+    leaf = Counted(1.0)
+    nodes = [leaf]
+    for _ in range(500):
+        nodes.append(nodes[-1] * 1.5)
+    copied = copy.deepcopy(nodes)
+    assert walked == [leaf]
+    assert copied[1].parents[0] is copied[0]
+
+
+def test_a_leaf_that_holds_its_own_result_is_copied_with_it():
+    class Holding(Value):
+        pass
+
+    o = Holding(2.0)
+    o.result = o * 3.0 * o
+    through_result, through_leaf = copy.deepcopy(o.result), copy.deepcopy(o)
+    assert through_result.parents[1].result is through_result
+    assert through_leaf.result.parents[1] is through_leaf
+
+
+def test_a_kept_pickler_is_no_part_of_a_copy():
+    nodes = chain(3000)
+    kept = pickle.Pickler(io.BytesIO())
+    for node in nodes:
+        kept.dump(node)
+    assert same(copy.deepcopy(nodes[-1]), nodes[-1])
+
+
+def test_a_pass_between_two_nodes_of_a_pickling_does_not_part_them():
+    x = Value(2.0)
+    a = x * x
+    b = a * 3.0
+
+    class Walks:
+        def __reduce__(self):
+            b.backward()
+            return int, ()
+
+    first, _, last, again = pickle.loads(pickle.dumps([a, Walks(), b, a]))
+    assert last.parents[0] is first is again
+
+
+def test_a_deep_graph_is_pickled_again_beside_a_kept_pickler():
+    kept = pickle.Pickler(io.BytesIO())
+    kept.dump(Value(1.0) * 2)
+    deep = chain(5000)[-1]
+    pickle.dumps(deep)
+    assert same(through_pickle(deep), deep)

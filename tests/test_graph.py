@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import Value, fsum, primitive, tanh
+from tinygrad_bp import Value, dot, fsum, primitive, tanh
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.testing.strategies import programs
 
@@ -81,6 +81,34 @@ def test_operands_from_left_to_right():
 def test_a_leaf_is_its_own_order():
     x = Value(1.0)
     assert topological_order(x) == [x]
+
+
+@MANY
+@given(st.data())
+def test_lists_within_lists_are_walked_as_the_recursive_walk_does(data):
+    pool = [Value(1.0), Value(2.0)]
+    nodes = st.lists(st.integers(0, 10**6), min_size=1, max_size=4)
+    for _ in range(data.draw(st.integers(1, 10))):
+        operands = [pool[place % len(pool)] for place in data.draw(nodes)]
+        kind = data.draw(st.sampled_from("fd+"))
+        pool.append(
+            fsum(operands)
+            if kind == "f"
+            else dot(operands, [operands[-1], *operands[1:]])
+            if kind == "d"
+            else 2.0 + operands[0] * operands[-1]
+        )
+    assert topological_order(pool[-1]) == recursive_order(pool[-1])
+
+
+def test_a_walk_with_the_mark_of_another_goes_on_where_that_ended():
+    x = Value(1.0)
+    a = x * 2.0
+    b = fsum([x, a, x * a])
+    mark = object()
+    assert topological_order(a, mark) == [x, a]
+    assert topological_order(b, mark) == [b.parents[2], b]
+    assert topological_order(b) == [x, a, b.parents[2], b]
 
 
 # ---- names

@@ -268,6 +268,12 @@ def test_a_pickler_that_is_kept_does_not_disturb_the_copies_after_it():
 
 def test_threads_copy_their_own_graphs():
     failed = []
+    kept = pickle.Pickler(io.BytesIO())
+    kept.dump(Value(2.0) * 2.0)
+    with ThreadPoolExecutor(1) as pool:  # what is under way here is not under way there
+        assert (
+            pool.submit(flat._threads.under_way).result() is None is not flat._threads.under_way()
+        )
 
     def work():
         try:

@@ -1,4 +1,7 @@
-"""A graph as flat lists: the form in which it is pickled and copied, whatever its depth.
+"""Graphs pickled and copied without recursion, whatever their depth.
+
+Deepcopy tells with its memo which copying a node belongs to, and the copies are made one by one, each
+after its parents.  Pickle tells nothing, and meets flat lists instead.
 
 This room knows a node only by its attributes.
 """
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 class Flat:
     """Inner nodes that results were made of, in order: the form in which they are pickled.
 
-    Pickle and deepcopy meet one such object for all of its nodes, so that what was shared is shared
-    again; and it holds lists, so that they need not follow a chain of operands.
+    Pickle meets one such object for all of its nodes, so that what was shared is shared again; and it
+    holds lists, so that it need not follow a chain of operands.
     """
 
     __slots__ = ("__weakref__", "nodes", "under_way")
@@ -53,18 +56,12 @@ class Flat:
             rows = [_row(node, places) for node in self.nodes]
         return _unflatten, (type(self.nodes[0]), outside, rows)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Flat:
-        from copy import deepcopy
-
-        kind, outside, rows = self.__reduce__()[1]
-        return _unflatten(kind, deepcopy(outside, memo), rows)  # numbers and rules do not change
-
 
 class UnderWay:
-    """The picklings and copyings under way in a thread: where each node is that they have met.
+    """The picklings under way in a thread: where each node is that they have met.
 
-    Its flat forms keep it alive, and what pickles or copies keeps those.  It may be that one goes on
-    while others come and go, as with a ``Pickler`` that is kept.
+    Its flat forms keep it alive, and what pickles keeps those.  It may be that one goes on while others
+    come and go, as with a ``Pickler`` that is kept.
     """
 
     def __init__(self) -> None:
@@ -103,7 +100,7 @@ _threads = _Threads()
 
 
 def flatten(e: Value) -> tuple[Flat, int]:
-    """The flat form that holds ``e``, and its place there, of the pickling or copying under way."""
+    """The flat form that holds ``e``, and its place there, of the pickling under way."""
     under_way = _threads.under_way()
     if under_way is None:
         under_way = UnderWay()
@@ -142,3 +139,32 @@ def _unflatten(kind: type[Value], outside: list[Value], rows: list[tuple[Any, ..
                 node._x = tuple(map(at, x))
             nodes.append(node)
     return Flat(nodes)
+
+
+# ---- deepcopy
+
+
+def deep_copy(e: Value, memo: dict[Any, Any]) -> Value:
+    """A copy of the inner node ``e`` and of all that it was made of, but for what the memo has."""
+    from copy import copy, deepcopy
+
+    mark = memo.setdefault("the mark of tinygrad_bp", object())
+
+    def copied(node: Value) -> Value:
+        twin = memo.get(id(node))
+        return deepcopy(node, memo) if twin is None else twin
+
+    with collector_paused():
+        for node in topological_order(e, mark):
+            if node._rule is None:
+                copied(node)
+            elif id(node) not in memo:
+                memo[id(node)] = twin = copy(node)
+                twin._mark = 0
+                if node._dx is not None:
+                    twin._x = copied(node._x)
+                if node._dy is not None:
+                    twin._y = copied(node._y)
+                if isinstance(node._y, tuple):
+                    twin._x = tuple(map(copied, node._x))
+    return memo[id(e)]  # type: ignore[no-any-return]

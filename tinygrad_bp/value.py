@@ -171,6 +171,23 @@ class Value:
             setattr(copied, name, each)
         return copied
 
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Value:
+        if self._rule is not None:
+            from tinygrad_bp.flat import deep_copy
+
+            return deep_copy(self, memo)
+        from copy import deepcopy
+
+        memo[id(self)] = leaf = _leaf(type(self), self.data, self.grad, self.label)
+        own = self._own_state()
+        if hasattr(leaf, "__setstate__"):
+            leaf.__setstate__(deepcopy(own, memo))
+        elif own:
+            for part in own if isinstance(own, tuple) else (own,):
+                for name, each in (part or {}).items():
+                    setattr(leaf, name, deepcopy(each, memo))
+        return leaf
+
     def _own_state(self) -> Any:
         """What a subclass has beyond a leaf's data, grad and label, in the form that pickle knows."""
         state: Any = self.__getstate__()
