@@ -272,7 +272,9 @@ def test_threads_copy_their_own_graphs():
     kept.dump(Value(2.0) * 2.0)
     with ThreadPoolExecutor(1) as pool:  # what is under way here is not under way there
         assert (
-            pool.submit(flat._threads.under_way).result() is None is not flat._threads.under_way()
+            pool.submit(lambda: flat._threads.under_way()).result()
+            is None
+            is not flat._threads.under_way()
         )
 
     def work():
