@@ -43,8 +43,9 @@ Built from the table in `tinygrad_bp/rules.py` by `python docs/build.py`: one ro
 else in the project knows an operation.  `x` and `y` are the operands, `out` is the output.  Outside
 the domain there is a `DomainError`; at a kink the derivative is what the last column says, a constant,
 and further derivatives are 0.  `fsum` and `dot` take lists; their derivatives are those for one element.
-`normal(x)` is true unless `x` is a float short of digits (subnormal, 0, infinite), and `lost(x, y)` is what
-`x - y` has lost to rounding: they keep floats right to the last places, and exact numbers never need them.
+`normal(x)` is true unless `x` is 0, infinite, or a float short of digits (subnormal), and `lost(x, y)` is
+what `x - y` has lost to rounding: they keep floats right to the last places.  Symbols have the plain
+formulas of mathematics instead.
 
 {chr(10).join(rows)}
 """

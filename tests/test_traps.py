@@ -33,6 +33,7 @@ from tinygrad_bp import (
     StaleGraphError,
     Value,
     arctan2,
+    collector_paused,
     contract,
     derivation,
     dot,
@@ -667,3 +668,13 @@ def test_a_decimal_s_trap_is_named_by_the_pass():
         NumberRangeError, match="decimal's context traps Overflow; give it other limits"
     ):
         ((x * a) * b).backward()
+
+
+def test_a_pause_within_the_same_pause_ends_with_the_outer_one():
+    paused = collector_paused()
+    assert gc.isenabled()
+    with paused:
+        with paused:
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()

@@ -24,10 +24,13 @@ class collector_paused:  # noqa: N801 - read as a verb, and contextlib would dou
     True
     """
 
+    def __init__(self) -> None:
+        self._were_enabled: list[bool] = []  # it may be entered again inside
+
     def __enter__(self) -> None:
-        self._enabled = gc.isenabled()
+        self._were_enabled.append(gc.isenabled())
         gc.disable()
 
     def __exit__(self, *_: object) -> None:
-        if self._enabled:
+        if self._were_enabled.pop():
             gc.enable()

@@ -35,6 +35,9 @@ def grad(f: Callable[..., Any]) -> Callable[..., Any]:
     Of one argument it returns a number, of more a tuple in their order.  Called with Values it
     returns Values, so that it nests to any order.
 
+    Raises:
+        DataError: when called: an argument, or what ``f`` returns, is no real number.
+
     >>> grad(lambda x: x**3)(2.0)
     12.0
     >>> grad(grad(lambda x: x**3))(2.0)
@@ -52,6 +55,9 @@ def grad(f: Callable[..., Any]) -> Callable[..., Any]:
 def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     """The function that gives the value of ``f`` together with what `grad` gives.
 
+    Raises:
+        DataError: when called: an argument, or what ``f`` returns, is no real number.
+
     >>> value_and_grad(lambda x: x * x)(3.0)
     (9.0, 6.0)
     """
@@ -66,6 +72,10 @@ def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
 def jacobian(f: Callable[..., Sequence[Any]]) -> Callable[..., tuple[tuple[Any, ...], ...]]:
     """The function that gives, for each of the results of ``f``, a row of its derivatives.
 
+    Raises:
+        DataError: when called: ``f`` returns no list, or there or among the arguments is what is no
+            real number.
+
     >>> jacobian(lambda x, y: [x * y, x + y])(2.0, 5.0)
     ((5.0, 2.0), (1.0, 1.0))
     """
@@ -78,6 +88,9 @@ def jacobian(f: Callable[..., Sequence[Any]]) -> Callable[..., tuple[tuple[Any, 
 
 def hessian(f: Callable[..., Any]) -> Callable[..., tuple[tuple[Any, ...], ...]]:
     """The function that gives the second derivatives of ``f``, a row for each argument.
+
+    Raises:
+        DataError: when called: an argument, or what ``f`` returns, is no real number.
 
     >>> hessian(lambda x, y: x * x * y)(2.0, 5.0)
     ((10.0, 4.0), (4.0, 0))
@@ -135,7 +148,7 @@ def _differentiate(
 
 
 def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = False) -> list[Any]:
-    """``de/dv`` for each of the nodes, by the backward pass, leaving every ``grad`` as it was.
+    """``de/dv`` for each of the nodes, by the backward pass, leaving every ``grad`` as it was before.
 
     Args:
         e: the result.  Of a plain number, which depends on nothing, every derivative is 0.
@@ -144,7 +157,10 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
             depend on any) that can be differentiated again.
 
     Raises:
-        DataError: ``e`` is neither a Value nor a number, or one of ``wrt`` is no Value.
+        ArgumentError: ``wrt`` is no list.
+        DataError: ``e`` is neither a Value nor a number, or one of ``wrt`` is no Value; or numbers
+            cannot be multiplied or added.
+        NumberRangeError: an exact number is too large for the float that it meets.
         StaleGraphError: with ``create_graph``, where a leaf has been given new data since ``e`` was
             recorded: the derivatives would be of another function than the recorded one.
 

@@ -1,7 +1,9 @@
 """Every error that the package raises on purpose, under one base class.
 
-A message names the operation, the operands and the way out.  This room knows nothing of the
-others, so that each of them may raise what it needs.
+A message names the operation, the operands and the way out.  Past the end of what is indexed there is
+Python's own ``IndexError`` or ``KeyError``; and `tinygrad_bp.note`, which knows nothing of the package,
+has Python's errors alone.  This room knows nothing of the others, so that each of them may raise what
+it needs.
 """
 
 from __future__ import annotations

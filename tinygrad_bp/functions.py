@@ -156,6 +156,10 @@ def logsumexp(values: Iterable[Value | Number]) -> Any:
     Where the largest is infinite it is the result, and shares the gradient with its equals, as in
     ``logaddexp``.
 
+    Raises:
+        ArgumentError: it is given no list, or an empty one.
+        DataError: one of the values is no real number.
+
     >>> round(logsumexp([Value(1000.0), Value(1000.0)]).data, 4)
     1000.6931
     """
@@ -177,6 +181,11 @@ def logsumexp(values: Iterable[Value | Number]) -> Any:
 
 def softmax(values: Iterable[Value | Number]) -> list[Any]:
     """``exp(v) / sum(exp(v))`` for each of the values, without overflow.
+
+    Raises:
+        ArgumentError: it is given no list.
+        DataError: one of the values is no real number.
+        DivisionByZeroError: all values are ``-inf``.
 
     >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]

@@ -281,8 +281,8 @@ FUNCTION_NAMES = tuple(name for name in RULES if name.isidentifier())
 
 HELPERS = {"pow": 2, "normal": 1, "lost": 2}
 """What an expression may call besides, with the number of operands: ``pow(x, y)`` is ``x ** y``;
-``normal(x)`` is true unless x is a float without all its digits, as one below 2**-1022, or without any,
-as 0 and infinity; ``lost(x, y)`` is what ``x - y`` has lost to rounding."""
+``normal(x)`` is true unless x is 0, infinite, or a float without all its digits, as one below 2**-1022;
+``lost(x, y)`` is what ``x - y`` has lost to rounding."""
 
 
 def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> ast.expr:

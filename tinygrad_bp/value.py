@@ -57,6 +57,7 @@ class Value:
 
     Raises:
         DataError: the data is no real number.
+        ArgumentError: the label is no text.
 
     The example is row 1.1 of the note, ``o = f(w x - b)``, ``e = (t - o)^2``:
 
@@ -93,7 +94,10 @@ class Value:
             check_number(data, where="the data of a Value")
         self.data = data
         self.grad = 0
-        self.label = label
+        if type(label) is str:
+            self._label = label
+        else:
+            self.label = label
         self._rule = self._x = self._y = self._dx = self._dy = None
         self._mark = 0
 
@@ -358,15 +362,13 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         nan = arithmetic.own["nan"]
         return _record(rule, nan, operands, wrt, [nan] * len(wrt))
     with naming(rule, operands):
-        inside = arithmetic.in_domain(rule, data)
-    if not inside:
-        error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
-        raise error(
-            f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
-        )
-    if arithmetic is FLOAT and not rule.in_table:
-        arithmetic = UNGUARDED_FLOAT
-    with naming(rule, operands):
+        if not arithmetic.in_domain(rule, data):
+            error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
+            raise error(
+                f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
+            )
+        if arithmetic is FLOAT and not rule.in_table:
+            arithmetic = UNGUARDED_FLOAT
         out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
     if not all(map(is_number, (out, *derivatives))):
         check_number(out, where=f"what {_call(rule, operands)} returns")
@@ -742,9 +744,8 @@ class _Method:
     def __get__(self, node: Value | None, _: type[Value]) -> Any:
         method = self.make(*self.of)
         setattr(Value, self.name, method)
-        return (
-            method if node is None else method.__get__(node)
-        )  # not by name: a subclass may have its own
+        # Not by its name, of which a subclass may have its own.
+        return method if node is None else method.__get__(node)
 
 
 _OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "**": "pow"}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hypothesis import strategies as st
 
 from tinygrad_bp.arithmetic import FLOAT
+from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule, parse
 from tinygrad_bp.value import FUNCTIONS, Value
 
@@ -41,7 +42,7 @@ def numbers(kind: type = float) -> st.SearchStrategy[Number]:
         return st.integers(-9, 9)
     if kind is Fraction:
         return st.fractions(-9, 9, max_denominator=12)
-    raise TypeError(f"numbers of type float, int or Fraction, not {kind!r}")
+    raise ArgumentError(f"numbers of type float, int or Fraction, not {kind!r}")
 
 
 def values(kind: type = float) -> st.SearchStrategy[Value]:
