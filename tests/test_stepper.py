@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -386,7 +387,16 @@ def test_the_terminal_is_as_it_was_after(terminal, key):
 
 def test_interrupted_it_leaves_the_terminal_as_it_was(terminal):
     shell = f"trap : INT; {' '.join(COMMAND)} 'x*x' x=2; echo code $?; stty -a"
-    child = pexpect.spawn("bash", ["-c", shell], encoding="utf-8", timeout=20, dimensions=(30, 80))
+    child = pexpect.spawn(
+        "bash",
+        ["-c", shell],
+        encoding="utf-8",
+        timeout=20,
+        dimensions=(30, 80),
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # tests in the background ignore it
+    )
     child.expect("q quit")
     child.sendintr()
     child.expect_exact("step: interrupted")
