@@ -360,9 +360,7 @@ def test_isclose():
 
 
 def test_isclose_of_what_is_no_float_is_named():
-    with pytest.raises(
-        NumberRangeError, match=r"isclose\(Value\(data=10.*\): int too large .* use floats"
-    ):
+    with pytest.raises(NumberRangeError, match=r"isclose\(10.*\): int too large .* use floats"):
         isclose(10**400, Value(1.5))
     with pytest.raises(DataError, match=r"isclose\(Value\(data=2.0, grad=0\), x\): Cannot convert"):
         Value(2.0).isclose(sympy.Symbol("x"))

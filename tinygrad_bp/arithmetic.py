@@ -27,7 +27,7 @@ from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RU
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType
     from typing import Any, TypeAlias
 
@@ -42,7 +42,8 @@ class Arithmetic:
         name: the type, as a message names it.
         own: its own functions and constants, by the names that the table uses.
         literal: reads a float literal of the table as this type; ``None`` leaves it a float.
-        reads: takes a row and an operand that meets this type, and returns what the row works on.
+        reads: whether a row takes an operand that meets this type as one of this type.
+        convert: makes one of this type of it; a function that pickle finds by its name.
         missing: whether a number is a nan that refuses to be compared.
         derivatives: those of some rows as this type has them, without the branches that keep floats
             in range; by the name of the row.
@@ -55,7 +56,8 @@ class Arithmetic:
         own: Mapping[str, Any],
         *,
         literal: Callable[[float], Number] | None = None,
-        reads: Callable[[Rule, Number], Number] | None = None,
+        reads: Callable[[Rule, Number], bool] | None = None,
+        convert: Callable[[Any], Number] | None = None,
         missing: Callable[[Number], bool] | None = None,
         derivatives: Mapping[str, tuple[str, ...]] | None = None,
         symbolic: bool = False,
@@ -64,7 +66,11 @@ class Arithmetic:
         self.symbolic = symbolic
         self.own = own
         self.literal = literal
-        self.reads = reads
+        self.convert = convert
+        self.converting: Rule | None = (
+            None  # the row of a node that converts, made when it is needed
+        )
+        self._reads = reads
         self.missing = missing
         self.derivatives = derivatives or {}
         self._namespace: dict[str, Any] = {"zip": zip}
@@ -87,11 +93,20 @@ class Arithmetic:
             return kernel
 
     def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, given each of its operands as this type reads it; a user's own takes them as they are."""
-        reads = self.reads
-        if reads is None or rule.variadic or not rule.written:
+        """The function, given each of its operands as this type reads it."""
+        if self._reads is None or rule.variadic:
             return function
-        return lambda *operands: function(*[reads(rule, each) for each in operands])
+        return lambda *operands: function(*[self.read(rule, each) for each in operands])
+
+    def read(self, rule: Rule, operand: Number) -> Number:
+        """The operand as an operation in this type takes it: of this type, where that is needed."""
+        if self._reads is None or self.convert is None:
+            return operand
+        return self.convert(operand) if self._reads(rule, operand) else operand
+
+    def at_nan(self, rule: Rule, numbers: Iterable[Number]) -> bool:
+        """Whether an operand is a nan that the row could not compare."""
+        return self.missing is not None and rule.written and any(map(self.missing, numbers))
 
     def _build(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
         parameters = PARAMETERS[: rule.arity]
@@ -145,8 +160,9 @@ class Arithmetic:
             parameters = tuple(name for name in PARAMETERS if name in rule.asks)
             places = [*map(PARAMETERS.index, parameters)]
             domain = self._reading(rule, self._function(parameters, rule.domain))
+            missing = self.missing or (lambda x: x != x)  # noqa: PLR0124 - nan
             rule.compiled[self, "domain"] = lambda *given: (
-                any(given[k] != given[k] for k in places) or domain(*[given[k] for k in places])
+                any(missing(given[k]) for k in places) or domain(*[given[k] for k in places])
             )
         try:
             inside = rule.compiled[self, "domain"](*operands)
@@ -433,11 +449,16 @@ _WHOLE = frozenset(
 """The rows that are the same operation on exact numbers, and leave them exact where they can."""
 
 
-def _as_float(rule: Rule, operand: Number) -> Number:
-    return operand if rule.name in _WHOLE and rule.name != "**" else float(operand)
+def _keeps_exact(rule: Rule) -> bool:
+    return rule.in_table and rule.name in _WHOLE
 
 
-FLOAT = Arithmetic("float", _EXTENDED, reads=_as_float)
+def _float_reads(rule: Rule, operand: Number) -> bool:
+    known = isinstance(operand, (float, int)) or (_keeps_exact(rule) and rule.name != "**")
+    return rule.written and not known
+
+
+FLOAT = Arithmetic("float", _EXTENDED, reads=_float_reads, convert=float)
 
 UNGUARDED_FLOAT = Arithmetic(
     "float",
@@ -446,7 +467,8 @@ UNGUARDED_FLOAT = Arithmetic(
         **{name: _ieee(each, nan=False) for name, each in _MATH.items() if name in RULES},
         "pow": _ieee(math.pow, nan=False),
     },
-    reads=_as_float,
+    reads=_float_reads,
+    convert=float,
 )
 """For a primitive of a user, who may have given no domain: where ``math`` refuses, so does this."""
 
@@ -466,36 +488,52 @@ def _decimal() -> Arithmetic:
         **_EXACT,
         "inf": Decimal("inf"),
         "nan": Decimal("nan"),
-        "exp": Decimal.exp,
-        "log": Decimal.ln,
-        "log10": Decimal.log10,
-        "sqrt": Decimal.sqrt,
+        "exp": lambda x: Decimal(x).exp(),
+        "log": lambda x: Decimal(x).ln(),
+        "log10": lambda x: Decimal(x).log10(),
+        "sqrt": lambda x: Decimal(x).sqrt(),
         "pow": lambda x, y: x**y if x != 0 or y != 0 else Decimal(1),  # as all other types have it
     }
 
-    def reads(_: Rule, operand: Number) -> Number:
-        whole = _family(type(operand)) in ("int", "numpy integer")
-        return Decimal(int(operand)) if whole else operand
+    def reads(rule: Rule, operand: Number) -> bool:
+        return rule.written and _family(type(operand)) in ("int", "numpy integer")
 
     def missing(number: Number) -> bool:
-        return isinstance(number, Decimal) and number.is_nan()
+        return bool(number.is_nan() if isinstance(number, Decimal) else number != number)  # noqa: PLR0124
 
-    # from_float, since Decimal(0.5) is an error where the user's context traps floats
     derivatives = {"sigmoid": ("out * sigmoid(-x)",)}  # there is no cosh
     return Arithmetic(
         "Decimal",
         own,
-        literal=Decimal.from_float,
+        literal=Decimal.from_float,  # Decimal(0.5) is an error where the user's context traps floats
         reads=reads,
+        convert=_whole_decimal,
         missing=missing,
         derivatives=derivatives,
     )
 
 
+def _whole_decimal(number: Any) -> Number:
+    from decimal import Decimal
+
+    return Decimal(int(number))
+
+
+def _mpf(number: Any) -> Number:
+    from mpmath import mp
+
+    return mp.convert(number)
+
+
 def _mpmath() -> Arithmetic:
     from mpmath import mp
 
-    def erfc(x: Any) -> Any:  # far out mpmath's series overflows
+    def arctan2(x: Any, y: Any) -> Any:  # of infinity and nan mpmath has a number
+        return mp.nan if mp.isnan(x) or mp.isnan(y) else mp.atan2(x, y)
+
+    def erfc(x: Any) -> Any:  # far out mpmath's series overflows, and of nan it has 0
+        if mp.isnan(x):
+            return x
         return mp.erfc(x) if abs(x) < 2**20 else mp.mpf(2 if x < 0 else 0)
 
     def ndtr(x: Any) -> Any:
@@ -512,9 +550,9 @@ def _mpmath() -> Arithmetic:
         "arcsin": mp.asin,
         "arccos": mp.acos,
         "arctan": mp.atan,
-        "arctan2": mp.atan2,
+        "arctan2": arctan2,
         "arcsinh": mp.asinh,
-        "arccosh": mp.acosh,
+        "arccosh": lambda x: x if mp.isnan(x) else mp.acosh(x),  # of nan not the complex one
         "arctanh": mp.atanh,
         "log2": lambda x: mp.log(x, 2),
         "cbrt": lambda x: mp.cbrt(x) if x >= 0 else -mp.cbrt(-x),  # not the complex one
@@ -544,13 +582,10 @@ def _mpmath() -> Arithmetic:
         "erfc": erfc,
     }
 
-    def reads(_: Rule, operand: Number) -> Number:
-        return operand if type(operand) is mp.mpf else mp.convert(operand)
+    def reads(_: Rule, operand: Number) -> bool:
+        return type(operand) is not mp.mpf
 
-    def missing(number: Number) -> bool:
-        return bool(number != number)  # noqa: PLR0124 - mpmath has 0 for erfc(nan), pi/2 for atan2(inf, nan)
-
-    return Arithmetic("mpf", own, literal=mp.convert, reads=reads, missing=missing)
+    return Arithmetic("mpf", own, literal=mp.convert, reads=reads, convert=_mpf)
 
 
 def _sympy() -> Arithmetic:
@@ -623,10 +658,11 @@ def _sympy() -> Arithmetic:
         },
     }
 
-    def reads(rule: Rule, operand: Number) -> Number:
-        """As a sympy number, but for the operators, which know themselves how types meet."""
-        known = rule.name in _WHOLE and (rule.name != "**" or _family(type(operand)) == "mpmath")
-        return operand if known else sympy.sympify(operand)
+    def reads(rule: Rule, operand: Number) -> bool:
+        """Not by the operators, which know themselves how types meet."""
+        family = _family(type(operand))
+        known = _keeps_exact(rule) and (rule.name != "**" or family == "mpmath")
+        return rule.written and not known and family != "sympy"
 
     # Only a number that is 0 or infinite is known not to be normal, and is treated as in the table.
     base, exponent = RULES["**"].derivatives
@@ -635,12 +671,15 @@ def _sympy() -> Arithmetic:
             f"y * pow(x, y - 1.0) if normal(x) else {base}",
             f"out * log(x) if normal(x) else {exponent}",
         ),
-        "arcsin": ("1.0 / sqrt(1.0 - square(x))",),
-        "arccos": ("-1.0 / sqrt(1.0 - square(x))",),
+        "arcsin": ("1.0 / sqrt(1.0 - square(x)) if normal(1.0 - square(x)) else inf",),
+        "arccos": ("-1.0 / sqrt(1.0 - square(x)) if normal(1.0 - square(x)) else -inf",),
         "arctan": ("1.0 / (1.0 + square(x))",),
         "arctanh": ("1.0 / (1.0 - square(x))",),
         "tanh": ("square(1.0 / cosh(x))",),
-        "hypot": ("x / out if normal(out) else 0.0", "y / out if normal(out) else 0.0"),
+        "hypot": tuple(
+            f"{name} / out if normal(out) else {listed}"
+            for name, listed in zip("xy", RULES["hypot"].derivatives, strict=True)
+        ),
         "sigmoid": ("out * sigmoid(-x)",),
     }
     return Arithmetic(
@@ -648,7 +687,8 @@ def _sympy() -> Arithmetic:
         own,
         literal=sympy.Rational,
         reads=reads,
-        missing=lambda x: x is sympy.nan,
+        convert=sympy.sympify,
+        missing=lambda x: x is sympy.nan or x != x,  # noqa: PLR0124 - or another type's
         derivatives=derivatives,
         symbolic=True,
     )
@@ -679,13 +719,12 @@ def _numpy() -> Arithmetic:
             return np.float64(_ieee_sum(numbers))
         return sum(numbers)
 
-    def reads(rule: Rule, operand: Number) -> Number:
+    def reads(rule: Rule, operand: Number) -> bool:
         """A function of a whole number or a fraction is one of floats: a uint8 has no negative."""
         family = _family(type(operand))
-        exact = family == "fractions" and rule.name == "**"
-        if rule.name not in _WHOLE:
-            exact = family in ("numpy integer", "fractions")
-        return np.float64(operand) if exact else operand
+        if _keeps_exact(rule):
+            return family == "fractions" and rule.name == "**"
+        return family in ("numpy integer", "fractions")
 
     def has_digits(x: Any) -> bool:
         if isinstance(x, np.integer):
@@ -705,7 +744,7 @@ def _numpy() -> Arithmetic:
         "fsum": added,
         "pow": pow,
     }
-    return Arithmetic("numpy", own, reads=reads)
+    return Arithmetic("numpy", own, reads=reads, convert=np.float64)
 
 
 # The later a type stands here, the more of the others it takes into itself.
@@ -746,6 +785,10 @@ def _family(kind: type) -> str:
             found = "numpy integer"
         _FAMILY[kind] = "" if array or truth_or_set or complex_or_other else found
     return _FAMILY[kind]
+
+
+TRUTH_VALUES = ("bool", "bool_", "BooleanTrue", "BooleanFalse")
+"""The types of comparisons, by their names: NumPy's and sympy's need not be imported to be known."""
 
 
 def is_number(data: object) -> bool:

@@ -48,8 +48,8 @@ def backward(e: Value) -> None:
                     parent.grad += grad * derivative
         totals = [before + leaf.grad for leaf, before in leaves]
         if not {*map(type, totals)} <= _PLAIN:
-            for total in totals:
-                check_number(total, where="the grad of a leaf")
+            for (leaf, _), total in zip(leaves, totals, strict=True):
+                check_number(total, where=f"the grad of {leaf.label or 'a leaf'}")
         for (leaf, _), total in zip(leaves, totals, strict=True):
             leaf.grad = total
     except BaseException:

@@ -42,7 +42,7 @@ from tinygrad_bp.functions import fsum
 from tinygrad_bp.graph import dependents, names, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.network import Run
-from tinygrad_bp.paths import Edges, between, cancelled, contract
+from tinygrad_bp.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
 from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Row, Table
 from tinygrad_bp.value import Value
 
@@ -298,8 +298,8 @@ class Derivation(Page):
         rows: list[tuple[str, tuple[str | Formula, ...]]] = []
         if not single:
             rows.append(("sum of the terms", (Quantity(self.total, RESULT, signed=True),)))
-            words = cancelled(self.total, self.gross) if self.gross else ""
-            if "%" in words:
+            words = cancelled(self.total, self.gross)
+            if words and words != NOTHING_CANCELS:
                 rows.append(("sum of the sizes", (Quantity(self.gross, RESULT), f": {words}")))
         rows.append(("backward", (Quantity(self.gradient, RESULT, signed),)))
         if self.estimate is not None:

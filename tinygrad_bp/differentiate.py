@@ -14,11 +14,11 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import Arithmetic, arithmetic_of, check_number, meeting
-from tinygrad_bp.errors import DataError, StaleGraphError
+from tinygrad_bp.arithmetic import TRUTH_VALUES, Arithmetic, arithmetic_of, check_number, meeting
+from tinygrad_bp.errors import BackpropError, DataError, StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
-from tinygrad_bp.value import FUNCTIONS, Value, apply, as_list, as_read, data_of, naming
+from tinygrad_bp.value import FUNCTIONS, Value, apply, as_list, as_read, data_of, naming, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -126,10 +126,7 @@ def _differentiate(
     finally:
         _under_way.difference_update(leaves)
     for each in results:
-        if type(each).__name__ not in (
-            "bool",
-            "bool_",
-        ):  # a comparison is as constant as any number
+        if type(each).__name__ not in TRUTH_VALUES:  # they are as constant as any number
             check_number(data_of(each), where="what the function returned")
     recorded = [each for each in results if isinstance(each, Value)]
     nested = any(isinstance(each, Value) for each in at) or any(
@@ -231,12 +228,17 @@ def _recorded_derivatives(node: Value, rule: Rule, reaching: set[Value]) -> list
         derivatives = [_on_values(arithmetic).derivative(rule, k) for k in range(rule.arity)]
         found = [*chain(*(derivative(*columns, node) for derivative in derivatives))]
         return [(operands[slot], found[slot]) for slot in wanted]
-    if arithmetic.missing and any(map(arithmetic.missing, numbers)):
-        return [(operands[slot], operands[slot] * arithmetic.own["nan"]) for slot in wanted]
-    read = [as_read(arithmetic, rule, each) for each in operands]
+    plain = {*map(type, numbers)} <= {float, int}
+    read = operands if plain else [as_read(arithmetic, rule, each) for each in operands]
     recorded = []
     for slot in wanted:
-        derivative = _on_values(arithmetic).derivative(rule, slot)(*read, node)
+        try:
+            derivative = _on_values(arithmetic).derivative(rule, slot)(*read, node)
+        except (BackpropError, TypeError, ArithmeticError):
+            if not arithmetic.at_nan(rule, numbers):
+                raise
+            nan = arithmetic.own["nan"]  # and so are its own derivatives
+            derivative = record(RULES["fsum"], nan, node.parents, None, (nan,) * len(node.parents))
         if not isinstance(derivative, Value):
             check_number(derivative, where=f"what a derivative of {rule.name} returns")
         recorded.append((operands[slot], derivative))
@@ -267,15 +269,21 @@ def still_gives(node: Value, numbers: Sequence[Number]) -> bool:
     wrt = range(rule.arity) if rule.variadic else recorded
     try:
         arithmetic = arithmetic_of(list(numbers))
-        if arithmetic.missing and any(map(arithmetic.missing, numbers)):
-            return bool(arithmetic.missing(node.data))
         out, *found = arithmetic.kernel(rule, tuple(wrt))(*_columns(rule, tuple(numbers)))
     except (ArithmeticError, LookupError, TypeError, ValueError):
-        return False
+        return _is_nan_at_nan(node, rule, numbers)
     if rule.variadic:
         every = [*chain(*found)]
         found = [every[slot] for slot in recorded]
     return all(map(_same, (out, *found), (node.data, *node.local_derivatives)))
+
+
+def _is_nan_at_nan(node: Value, rule: Rule, numbers: Sequence[Number]) -> bool:
+    try:
+        arithmetic = arithmetic_of(list(numbers))
+    except LookupError:  # no numbers at all
+        return False
+    return arithmetic.at_nan(rule, numbers) and arithmetic.at_nan(rule, [node.data])
 
 
 def _same(a: Number, b: Number) -> bool:
@@ -285,10 +293,7 @@ def _same(a: Number, b: Number) -> bool:
 def _check_fresh(node: Value) -> None:
     if not still_gives(node, [data_of(each) for each in node.operands]):
         shown = ", ".join(each.label or repr(each) for each in dict.fromkeys(node.parents))
-        precise = arithmetic_of([data_of(each) for each in node.operands]).name in (
-            "Decimal",
-            "mpf",
-        )
+        precise = any(type(data_of(each)).__name__ in ("Decimal", "mpf") for each in node.operands)
         raise StaleGraphError(
             f"{node!r} was recorded from other data than its operands have now ({shown})"
             f"{', or at another precision' * precise}: record it again, or take the gradients "

@@ -144,27 +144,27 @@ def _unflatten(kind: type[Value], outside: list[Value], rows: list[tuple[Any, ..
 # ---- deepcopy
 
 
-def deep_copy(e: Value, memo: dict[Any, Any]) -> Value:
+def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
     """A copy of the inner node ``e`` and of all that it was made of, but for what the memo has."""
     from copy import copy, deepcopy
 
-    mark = memo.setdefault("the mark of tinygrad_bp", object())
-
-    def copied(node: Value) -> Value:
-        twin = memo.get(id(node))
-        return deepcopy(node, memo) if twin is None else twin
-
+    waiting = [e]
     with collector_paused():
-        for node in topological_order(e, mark):
-            if node._rule is None:
-                copied(node)
-            elif id(node) not in memo:
+        while waiting:
+            node = waiting[-1]
+            if id(node) in memo:
+                waiting.pop()
+            elif node._rule is None:
+                memo[id(node)] = deepcopy(node, memo)
+            elif missing := [v for v in node.parents if id(v) not in memo]:
+                waiting += missing
+            else:
                 memo[id(node)] = twin = copy(node)
                 twin._mark = 0
                 if node._dx is not None:
-                    twin._x = copied(node._x)
+                    twin._x = memo[id(node._x)]
                 if node._dy is not None:
-                    twin._y = copied(node._y)
+                    twin._y = memo[id(node._y)]
                 if isinstance(node._y, tuple):
-                    twin._x = tuple(map(copied, node._x))
+                    twin._x = tuple([memo[id(v)] for v in node._x])
     return memo[id(e)]  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ import math
 from tinygrad_bp.arithmetic import arithmetic_of, check_number, notation
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
-from tinygrad_bp.value import FUNCTIONS, Value, as_list, as_read, data_of, function_of
+from tinygrad_bp.value import FUNCTIONS, Value, as_list, as_read, data_of, function_of, isclose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,10 @@ def _listed(values: Iterable[Value | Number], name: str) -> list[Any]:
         check_number(data_of(each), where=f"an operand of {name}")
     if not values:
         return []
-    arithmetic = arithmetic_of([*map(data_of, values)])
+    numbers = [*map(data_of, values)]
+    if {*map(type, numbers)} == {float}:
+        return values
+    arithmetic = arithmetic_of(numbers)
     return [as_read(arithmetic, RULES["exp"], each) for each in values]
 
 
@@ -166,17 +169,22 @@ def logsumexp(values: Iterable[Value | Number]) -> Any:
     values = _listed(values, "logsumexp")
     if not values:
         raise ArgumentError("logsumexp of nothing: give at least one value")
-    exp, fsum = FUNCTIONS["exp"], FUNCTIONS["fsum"]
+    exp, fsum, minus, maximum = map(FUNCTIONS.__getitem__, ("exp", "fsum", "-", "maximum"))
     place = _largest(values)
-    if place is None or "log1p" not in arithmetic_of([*map(data_of, values)]).own:  # as of Decimal
-        shift = 0 if place is None else data_of(values[place])
-        return FUNCTIONS["log"](fsum([exp(each - shift) for each in values])) + shift
+    if place is None:
+        return FUNCTIONS["log"](fsum([exp(each) for each in values]))
     largest = values.pop(place)
-    if abs(data_of(largest)) == math.inf:
-        equals = [each for each in values if data_of(each) == data_of(largest)] + [largest]
-        return fsum(equals) / len(equals)
-    rest = fsum([exp(each - largest) for each in values])
-    return FUNCTIONS["log1p"](rest) + largest
+    shift = data_of(largest)
+    if abs(shift) == math.inf:
+        equals = [each for each in values if data_of(each) == shift] + [largest]
+        shared = FUNCTIONS["/"](fsum(equals), len(equals))
+        others = [each for each in values if isinstance(each, Value)]
+        return shared if isinstance(shared, Value) or not others else maximum(shared, others[0])
+    rest = fsum([exp(minus(each, shift)) for each in values])
+    if data_of(rest) < 0.5 and "log1p" in arithmetic_of([shift]).own:  # not so of Decimal
+        # Where one is far above the others, what they add keeps its digits.
+        return FUNCTIONS["log1p"](rest * exp(minus(shift, largest))) + largest
+    return FUNCTIONS["log"](rest + exp(minus(largest, shift))) + shift
 
 
 def softmax(values: Iterable[Value | Number]) -> list[Any]:
@@ -195,21 +203,6 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
     shift = 0 if place is None else data_of(values[place])
     if abs(shift) == math.inf:
         shift = 0
-    exponentials = [FUNCTIONS["exp"](each - shift) for each in values]
+    exponentials = [FUNCTIONS["exp"](FUNCTIONS["-"](each, shift)) for each in values]
     total = FUNCTIONS["fsum"](exponentials)
     return [FUNCTIONS["/"](each, total) for each in exponentials]
-
-
-def isclose(
-    a: Value | Number, b: Value | Number, rel_tol: float = 1e-9, abs_tol: float = 0.0
-) -> bool:
-    """Whether two numbers, or the data of Values, are close, as `math.isclose` has it.
-
-    Raises:
-        DataError: there is a symbol, or what is no number.
-        NumberRangeError: an exact number is too large for a float.
-
-    >>> isclose(Value(0.1) + 0.2, 0.3)
-    True
-    """
-    return (a if isinstance(a, Value) else Value(a)).isclose(b, rel_tol, abs_tol)

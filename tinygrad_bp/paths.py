@@ -791,6 +791,9 @@ def _counted(count: int, what: str) -> str:
     return f"{printed(count)} {what}{'s' * (count != 1)}"
 
 
+NOTHING_CANCELS = "nothing cancels"
+
+
 def cancelled(total: Number, gross: Number) -> str:
     """How much of the gross sum cancels, in words; empty where that cannot be said."""
     if not gross:
@@ -802,7 +805,7 @@ def cancelled(total: Number, gross: Number) -> str:
     if math.isnan(share):
         return ""
     if abs(share) < 1e-9:
-        return "nothing cancels"
+        return NOTHING_CANCELS
     percent = f"{share:.0%}"
     if percent == "0%":
         percent = "under 1%"

@@ -184,7 +184,7 @@ _TABLE = (
     Rule("arccos",  "arccos(x)",  ("-inf if x == -1.0 or x == 1.0 else -1.0 / sqrt(1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))",),
                     latex=r"\arccos %s", domain="-1.0 <= x <= 1.0",
                     kink="x == -1.0 or x == 1.0", convention=("-inf",)),
-    Rule("arctan",  "arctan(x)",  ("1.0 / (1.0 + x * x) if abs(x) < 134217728.0 else 1.0 / x / x",), latex=r"\arctan %s"),
+    Rule("arctan",  "arctan(x)",  ("1.0 / (1.0 + x * x) if 1.0 + x * x != x * x else 1.0 / x / x",), latex=r"\arctan %s"),
     Rule("arctan2", "arctan2(x, y)", (
                     ("nan if x == 0.0 and y == 0.0 else"
                      " y / hypot(x, y) / hypot(x, y) if normal(hypot(x, y)) and normal(y / hypot(x, y)) else"

@@ -13,6 +13,7 @@ from itertools import chain
 from tinygrad_bp.arithmetic import (
     BARE_FLOAT,
     FLOAT,
+    TRUTH_VALUES,
     UNGUARDED_FLOAT,
     arithmetic_of,
     check_number,
@@ -182,15 +183,16 @@ class Value:
             return deep_copy(self, memo)
         from copy import deepcopy
 
-        memo[id(self)] = leaf = _leaf(type(self), self.data, self.grad, self.label)
-        own = self._own_state()
-        if hasattr(leaf, "__setstate__"):
-            leaf.__setstate__(deepcopy(own, memo))
-        elif own:
-            for part in own if isinstance(own, tuple) else (own,):
-                for name, each in (part or {}).items():
-                    setattr(leaf, name, deepcopy(each, memo))
-        return leaf
+        make, parts, *rest = self.__reduce_ex__(4)
+        memo[id(self)] = leaf = make(*deepcopy(parts, memo))
+        state = deepcopy(rest[0], memo) if rest else None
+        if hasattr(leaf, "__setstate__") and state is not None:
+            leaf.__setstate__(state)
+        else:
+            for attributes in state if isinstance(state, tuple) else (state,):
+                for name, each in (attributes or {}).items():
+                    setattr(leaf, name, each)
+        return leaf  # type: ignore[no-any-return]
 
     def _own_state(self) -> Any:
         """What a subclass has beyond a leaf's data, grad and label, in the form that pickle knows."""
@@ -245,8 +247,7 @@ class Value:
             DataError: there is a symbol, or what is no number.
             NumberRangeError: an exact number is too large for a float.
         """
-        with meeting(lambda: f"isclose({self!r:.60}, {other!r:.60})", "compare what float() takes"):
-            return math.isclose(self.data, data_of(other), rel_tol=rel_tol, abs_tol=abs_tol)
+        return isclose(self, other, rel_tol, abs_tol)
 
     def __bool__(self) -> NoReturn:
         raise GraphLostError(
@@ -313,6 +314,22 @@ def _leaf(kind: type[Value], data: Number, grad: Number, label: str) -> Value:
     return leaf
 
 
+def isclose(
+    a: Value | Number, b: Value | Number, rel_tol: float = 1e-9, abs_tol: float = 0.0
+) -> bool:
+    """Whether two numbers, or the data of Values, are close, as `math.isclose` has it: read as floats.
+
+    Raises:
+        DataError: there is a symbol, or what is no number.
+        NumberRangeError: an exact number is too large for a float.
+
+    >>> isclose(Value(0.1) + 0.2, 0.3)
+    True
+    """
+    with meeting(lambda: f"isclose({a!r:.60}, {b!r:.60})", "compare what float() takes"):
+        return math.isclose(data_of(a), data_of(b), rel_tol=rel_tol, abs_tol=abs_tol)
+
+
 def data_of(operand: Value | Number) -> Number:
     """The number of an operand, which may be a plain one."""
     return operand.data if isinstance(operand, Value) else operand
@@ -358,9 +375,6 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
             _check_operand(rule, operand)
     arithmetic = arithmetic_of(data)
     wrt = tuple(slot for slot, operand in enumerate(operands) if isinstance(operand, Value))
-    if arithmetic.missing and rule.written and any(map(arithmetic.missing, data)):
-        nan = arithmetic.own["nan"]
-        return _record(rule, nan, operands, wrt, [nan] * len(wrt))
     with naming(rule, operands):
         if not arithmetic.in_domain(rule, data):
             error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
@@ -369,7 +383,12 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
             )
         if arithmetic is FLOAT and not rule.in_table:
             arithmetic = UNGUARDED_FLOAT
-        out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
+        try:
+            out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
+        except (TypeError, ArithmeticError):
+            if not arithmetic.at_nan(rule, data):
+                raise
+            out, *derivatives = [arithmetic.own["nan"]] * (1 + len(wrt))
     if not all(map(is_number, (out, *derivatives))):
         check_number(out, where=f"what {_call(rule, operands)} returns")
         for number in derivatives:
@@ -386,15 +405,24 @@ def _check_operand(rule: Rule, operand: Value | Number) -> None:
 
 def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
     """The operand as the row reads its number among others of that type: a Value by a node of its own."""
-    reads, number = arithmetic.reads, data_of(operand)
-    if reads is None or not rule.written:
+    number = data_of(operand)
+    if not rule.written:
         return operand
-    read = reads(rule, number)
-    if type(read) is type(number):
+    with naming(rule, (operand,)):
+        read = arithmetic.read(rule, number)
+    if read is number:
         return operand
     if not isinstance(operand, Value):
         return read
-    return apply(Rule("identity", lambda x: reads(rule, x), (lambda *_: 1,)), operand)
+    row = arithmetic.converting
+    if row is None:
+        row = arithmetic.converting = Rule("identity", arithmetic.convert, (_one,))  # type: ignore[arg-type]
+    return apply(row, operand)
+
+
+def _one(*_: object) -> int:
+    """The derivative of a conversion; pickle finds it by its name."""
+    return 1
 
 
 def _record(
@@ -437,7 +465,7 @@ class naming:  # noqa: N801 - read as a verb
         if not self.rule.written:  # it is the user's own
             error.add_note(f"in the primitive {_call(self.rule, self.operands)}")
             return
-        if isinstance(error, OverflowError) and type(error).__module__ != "decimal":
+        if isinstance(error, OverflowError):
             raise NumberRangeError(
                 f"{_call(self.rule, self.operands)}: {error}; use floats, or smaller exact numbers"
             ) from None
@@ -702,7 +730,7 @@ def _document(rule: Rule) -> str:
 
 def _operate(rule: Rule, a: Any, b: Any) -> Any:
     """What an operator does off the quick way: Python asks the other operand where we know it not."""
-    a, b = (int(each) if type(each).__name__ in ("bool", "bool_") else each for each in (a, b))
+    a, b = (int(each) if type(each).__name__ in TRUTH_VALUES else each for each in (a, b))
     if all(isinstance(each, Value) or is_number(each) for each in (a, b)):
         return apply(rule, a, b)
     return NotImplemented
