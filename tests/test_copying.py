@@ -139,21 +139,21 @@ def test_a_copy_within_a_copy_does_not_recurse():
     assert copied[-2].parents[0] is copied[-3]
 
 
+class Counting(dict):
+    """A memo that counts how often it is asked."""
+
+    asked = 0
+
+    def __contains__(self, key):
+        self.asked += 1
+        return super().__contains__(key)
+
+
 def test_many_nodes_of_a_chain_are_copied_in_linear_time():
-    walked = []
-
-    class Counted(Value):
-        def __deepcopy__(self, memo):
-            walked.append(self)
-            return super().__deepcopy__(memo)
-
-    leaf = Counted(1.0)
-    nodes = [leaf]
-    for _ in range(500):
-        nodes.append(nodes[-1] * 1.5)
-    copied = copy.deepcopy(nodes)
-    assert walked == [leaf]
+    nodes, memo = chain(500), Counting()
+    copied = copy.deepcopy(nodes, memo)
     assert copied[1].parents[0] is copied[0]
+    assert memo.asked < 10 * len(nodes)
 
 
 def test_a_leaf_that_holds_its_own_result_is_copied_with_it():
@@ -165,6 +165,51 @@ def test_a_leaf_that_holds_its_own_result_is_copied_with_it():
     through_result, through_leaf = copy.deepcopy(o.result), copy.deepcopy(o)
     assert through_result.parents[1].result is through_result
     assert through_leaf.result.parents[1] is through_leaf
+
+
+def test_a_leaf_that_holds_a_deep_result_is_copied_without_recursion():
+    class Holding(Value):
+        pass
+
+    o = Holding(1.0)
+    o.result = o * 1.5
+    for _ in range(3000):
+        o.result = o.result * 1.5
+    for copied in (copy.deepcopy(o.result), copy.deepcopy(o).result):
+        assert same(copied, o.result)
+
+
+def test_an_interrupted_copy_is_taken_up_again_with_its_memo():
+    class Stops(Value):
+        stop = True
+
+        def __deepcopy__(self, memo):
+            if Stops.stop:
+                raise KeyboardInterrupt
+            return super().__deepcopy__(memo)
+
+    e = chain(3000)[-1] + Stops(1.0)
+    memo = {}
+    with pytest.raises(KeyboardInterrupt):
+        copy.deepcopy(e, memo)
+    Stops.stop = False
+    assert same(copy.deepcopy(e, memo), e)
+
+
+class Replaced(Value):
+    def __reduce_ex__(self, protocol):
+        return Value, (99.0,)
+
+
+class Strict(Value):
+    def __setstate__(self, state):
+        raise AssertionError("there is no state")
+
+
+@WAYS
+def test_a_leaf_s_own_way_to_be_copied_is_taken(again):
+    assert again(Replaced(1.0)).data == 99.0
+    assert again(Strict(2.0)).data == 2.0
 
 
 def test_a_kept_pickler_is_no_part_of_a_copy():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 
 import mpmath
@@ -31,6 +32,7 @@ from tinygrad_bp import (
     log,
     logaddexp,
     logsumexp,
+    path_count,
     primitive,
     softmax,
     where,
@@ -267,6 +269,25 @@ def test_nan_beside_an_infinity_is_nan_in_either_order():
         assert math.isnan(logsumexp(pair))
 
 
+def test_logsumexp_of_a_plain_infinity_and_a_value_is_a_value():
+    for values in ([math.inf, Value(1.0)], [Value(1.0), math.inf]):
+        e = logsumexp(values)
+        e.backward()
+        assert e.data == math.inf
+        assert [each.grad for each in values if isinstance(each, Value)] == [0.0]
+    assert logsumexp([Decimal("Infinity"), Value(Decimal(1))]).data == Decimal("Infinity")
+
+
+@pytest.mark.parametrize("count", [3, 100, 10_000])
+def test_logsumexp_of_equals_shares_exactly(count):
+    leaves = [Value(0.3) for _ in range(count)]
+    e = logsumexp(leaves)
+    e.backward()
+    assert e.data == pytest.approx(0.3 + math.log(count), rel=4e-16)
+    assert {leaf.grad for leaf in leaves} == {1.0 / count}
+    assert path_count(e, leaves[-1]) == 1
+
+
 def test_a_value_far_below_the_largest_is_not_lost():
     tail = 4.248354255291589e-18  # exp(-40)
     assert logsumexp([0.0, -40.0]) == logsumexp([-40.0, 0.0]) == tail
@@ -356,6 +377,7 @@ def test_isclose():
     assert not isclose(Value(1.0), Value(1.1))
     assert isclose(Value(0.0), 1e-12, abs_tol=1e-9)
     assert isclose(0.1 + 0.2, 0.3)
+    assert isclose(True, 1.0)
     assert not isclose(math.nan, Value(math.nan))
 
 
