@@ -44,8 +44,8 @@ else in the project knows an operation.  `x` and `y` are the operands, `out` is 
 the domain there is a `DomainError`; at a kink the derivative is what the last column says, a constant,
 and further derivatives are 0.  `fsum` and `dot` take lists; their derivatives are those for one element.
 `normal(x)` is true unless `x` is 0, infinite, or a float short of digits (subnormal), and `lost(x, y)` is
-what `x - y` has lost to rounding: they keep floats right to the last places.  Symbols have the plain
-formulas of mathematics instead.
+what `x - y` has lost to rounding: they keep floats right to the last places.  For symbols some rows have
+the plain formula instead, as in a textbook.
 
 {chr(10).join(rows)}
 """
