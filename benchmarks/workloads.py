@@ -74,6 +74,19 @@ def demo_dot(value: Any) -> Step:
     return _demo(value, lambda w, x, start: dot(w, x) + start)
 
 
+def demo_dot_paused(value: Any) -> Step:
+    """The same with the collector paused for each step, as we offer it to users' loops."""
+    from tinygrad_bp import collector_paused
+
+    step = demo_dot(value)
+
+    def paused() -> Any:
+        with collector_paused():
+            return step()
+
+    return paused
+
+
 def network(value: Any) -> Step:
     """A 3-8-8-2 tanh network of the note, one sample: o = tanh(sum_k w o - b), e = sum (t - o)^2."""
     layers = _layers(value, [3, 8, 8, 2])
@@ -188,6 +201,7 @@ def gpt(value: Any) -> Step:
 WORKLOADS = {
     "demo": (demo, 5),
     "demo, dot": (demo_dot, 20),
+    "demo, dot, paused": (demo_dot_paused, 20),
     "network": (network, 100),
     "chain 1e3": (_chain(1_000), 50),
     "chain 1e5": (_chain(100_000), 3),
