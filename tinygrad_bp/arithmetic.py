@@ -67,9 +67,7 @@ class Arithmetic:
         self.own = own
         self.literal = literal
         self.convert = convert
-        self.converting: Rule | None = (
-            None  # the row of a node that converts, made when it is needed
-        )
+        self.converting: Rule | None = None  # that of a node which converts, once it is needed
         self._reads = reads
         self.missing = missing
         self.derivatives = derivatives or {}
