@@ -95,6 +95,13 @@ def test_powers_of_whole_numbers_of_numpy_stay_whole():
         assert power.local_derivatives[-1] == pytest.approx(8 * math.log(2), rel=1e-15)
 
 
+def test_a_float_beside_a_whole_number_of_numpy_gives_what_numpy_gives():
+    whole = np.int64(2)
+    for make in (lambda v: v * 3.0, lambda v: 3.0 - v, lambda v: 3.0**v, lambda v: hypot(v, 1.5)):
+        assert type(make(Value(whole)).data) is np.float64
+    assert type((Value(whole) * 3.0).data) is type(whole * 3.0)
+
+
 def test_relu_keeps_the_type_of_numpy():
     for kind in (np.float16, np.float32, np.longdouble, np.int64):
         assert type(relu(Value(kind(-1))).data) is type(relu(kind(-1))) is kind
