@@ -313,7 +313,8 @@ def test_arctan_far_out_has_the_digits_of_each_type():
             for x in (mpf(2) ** 27, mpf(10) ** 10, mpf(10) ** 60):
                 (slope,) = arctan(Value(x)).local_derivatives
                 assert abs(slope * (1 + x * x) - 1) <= 4 * mp.eps
-    (half,) = arctan(Value(np.float16(300))).local_derivatives
+    with np.errstate(over="ignore"):  # x * x, on the way
+        (half,) = arctan(Value(np.float16(300))).local_derivatives
     assert half == np.float16(1 / 90001)
     (long,) = arctan(Value(np.longdouble(2**27))).local_derivatives
     assert long == 1 / (1 + np.longdouble(2) ** 54)
