@@ -506,7 +506,9 @@ def test_a_nested_grad_in_another_thread_keeps_the_outer_derivative():
 
 
 def test_a_grad_inside_two_others_sees_the_outermost():
-    inner = lambda x: grad(lambda y: y * grad(lambda z: x * z)(1.0))(1.0)  # noqa: E731
+    def inner(x):
+        return grad(lambda y: y * grad(lambda z: x * z)(1.0))(1.0)
+
     assert grad(inner)(5.0) == 1.0
 
 

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     """Anything that behaves as a real number: the types are open, so no closed union says it."""
 
 
+def _one(*_: object) -> int:
+    """The derivative of a conversion; pickle finds it by its name."""
+    return 1
+
+
 class Arithmetic:
     """One number type: its functions, its literals, and the rows compiled for it.
 
@@ -66,9 +71,9 @@ class Arithmetic:
         self.symbolic = symbolic
         self.own = own
         self.literal = literal
-        self.convert = convert
-        self.converting: Rule | None = None  # that of a node which converts, once it is needed
+        self.conversion = Rule("identity", convert, (_one,)) if convert else None
         self._reads = reads
+        self._convert = convert
         self.missing = missing
         self.derivatives = derivatives or {}
         self._namespace: dict[str, Any] = {"zip": zip}
@@ -98,9 +103,9 @@ class Arithmetic:
 
     def read(self, rule: Rule, operand: Number) -> Number:
         """The operand as an operation in this type takes it: of this type, where that is needed."""
-        if self._reads is None or self.convert is None:
+        if self._reads is None or self._convert is None or not self._reads(rule, operand):
             return operand
-        return self.convert(operand) if self._reads(rule, operand) else operand
+        return self._convert(operand)
 
     def at_nan(self, rule: Rule, numbers: Iterable[Number]) -> bool:
         """Whether an operand is a nan that the row could not compare."""

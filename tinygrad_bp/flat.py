@@ -167,4 +167,5 @@ def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
                     twin._y = memo[id(node._y)]
                 if isinstance(node._y, tuple):
                     twin._x = tuple([memo[id(v)] for v in node._x])
-    return memo[id(e)]  # type: ignore[no-any-return]
+    copied: Value = memo[id(e)]
+    return copied

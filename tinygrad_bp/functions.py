@@ -133,10 +133,8 @@ def _listed(values: Iterable[Value | Number], name: str) -> list[Any]:
     values = list(as_list(name, values))
     for each in values:
         check_number(data_of(each), where=f"an operand of {name}")
-    if not values:
-        return []
     numbers = [*map(data_of, values)]
-    if {*map(type, numbers)} == {float}:
+    if {*map(type, numbers)} <= {float}:  # nothing to read
         return values
     arithmetic = arithmetic_of(numbers)
     return [as_read(arithmetic, RULES["exp"], each) for each in values]

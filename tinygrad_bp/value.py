@@ -184,7 +184,8 @@ class Value:
         from copy import deepcopy
 
         make, parts, *rest = self.__reduce_ex__(4)
-        memo[id(self)] = leaf = make(*deepcopy(parts, memo))
+        leaf: Value = make(*deepcopy(parts, memo))
+        memo[id(self)] = leaf
         state = deepcopy(rest[0], memo) if rest else None
         if hasattr(leaf, "__setstate__") and state is not None:
             leaf.__setstate__(state)
@@ -192,7 +193,7 @@ class Value:
             for attributes in state if isinstance(state, tuple) else (state,):
                 for name, each in (attributes or {}).items():
                     setattr(leaf, name, each)
-        return leaf  # type: ignore[no-any-return]
+        return leaf
 
     def _own_state(self) -> Any:
         """What a subclass has beyond a leaf's data, grad and label, in the form that pickle knows."""
@@ -410,19 +411,9 @@ def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
         return operand
     with naming(rule, (operand,)):
         read = arithmetic.read(rule, number)
-    if read is number:
+    if read is number or arithmetic.conversion is None:
         return operand
-    if not isinstance(operand, Value):
-        return read
-    row = arithmetic.converting
-    if row is None:
-        row = arithmetic.converting = Rule("identity", arithmetic.convert, (_one,))  # type: ignore[arg-type]
-    return apply(row, operand)
-
-
-def _one(*_: object) -> int:
-    """The derivative of a conversion; pickle finds it by its name."""
-    return 1
+    return apply(arithmetic.conversion, operand) if isinstance(operand, Value) else read
 
 
 def _record(
