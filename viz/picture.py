@@ -227,7 +227,7 @@ def save(
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        DrawingError: another suffix, or the picture cannot be laid out.
+        DrawingError: it is no picture, the suffix is another, or the picture cannot be laid out.
         FileExistsError: the file exists and ``overwrite`` is false.
         OSError: the folder is missing or cannot be written.
 
@@ -240,6 +240,11 @@ def save(
     }
     <BLANKLINE>
     """
+    if not isinstance(picture, graphviz.Digraph) and not hasattr(picture, "content"):
+        raise DrawingError(
+            f"save writes what draw, network or frames returned, not {type(picture).__name__} "
+            f"{picture!r:.60}: viz.save(viz.draw(e), {str(file)!r})"
+        )
     check_output(file, overwrite=overwrite)
     suffix = Path(file).suffix.lower()
     if isinstance(picture, graphviz.Digraph) and not isinstance(picture, Picture):

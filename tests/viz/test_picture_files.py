@@ -158,6 +158,15 @@ def test_check_output_says_beforehand_what_save_would_say(tmp_path):
         viz.check_output(tmp_path / "b" / "a.svg")
 
 
+def test_what_is_no_picture_is_refused_and_the_way_out_named(tmp_path):
+    file = tmp_path / "e.svg"
+    with pytest.raises(
+        DrawingError, match=r"not Value Value\(data=4.0.*: viz\.save\(viz\.draw\(e\)"
+    ):
+        viz.save(Value(2.0) * 2.0, file)
+    assert not file.exists()
+
+
 # ---- the wrapper's own interface
 
 
