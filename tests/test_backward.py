@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import subprocess
 import sys
@@ -289,6 +290,21 @@ def test_the_pass_reads_the_recording_and_not_the_data():
     x.data = 100.0
     y.backward()
     assert x.grad == 6.0
+
+
+@pytest.mark.parametrize("off", [0.0, 0, Fraction(0)], ids=repr)
+@pytest.mark.parametrize(
+    "derivative", [math.inf, -math.inf, math.nan, 1e308, 3, 0.0, Fraction(1, 3)]
+)
+def test_a_unit_that_is_off_passes_zeros_on_unless_a_derivative_is_infinite_or_nan(off, derivative):
+    def leaves_after(e, *leaves):
+        e.backward()
+        return [(type(leaf.grad), repr(leaf.grad)) for leaf in leaves]
+
+    w, x = [Value(derivative), Value(1.0)], [Value(2.0), Value(1e308)]
+    one_by_one = leaves_after(off * (w[0] * x[0] + w[1] * x[1]), *w, *x)
+    w, x = [Value(derivative), Value(1.0)], [Value(2.0), Value(1e308)]
+    assert leaves_after(off * dot(w, x), *w, *x) == one_by_one
 
 
 # ---- size and depth

@@ -11,6 +11,7 @@ from tinygrad_bp.graph import topological_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tinygrad_bp.arithmetic import Number
     from tinygrad_bp.value import Value
 
 
@@ -43,7 +44,7 @@ def backward(e: Value) -> None:
                     node._y.grad += grad * derivative
             elif node._dy is not None:
                 node._y.grad += grad * node._dy
-            elif node._y is not None:
+            elif node._y is not None and (grad or not _passes_nothing_on(grad, node._y, zero)):
                 for parent, derivative in zip(node._x, node._y):  # noqa: B905 - of one length
                     parent.grad += grad * derivative
         totals = [before + leaf.grad for leaf, before in leaves]
@@ -56,6 +57,14 @@ def backward(e: Value) -> None:
         for leaf, before in leaves:
             leaf.grad = before
         raise
+
+
+def _passes_nothing_on(grad: Number, derivatives: tuple[Number, ...], zero: Number) -> bool:
+    """Whether a gradient of 0, as that of a relu that is off, times each derivative is but ``zero``.
+
+    It is not where a derivative is infinite or nan, and their sum tells so quicker than the products.
+    """
+    return type(zero) is type(grad) is type(total := sum(derivatives)) and total - total == 0
 
 
 def zero_grad(e: Value) -> None:

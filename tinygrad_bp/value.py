@@ -585,7 +585,7 @@ def function(a):
             if type(x) is float:
                 out = {value}
                 dx = {dx}
-                if type(out) is float is type(dx):  # x ** 0.5 of a user's may be complex
+                if {unary_checked}:
                     {unary}
     except (ValueError, ArithmeticError):
         pass
@@ -672,6 +672,8 @@ def _define(
         "value": value,
         "dx": dx,
         "unary": _NODE.format(value="out", x="a", dx="dx", y=None, dy=None),
+        # x ** 0.5 of a user's may be complex
+        "unary_checked": rule.in_table or "type(out) is float is type(dx)",
         "binary": _NODE.format(value=value, x="a", dx=dx, y="b", dy=dy),
         "left": _NODE.format(value=value, x="a", dx=dx, y="b", dy=None),
         "right": _NODE.format(value=value, x="a", dx=None, y="b", dy=dy),
