@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -65,12 +66,29 @@ def test_types_meet_as_they_do_in_python(one, other, together):
 
 @pytest.mark.parametrize(
     "data",
-    ["1", None, True, 1j, [1], np.ones(1), np.True_, mpmath.mpc(1), sp.true, object(), Value],
+    [
+        *("1", None, True, 1j, [1], object(), Value, np.ones(1), np.True_, mpmath.mpc(1), sp.true),
+        # of the packages whose numbers are known, and no number: a call that was forgotten, say
+        *(np.exp, np.random.default_rng(), np.finfo(float), np.timedelta64(1), np.float64),
+        *(mpmath.mp, mpmath.iv.mpf(1), mpmath.exp, sp.sin, sp.Symbol, sp.S.EmptySet, sp.I),
+        *(decimal.getcontext(), decimal.Decimal, Fraction),
+    ],
+    ids=lambda data: f"{type(data).__name__} {data!r:.20}",
 )
 def test_what_is_no_real_number(data):
     assert not is_number(data)
     with pytest.raises(DataError, match=r"^here must be a real number, not"):
         check_number(data, where="here")
+
+
+def test_a_refusal_is_short_whatever_the_number():
+    with pytest.raises(ExactnessError, match="exp has no exact value of type Fraction") as caught:
+        exp(Value(Fraction(10**3000, 7)))
+    assert len(str(caught.value)) < 250
+
+
+def test_the_size_of_a_number_too_long_to_print_has_its_sign():
+    assert repr(Value(-(10**5000))) == "Value(data=<exact number of size -1e5000>, grad=0)"
 
 
 def test_a_subclass_is_of_its_base_s_family():
@@ -142,7 +160,7 @@ def test_a_refusal_says_what_to_do():
     with pytest.raises(ExactnessError) as caught:
         exp(Value(Fraction(1, 2), "w"))
     assert str(caught.value) == (
-        "exp(w=Fraction(1, 2)): exp has no exact value for Fraction(1, 2) of type Fraction: "
+        "exp(w=Fraction(1, 2)): exp has no exact value of type Fraction: "
         "use float(...) or an mpmath or sympy number"
     )
     assert isinstance(caught.value, TypeError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import operator
+import sys
 from fractions import Fraction
 
 import mpmath
@@ -16,6 +17,7 @@ from mpmath import mp, mpf
 
 from tinygrad_bp import (
     RULES,
+    ArgumentError,
     DataError,
     DomainError,
     StaleGraphError,
@@ -38,6 +40,8 @@ from tinygrad_bp import (
     value_and_grad,
 )
 from tinygrad_bp.differentiate import finite_difference
+from tinygrad_bp.graph import topological_order
+from tinygrad_bp.rules import Rule
 from tinygrad_bp.value import FUNCTIONS
 
 
@@ -390,3 +394,91 @@ def test_nan_goes_through_the_second_derivatives_of_a_power():
     ((xx, xy), (yx, yy)) = hessian(lambda x, y: x**y)(-2.0, 2.0)
     assert xx == 2.0
     assert all(map(math.isnan, (xy, yx, yy)))
+
+
+@pytest.mark.parametrize("make", [grad, value_and_grad, jacobian, hessian])
+def test_what_is_no_function_is_refused_at_once(make):
+    name = make.__name__
+    with pytest.raises(
+        ArgumentError, match=rf"{name} takes a function of plain arguments, not 3.0"
+    ):
+        make(3.0)
+    with pytest.raises(ArgumentError, match=r"of a recorded Value, ask gradients\(e, wrt\)"):
+        make(Value(2.0) * 3.0)
+
+
+def test_the_nodes_to_differentiate_for_are_a_list():
+    x = Value(2.0, "x")
+    with pytest.raises(ArgumentError, match=r"gradients\(e, wrt\) takes a list of values"):
+        gradients(x * x, x)
+
+
+def test_a_dict_is_no_list_of_results():
+    with pytest.raises(DataError, match="returns a list of results"):
+        jacobian(lambda x, y: {1: x})(2.0, 1.0)
+
+
+def test_no_cycles_are_left_behind_by_rows_made_for_undecided_tests():
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            grad(grad(relu))(sympy.Symbol("x"))
+            own = primitive("own", lambda x: x * x, (lambda x, out: 2 * x,), domain="x > 0")
+            own(Value(Fraction(1, 2)))
+        del own
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert not [each for each in gc.garbage if isinstance(each, (Rule, Value))]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def test_a_pass_of_a_subclass_s_own_is_not_that_of_gradients():
+    class Mine(Value):
+        def backward(self):
+            raise AssertionError("not asked for")
+
+    x = Mine(1.0)
+    assert gradients(x, [x]) == [1.0]
+
+
+def test_interrupted_gradients_leave_every_grad_as_it_was():
+    xs = [Value(2.0) for _ in range(5)]
+    e = fsum([x * x for x in xs])
+    nodes = topological_order(e)
+    for node in nodes:
+        node.grad = 7.0
+    lines = 0
+    stop_at = 0
+
+    def trace(frame, event, _):
+        nonlocal lines
+        if "tinygrad_bp" in frame.f_code.co_filename and event == "line":
+            lines += 1
+            if lines == stop_at:
+                raise KeyboardInterrupt
+        return trace
+
+    def go():
+        nonlocal lines
+        lines = 0
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            gradients(e, [xs[0]])
+        finally:
+            sys.settrace(before)
+
+    go()
+    kept = 0
+    for place in range(1, lines + 1):
+        stop_at = place
+        with pytest.raises(KeyboardInterrupt):
+            go()
+        kept += all(node.grad == 7.0 for node in nodes)
+        for node in nodes:
+            node.grad = 7.0
+    assert kept >= lines - 1  # all but the line that puts them back, before it has begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -443,3 +444,66 @@ def test_what_is_no_number_is_refused_in_lists_too(compose, wrong):
 def test_a_dot_does_not_stand_between_two_operands():
     assert not RULES["dot"].infix
     assert RULES["*"].infix
+
+
+@pytest.mark.parametrize("gap", [1.0, 20.0, 36.0, 37.0, 40.0, 700.0])
+def test_the_derivatives_of_softmax_have_their_digits_where_one_is_above_all_others(gap):
+    values = [Value(0.0), Value(gap), Value(0.5)]
+    with mp.workdps(400):
+        shares = [mp.exp(each.data) for each in values]
+        shares = [each / mp.fsum(shares) for each in shares]
+    for i, share in enumerate(softmax(values)):
+        assert abs(share.data - shares[i]) <= 4 * EPS * shares[i]
+        for j, got in enumerate(gradients(share, values)):
+            with mp.workdps(400):
+                truth = shares[i] * ((i == j) - shares[j])
+                assert abs(got - truth) <= 16 * EPS * abs(truth) + 5e-324, (i, j)
+
+
+def test_softmax_of_one_value_is_a_value():
+    x = Value(3.0)
+    (share,) = softmax([x])
+    assert (share.data, gradients(share, [x])) == (1.0, [0.0])
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("y", [4.78726926492992e307, 8.9e307, 1e308, 1.0])
+def test_logaddexp_next_to_overflow(y, sign):
+    largest = sign * sys.float_info.max
+    node = logaddexp(Value(sign * y), Value(largest))
+    assert node.data == max(sign * y, largest)
+    assert node.local_derivatives == ((0.0, 1.0) if sign > 0 else (1.0, 0.0))
+
+
+@pytest.mark.parametrize("expression", ["x * (x % 2.0)", "x % 2.0"])
+def test_a_remainder_is_for_a_domain_only(expression):
+    with pytest.raises(ExpressionError, match="% is for a domain only; give functions instead"):
+        primitive("q", expression, ("1.0",))
+    with pytest.raises(ExpressionError, match="% is for a domain only"):
+        primitive("q", "x", (expression,))
+    whole = primitive("whole", "x * x", ("2.0 * x",), domain="x % 1.0 == 0.0")
+    assert grad(grad(whole))(3.0) == 2.0
+    with pytest.raises(DomainError):
+        whole(Value(0.5))
+
+
+def test_a_number_is_no_test():
+    with pytest.raises(ExpressionError, match="'x' is no test: write a comparison, as x != 0"):
+        primitive("q", "x * x if x else 0.0", ("2.0 * x",))
+    with pytest.raises(ExpressionError, match="'x > 0 and x' is no test"):
+        primitive("q", "x * x if x > 0 and x else 0.0", ("2.0 * x",))
+    fine = primitive("q", "x * x if x > 0.0 and normal(x) else 0.0", ("2.0 * x",))
+    assert grad(fine)(3.0) == 6.0
+
+
+@pytest.mark.parametrize("call", [dot, lambda a, b: fsum([*a, *b])], ids=["dot", "fsum"])
+def test_plain_numbers_among_the_operands_change_neither_value_nor_derivatives(call):
+    w = [Value(0.5), Value(-1.25), Value(2.0)]
+    plain = [0.1, 7, -3.0]
+    among = call(w, plain)
+    alone = call(w, [Value(float(each)) for each in plain])
+    assert among.data == alone.data
+    assert among.parents == tuple(w)
+    assert among.operands == (*w, *plain)
+    assert gradients(among, w) == gradients(alone, w)
+    assert call(plain, w).operands == (*plain, *w)

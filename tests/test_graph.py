@@ -164,3 +164,13 @@ def test_no_two_names_are_alike(labels, root):
     for node, name in given_names.items():
         assert name
         assert name.startswith(node.label)
+
+
+def test_names_of_many_nodes_with_one_label_stay_short():
+    nodes = [Value(1.0, "w") for _ in range(3000)]
+    given = list(names(nodes).values())
+    assert given[:5] == ["w", "w'", "w''", "w'3", "w'4"]
+    assert given[-1] == "w'2999"
+    assert len(set(given)) == 3000
+    tricky = [Value(1.0, each) for each in ("w'3", "w", "w", "w", "w", "w'")]
+    assert len(set(names(tricky).values())) == 6

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import decimal
+import itertools
 import math
 import pickle
 from decimal import Decimal, FloatOperation, localcontext
@@ -24,6 +26,7 @@ from tinygrad_bp import (
     arcsin,
     arctan,
     arctan2,
+    cbrt,
     derivation,
     erf,
     erfc,
@@ -362,3 +365,85 @@ def test_a_primitive_with_the_name_of_a_row_is_its_own():
 
 def test_a_comparison_of_symbols_is_constant():
     assert grad(lambda v: v > 0)(sympy.Integer(1)) == 0
+
+
+def test_a_whole_number_of_numpy_is_read_by_another_type_as_it_is():
+    n = 2**53 + 1  # a float has no room for it
+    with mp.workdps(40):
+        row = grad(lambda a, b: logsumexp([a, b]))(np.int64(n), mpf(n + 1))
+        assert row == grad(lambda a, b: logsumexp([a, b]))(n, mpf(n + 1))
+        assert abs(row[1] - 1 / (1 + mp.exp(-1))) < mpf(10) ** -38
+    x = sympy.Symbol("x")
+    assert logsumexp([Value(np.int64(2)), Value(x)]).data == sympy.log(sympy.exp(2) + sympy.exp(x))
+
+
+def test_a_primitive_of_functions_is_given_the_same_number_at_every_order():
+    cube = primitive("cube", lambda x: x * x * x, (lambda x, out: 3 * x * x,))
+    v = Value(np.int8(7))
+    assert gradients(cube(v), [v]) == [147.0]
+    (recorded,) = gradients(cube(v), [v], create_graph=True)
+    assert recorded.data == 147.0
+    assert hessian(cube)(np.int8(100)) == ((600.0,),)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_arctan2_stays_in_the_range_of_small_floats(kind):
+    assert grad(arctan2)(kind(1), kind(0)) == (0.0, -1.0)
+    assert grad(arctan2)(kind(0), kind(2)) == (0.5, 0.0)
+    assert hessian(hypot)(kind(3), kind(0)) == ((0.0, 0.0), (0.0, kind(1) / kind(3)))
+    info = np.finfo(kind)
+    exponents = np.linspace(np.log2(float(info.smallest_subnormal)), np.log2(float(info.max)), 24)
+    for x, y in itertools.product([kind(2.0**each) for each in exponents[:-1]], repeat=2):
+        length = Fraction(float(x)) ** 2 + Fraction(float(y)) ** 2
+        truths = (Fraction(float(y)) / length, -Fraction(float(x)) / length)
+        for got, truth in zip(grad(arctan2)(x, y), truths, strict=True):
+            nearest = kind(float(truth)) if abs(truth) < float(info.max) else kind(np.inf)
+            if np.isfinite(nearest):
+                ulp = abs(float(np.spacing(nearest)))
+                assert abs(Fraction(float(got)) - truth) <= 5 * Fraction(ulp), (x, y)
+
+
+@pytest.mark.parametrize("x", [-67108863.999999985, 27.0, 1e-320, -1.770302727358865e-308])
+def test_the_cube_root_of_a_numpy_float_is_as_near_as_that_of_a_float(x):
+    ours, numpys = cbrt(Value(x)), cbrt(Value(np.float64(x)))
+    assert type(numpys.data) is np.float64
+    assert (numpys.data, numpys.local_derivatives) == (ours.data, ours.local_derivatives)
+
+
+def test_a_power_of_mpmath_that_is_no_real_number_is_nan_or_as_of_floats():
+    assert mp.isnan((Value(mpf(-1)) ** Value(mpf("nan"))).data)
+    assert mp.isnan((Value(mpf("nan")) ** mpf("0.5")).data)
+    assert (Value(mpf("-inf")) ** mpf("2.5")).data == mp.inf
+    assert (Value(mpf("-inf")) ** mpf("-2.5")).data == 0
+
+
+@pytest.mark.parametrize("x", ["2e6", "1e12", "1e18"])
+def test_the_tails_of_mpmath_do_not_vanish(x):
+    x = mpf(x)
+    with mp.workdps(60):
+        far = mp.exp(-x * x) / x / mp.sqrt(mp.pi)  # to one part in x * x
+    assert abs(erfc(Value(x)).data / far - 1) < mpf("1e-10")
+    assert ndtr(Value(-x)).data > 0
+
+
+def test_logsumexp_of_decimals_makes_no_floats_for_a_context_that_traps_them():
+    with localcontext() as context:
+        context.traps[FloatOperation] = True
+        together = logsumexp([Value(Decimal(1)), Value(Decimal(2))])
+        assert abs(together.data - (1 + (1 + Decimal(1).exp()).ln())) < Decimal("1e-26")
+        shares = softmax([Value(Decimal(9)), Value(Decimal(0))])
+        assert abs(shares[0].data * (1 + Decimal(-9).exp()) - 1) < Decimal("1e-26")
+
+
+def test_a_signal_of_decimal_is_the_same_error_of_ours_forward_and_back():
+    with localcontext() as context:
+        context.prec = 4
+        x = Value(Decimal("1.234"))
+        e = x * Decimal("1.111") * Decimal("1.111")
+        context.traps[decimal.Inexact] = True
+        with pytest.raises(ExactnessError, match=r"Decimal.*traps Inexact"):
+            x * Decimal("1.001")
+        with pytest.raises(ExactnessError, match=r"backward from .*traps Inexact"):
+            e.backward()
+        with pytest.raises(ExactnessError, match=r"gradients of .*traps Inexact"):
+            gradients(e, [x])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -663,3 +664,23 @@ def test_a_long_chain_is_contracted_to_its_ends():
     e = chain(middle, 20_000)
     rows = contract(e, [middle, x])
     assert rows[e][middle] * rows[middle][x] == pytest.approx(path_sum(e, x).total, rel=1e-12)
+
+
+def test_counts_of_many_digits_are_let_go_on_the_way():
+    x = Value(1.0)
+    a = b = x
+    for _ in range(20_000):
+        a, b = b, a + b
+    tracemalloc.start()
+    try:
+        count = path_count(b, x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    p = q = 1
+    for _ in range(20_000):
+        p, q = q, p + q
+    assert count == q
+    assert path_sum(b, x).count == q
+    # The counts of all nodes together are 17 MB; the columns of the graph some 5.
+    assert peak < 10_000_000

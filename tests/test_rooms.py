@@ -50,7 +50,7 @@ ORDER = (
 STANDARD = sys.stdlib_module_names | {"__future__"}
 OPTIONAL = {  # what is not of the standard library, and which rooms may ask for it
     "mpmath": {"arithmetic", "testing"},
-    "sympy": {"arithmetic", "value", "formula"},
+    "sympy": {"arithmetic", "formula"},
     "numpy": {"arithmetic"},
     "hypothesis": {"testing"},
     "rich": {*FRONT_DOOR, "testing"},

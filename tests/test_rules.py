@@ -635,3 +635,14 @@ def test_a_power_of_a_fraction_that_is_no_fraction_is_refused():
             make()
     with pytest.raises(ExactnessError, match="log has no exact value"):
         Value(F(2)) ** Value(F(2))  # its derivative for the exponent is 4 log 2
+
+
+@pytest.mark.parametrize("x", [math.inf, -math.inf])
+@pytest.mark.parametrize("y", [5e-324, 1e-20, 0.1, 0.25, 0.3, 0.5, 0.75, 0.999])
+def test_the_derivative_of_a_root_of_infinity_is_flat_however_the_exponent_rounds(x, y):
+    assert (Value(x) ** y).local_derivatives == (0.0,)
+
+
+@pytest.mark.parametrize("y", [1.5, 3.0, 1e16, 1e17, 1e300, math.inf])
+def test_the_derivative_of_a_power_of_infinity_is_infinite_however_the_exponent_rounds(y):
+    assert (Value(math.inf) ** y).local_derivatives == (math.inf,)

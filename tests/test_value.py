@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tinygrad_bp import (
     RULES,
+    ArgumentError,
     DataError,
     DomainError,
     GraphLostError,
@@ -25,6 +26,7 @@ from tinygrad_bp import (
     dot,
     exp,
     gradients,
+    isclose,
     log,
     maximum,
     minimum,
@@ -147,6 +149,7 @@ def test_a_constant_exponent_has_no_derivative():
 def test_bools_count_as_the_ints_they_are_in_operators():
     assert (Value(1.5) + (2 > 1)).data == 2.5
     assert (np.True_ * Value(1.5)).data == 1.5
+    assert (Value(1.5) * sp.true).data == 1.5
 
 
 # ---- comparison, identity
@@ -559,7 +562,9 @@ def test_a_pass_over_a_whole_number_too_large_for_a_float_is_an_error_of_ours():
     v = Value(3, "v")
     e = minimum(maximum(v * 10**400, 2.5), 1e300) * 0.5
     for go in (e.backward, lambda: gradients(e, [v])):
-        with pytest.raises(NumberRangeError, match=r"backward from Value.*too large to convert"):
+        with pytest.raises(
+            NumberRangeError, match=r"(backward from|gradients of) Value.*too large to convert"
+        ):
             go()
     assert v.grad == 0
 
@@ -570,3 +575,57 @@ def test_a_grad_that_is_no_number_is_an_error_that_says_so():
     with pytest.raises(DataError, match=r"backward from Value.*a grad of 0 to start from"):
         (x * x).backward()
     assert x.grad is None
+
+
+@pytest.mark.parametrize("other", [sp.Symbol("x"), sp.Symbol("x") + 1, sp.Float(1), sp.I, sp.true])
+def test_sympy_leaves_equality_to_identity(other):
+    v = Value(1.0)
+    assert v != other
+    assert other != v
+    assert v != other
+    assert other != v
+    assert v != other
+    assert other != v
+    assert {v: 1}.get(other) is None
+    assert [other, v].index(v) == 1
+
+
+def test_equality_of_a_subclass_is_identity_too():
+    for name, own in (("__eq__", lambda a, b: a.data == b.data), ("__hash__", lambda _: 1)):
+        with pytest.raises(ArgumentError, match="Alike: == and hash of a Value are identity"):
+            type("Alike", (Value,), {name: own})
+    type("Other", (Value,), {"__lt__": lambda a, b: a.data > b.data})
+
+
+def test_numpy_takes_the_variance_and_the_product_of_values():
+    a, b = Value(1.0), Value(4.0)
+    variance = np.var(np.array([a, b]))
+    assert variance.data == 2.25
+    assert gradients(variance, [a, b]) == [-1.5, 1.5]
+    assert gradients(np.vdot([a, a], [b, 2.0]), [a, b]) == [6.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (Decimal("1e400"), Decimal("2e400")),
+        (mpmath.mpf("1e-400"), mpmath.mpf("2e-400")),
+        (Decimal("1e-400"), 0.0),
+        (Fraction(1, 10**400), 0.0),
+        (10**400, 1.0),
+    ],
+)
+def test_isclose_does_not_call_numbers_close_that_a_float_cannot_tell_apart(a, b):
+    with pytest.raises(NumberRangeError, match=r"isclose\(.*float"):
+        isclose(Value(a), b)
+    with pytest.raises(NumberRangeError, match=r"isclose\(.*float"):
+        isclose(b, Value(a))
+
+
+def test_isclose_at_the_ends_of_the_floats():
+    assert isclose(Value(math.inf), math.inf)
+    assert isclose(Value(Decimal("inf")), math.inf)
+    assert not isclose(Value(math.nan), math.nan)
+    assert isclose(Value(0), -0.0)
+    assert isclose(Value(Fraction(0)), 0)
+    assert not isclose(Value(5e-324), 0.0)

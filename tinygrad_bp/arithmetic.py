@@ -18,6 +18,7 @@ from operator import mul
 from tinygrad_bp.errors import (
     BackpropError,
     DataError,
+    DomainError,
     ExactnessError,
     ExpressionError,
     NumberRangeError,
@@ -47,7 +48,8 @@ class Arithmetic:
         name: the type, as a message names it.
         own: its own functions and constants, by the names that the table uses.
         literal: reads a float literal of the table as this type; ``None`` leaves it a float.
-        reads: whether a row takes an operand that meets this type as one of this type.
+        reads: for a row, whether it takes an operand that meets this type as one of this type.  The
+            answer may not hold on to the row, whose compiled form holds the answer.
         convert: makes one of this type of it; a function that pickle finds by its name.
         missing: whether a number is a nan that refuses to be compared.
         derivatives: those of some rows as this type has them, without the branches that keep floats
@@ -61,7 +63,7 @@ class Arithmetic:
         own: Mapping[str, Any],
         *,
         literal: Callable[[float], Number] | None = None,
-        reads: Callable[[Rule, Number], bool] | None = None,
+        reads: Callable[[Rule], Callable[[Number], bool]] | None = None,
         convert: Callable[[Any], Number] | None = None,
         missing: Callable[[Number], bool] | None = None,
         derivatives: Mapping[str, tuple[str, ...]] | None = None,
@@ -97,13 +99,17 @@ class Arithmetic:
 
     def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, given each of its operands as this type reads it."""
-        if self._reads is None or rule.variadic:
+        conversion = rule.derivatives == (_one,)  # reads for itself
+        if self._reads is None or self._convert is None or rule.variadic or conversion:
             return function
-        return lambda *operands: function(*[self.read(rule, each) for each in operands])
+        reads, convert = self._reads(rule), self._convert
+        return lambda *operands: function(
+            *[convert(each) if reads(each) else each for each in operands]
+        )
 
     def read(self, rule: Rule, operand: Number) -> Number:
         """The operand as an operation in this type takes it: of this type, where that is needed."""
-        if self._reads is None or self._convert is None or not self._reads(rule, operand):
+        if self._reads is None or self._convert is None or not self._reads(rule)(operand):
             return operand
         return self._convert(operand)
 
@@ -189,14 +195,17 @@ class Arithmetic:
                 self._namespace[name] = self._lookup(name)
         return eval(code, self._namespace)  # type: ignore[no-any-return]  # noqa: S307 - a row, or a primitive its user wrote
 
-    def define(self, source: str, names: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
+    def define(
+        self, source: str, names: Mapping[str, Any], *, title: str
+    ) -> dict[str, Callable[..., Any]]:
         """Compile definitions of functions in which a row is written out; the functions by name.
 
         Args:
             source: the text of the definitions.
             names: what they refer to beyond Python's own names and this type's functions.
+            title: what a traceback calls them.
         """
-        code = compile(source, f"<{self.name}: {names['rule'].name}>", "exec")
+        code = compile(source, f"<{self.name}: {title}>", "exec")
         namespace = dict(names)
         for name in _global_names(code) & (self.own.keys() | RULES.keys()):
             namespace[name] = self._lookup(name)
@@ -210,10 +219,9 @@ class Arithmetic:
         if rule and isinstance(rule.value, str) and not rule.value.startswith(f"{name}("):
             return self._function(PARAMETERS[: rule.arity], rule.value)
 
-        def refused(*operands: Number) -> Number:
-            of = " for " * bool(operands) + ", ".join(map(printed, operands))
+        def refused(*_: Number) -> Number:
             raise ExactnessError(
-                f"{name} has no exact value{of} of type {self.name}: use float(...) or an mpmath or "
+                f"{name} has no exact value of type {self.name}: use float(...) or an mpmath or "
                 "sympy number"
             )
 
@@ -311,7 +319,10 @@ def cbrt(x: float) -> float:
     >>> cbrt(-27.0), cbrt(-0.0)
     (-3.0, -0.0)
     """
-    root = math.cbrt(x)
+    return float(_nearer_root(math.cbrt(x), x))
+
+
+def _nearer_root(root: Any, x: Any) -> Any:
     if not 0.0 < abs(root) < math.inf:
         return root
     return root - (root - x / root / root) / 3.0
@@ -336,6 +347,8 @@ def lost(x: float, y: float) -> float:
     if not abs(difference) < math.inf:
         return 0.0
     back = difference - x
+    if not abs(back) < math.inf:  # of two numbers next to overflow
+        return 0.0
     return (x - (difference - back)) - (y + back)
 
 
@@ -343,26 +356,31 @@ def _dot(w: list[Number], x: list[Number]) -> Number:
     return sum(map(mul, w, x))
 
 
-_MATH = {
+_SPELT = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"}  # fmt: skip
+
+
+def _named(module: Any, names: str) -> dict[str, Any]:
+    """A module's functions by the names of the table, which spells some of them as NumPy does."""
+    return {name: getattr(module, _SPELT.get(name, name)) for name in names.split()}
+
+
+_MATH = _named(
+    math,
+    "exp expm1 log log1p log2 log10 sqrt pow sin cos tan arcsin arccos arctan arctan2 "
+    "sinh cosh tanh arcsinh arccosh arctanh hypot erf erfc",
+)
+
+_OURS = {
     "inf": math.inf,
     "nan": math.nan,
     "pi": math.pi,
-    "arcsin": math.asin,
-    "arccos": math.acos,
-    "arctan": math.atan,
-    "arctan2": math.atan2,
-    "arcsinh": math.asinh,
-    "arccosh": math.acosh,
-    "arctanh": math.atanh,
     "abs": abs,
     "normal": normal,
     "lost": lost,
+    "cbrt": cbrt,
     "gaussian": gaussian,
     "ndtr": ndtr,
     "dot": _dot,
-    **{name: getattr(math, name) for name in RULES if hasattr(math, name)},
-    "cbrt": cbrt,
-    "pow": math.pow,
 }
 
 _EXACT = {
@@ -376,8 +394,8 @@ _EXACT = {
 }
 
 
-def _ieee(function: Callable[..., float], *, nan: bool) -> Callable[..., float]:
-    """The function with IEEE 754's answers where ``math`` raises: an infinity, and ``nan`` if asked."""
+def _ieee(function: Callable[..., float]) -> Callable[..., float]:
+    """The function with the infinity that IEEE 754 has where ``math`` raises for a result too large."""
 
     def extended(*operands: float) -> float:
         try:
@@ -386,10 +404,6 @@ def _ieee(function: Callable[..., float], *, nan: bool) -> Callable[..., float]:
             x, *rest = map(float, operands)  # a whole number too large for that stays an error
             odd = function is math.sinh or (rest and rest[0] % 2.0 == 1.0)
             return -math.inf if odd and x < 0.0 else math.inf
-        except ValueError:
-            if not nan:
-                raise
-            return math.nan
 
     return extended
 
@@ -427,14 +441,7 @@ def _exact_power(base: Number, exponent: Number) -> Number:
     return power
 
 
-_EXTENDED = {
-    **{name: _ieee(each, nan=True) if callable(each) else each for name, each in _MATH.items()},
-    "abs": abs,
-    "normal": normal,
-    "lost": lost,
-    "dot": _dot,
-    "fsum": _ieee_sum,
-}
+_EXTENDED = {**{name: _ieee(each) for name, each in _MATH.items()}, **_OURS, "fsum": _ieee_sum}
 
 
 def _sum_of_floats(numbers: list[float]) -> float:
@@ -443,7 +450,7 @@ def _sum_of_floats(numbers: list[float]) -> float:
     return math.fsum(numbers)
 
 
-BARE_FLOAT = Arithmetic("float", {**_MATH, "fsum": _sum_of_floats})
+BARE_FLOAT = Arithmetic("float", {**_MATH, **_OURS, "fsum": _sum_of_floats})
 """Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
 
 _WHOLE = frozenset(
@@ -456,24 +463,17 @@ def _keeps_exact(rule: Rule) -> bool:
     return rule.in_table and rule.name in _WHOLE
 
 
-def _float_reads(rule: Rule, operand: Number) -> bool:
-    known = isinstance(operand, (float, int)) or (_keeps_exact(rule) and rule.name != "**")
-    return rule.written and not known
+def _none(_: Number) -> bool:
+    return False
+
+
+def _float_reads(rule: Rule) -> Callable[[Number], bool]:
+    if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
+        return _none
+    return lambda operand: not isinstance(operand, (float, int))
 
 
 FLOAT = Arithmetic("float", _EXTENDED, reads=_float_reads, convert=float)
-
-UNGUARDED_FLOAT = Arithmetic(
-    "float",
-    {
-        **_EXTENDED,
-        **{name: _ieee(each, nan=False) for name, each in _MATH.items() if name in RULES},
-        "pow": _ieee(math.pow, nan=False),
-    },
-    reads=_float_reads,
-    convert=float,
-)
-"""For a primitive of a user, who may have given no domain: where ``math`` refuses, so does this."""
 
 INT = Arithmetic("int", {**_EXTENDED, "fsum": sum, "pow": pow}, literal=_whole)
 
@@ -498,8 +498,10 @@ def _decimal() -> Arithmetic:
         "pow": lambda x, y: x**y if x != 0 or y != 0 else Decimal(1),  # as all other types have it
     }
 
-    def reads(rule: Rule, operand: Number) -> bool:
-        return rule.written and _family(type(operand)) in ("int", "numpy integer")
+    def reads(rule: Rule) -> Callable[[Number], bool]:
+        if not rule.written:
+            return _none
+        return lambda operand: _family(type(operand)) in ("int", "numpy integer")
 
     def missing(number: Number) -> bool:
         return bool(number.is_nan() if isinstance(number, Decimal) else number != number)  # noqa: PLR0124
@@ -537,7 +539,13 @@ def _mpmath() -> Arithmetic:
     def erfc(x: Any) -> Any:  # far out mpmath's series overflows, and of nan it has 0
         if mp.isnan(x):
             return x
-        return mp.erfc(x) if abs(x) < 2**20 else mp.mpf(2 if x < 0 else 0)
+        return mp.erfc(x) if abs(x) < 2**64 else mp.mpf(2 if x < 0 else 0)
+
+    def power(x: Any, y: Any) -> Any:  # of an infinite base, and of nan, not the complex one
+        out = x**y
+        if isinstance(out, mp.mpf):
+            return out
+        return mp.nan if mp.isnan(x) or mp.isnan(y) else abs(x) ** y
 
     def ndtr(x: Any) -> Any:
         with mp.extraprec(50):  # the tail magnifies the rounding of its operand x*x times
@@ -549,44 +557,25 @@ def _mpmath() -> Arithmetic:
         "inf": mp.inf,
         "nan": mp.nan,
         "pi": mp.pi,
-        "pow": pow,
-        "arcsin": mp.asin,
-        "arccos": mp.acos,
-        "arctan": mp.atan,
+        "pow": power,
+        **_named(
+            mp,
+            "exp expm1 log log1p log10 sqrt sin cos tan arcsin arccos arctan "
+            "sinh cosh tanh arcsinh arctanh hypot erf",
+        ),
         "arctan2": arctan2,
-        "arcsinh": mp.asinh,
         "arccosh": lambda x: x if mp.isnan(x) else mp.acosh(x),  # of nan not the complex one
-        "arctanh": mp.atanh,
         "log2": lambda x: mp.log(x, 2),
         "cbrt": lambda x: mp.cbrt(x) if x >= 0 else -mp.cbrt(-x),  # not the complex one
         "gaussian": lambda x: mp.exp(mp.fmul(-x, x, exact=True)),
         "ndtr": ndtr,
         "fsum": mp.fsum,
         "dot": mp.fdot,
-        **{
-            name: getattr(mp, name)
-            for name in [
-                "exp",
-                "expm1",
-                "log",
-                "log1p",
-                "log10",
-                "sqrt",
-                "sin",
-                "cos",
-                "tan",
-                "sinh",
-                "cosh",
-                "tanh",
-                "hypot",
-                "erf",
-            ]
-        },
         "erfc": erfc,
     }
 
-    def reads(_: Rule, operand: Number) -> bool:
-        return type(operand) is not mp.mpf
+    def reads(_: Rule) -> Callable[[Number], bool]:
+        return lambda operand: type(operand) is not mp.mpf
 
     return Arithmetic("mpf", own, literal=mp.convert, reads=reads, convert=_mpf)
 
@@ -625,13 +614,11 @@ def _sympy() -> Arithmetic:
         "pi": sympy.pi,
         "abs": sympy.Abs,
         "pow": pow,
-        "arcsin": sympy.asin,
-        "arccos": sympy.acos,
-        "arctan": sympy.atan,
-        "arctan2": sympy.atan2,
-        "arcsinh": sympy.asinh,
-        "arccosh": sympy.acosh,
-        "arctanh": sympy.atanh,
+        **_named(
+            sympy,
+            "exp sqrt sin cos tan arcsin arccos arctan arctan2 "
+            "sinh cosh tanh arcsinh arccosh arctanh erf erfc",
+        ),
         "expm1": lambda x: sympy.exp(x) - 1,
         "log1p": lambda x: sympy.log(1 + x),
         "log2": lambda x: sympy.log(x, 2),
@@ -644,28 +631,14 @@ def _sympy() -> Arithmetic:
         "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
         "fsum": lambda x: sympy.Add(*x),
         "dot": _dot,
-        **{
-            name: getattr(sympy, name)
-            for name in [
-                "exp",
-                "sqrt",
-                "sin",
-                "cos",
-                "tan",
-                "sinh",
-                "cosh",
-                "tanh",
-                "erf",
-                "erfc",
-            ]
-        },
     }
 
-    def reads(rule: Rule, operand: Number) -> bool:
+    def reads(rule: Rule) -> Callable[[Number], bool]:
         """Not by the operators, which know themselves how types meet."""
-        family = _family(type(operand))
-        known = _keeps_exact(rule) and (rule.name != "**" or family == "mpmath")
-        return rule.written and not known and family != "sympy"
+        if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
+            return _none
+        known = ("sympy", "mpmath") if _keeps_exact(rule) else ("sympy",)
+        return lambda operand: _family(type(operand)) not in known
 
     # Only a number that is 0 or infinite is known not to be normal, and is treated as in the table.
     base, exponent = RULES["**"].derivatives
@@ -722,12 +695,11 @@ def _numpy() -> Arithmetic:
             return np.float64(_ieee_sum(numbers))
         return sum(numbers)
 
-    def reads(rule: Rule, operand: Number) -> bool:
+    def reads(rule: Rule) -> Callable[[Number], bool]:
         """A function of a whole number or a fraction is one of floats: a uint8 has no negative."""
-        family = _family(type(operand))
         if _keeps_exact(rule):
-            return family == "fractions" and rule.name == "**"
-        return family in ("numpy integer", "fractions")
+            return (lambda each: _family(type(each)) == "fractions") if rule.name == "**" else _none
+        return lambda operand: _family(type(operand)) in ("numpy integer", "fractions")
 
     def has_digits(x: Any) -> bool:
         if isinstance(x, np.integer):
@@ -735,10 +707,15 @@ def _numpy() -> Arithmetic:
         tiniest = np.finfo(getattr(x, "dtype", float)).smallest_normal
         return bool(tiniest <= abs(x) < np.inf)
 
+    def nearer_cbrt(x: Number) -> Number:
+        root = functions["cbrt"](x)
+        return _nearer_root(root, x) if isinstance(x, np.generic) else root
+
     functions = {name: typed(name) for name in _EXTENDED if callable(_EXTENDED[name])}
     own = {
         **_EXTENDED,
         **functions,
+        "cbrt": nearer_cbrt,
         "abs": abs,
         "normal": has_digits,
         "lost": lost,
@@ -763,30 +740,29 @@ _LOADERS: dict[str, Callable[[], Arithmetic]] = {
 }
 _RANKS = {name: rank for rank, name in enumerate(_LOADERS)}
 _LOADED: dict[str, Arithmetic] = {}
-_REFUSED = (
-    *("bool", "mpc", "ivmpf", "ivmpc", "matrix", "timedelta64"),
-    *("ImaginaryUnit", "ComplexInfinity", "AccumulationBounds", "Order"),
-)
+_BASES = {
+    ("builtins", "float"): "float",
+    ("builtins", "int"): "int",
+    ("numpy", "integer"): "numpy integer",
+    ("numpy", "floating"): "numpy",
+    ("fractions", "Fraction"): "fractions",
+    ("decimal", "Decimal"): "decimal",
+    ("mpmath", "mpf"): "mpmath",
+    ("mpmath", "constant"): "mpmath",
+    ("sympy", "Expr"): "sympy",
+}
+"""The number types by package and name: they need not be imported to be known."""
+
+_REFUSED = ("bool", "timedelta64", "AccumulationBounds", "Order")  # derived from one, and no number
 _FAMILY: dict[type, str] = {float: "float", int: "int"}
 
 
 def _family(kind: type) -> str:
     """The key of the number type in the table of loaders; empty where it is no number."""
     if kind not in _FAMILY:
-        found = ""
-        for base in kind.__mro__:
-            module = str(base.__module__).partition(".")[0]  # None for a symbol's own class
-            if module in _RANKS:
-                found = module
-            elif base in (float, int):
-                found = found or base.__name__
-        names = {base.__name__ for base in kind.__mro__}
-        array = hasattr(kind, "shape") and "number" not in names and "Expr" not in names
-        truth_or_set = found == "sympy" and "Expr" not in names
-        complex_or_other = kind.__name__ in _REFUSED or "complexfloating" in names
-        if found == "numpy" and "integer" in names:
-            found = "numpy integer"
-        _FAMILY[kind] = "" if array or truth_or_set or complex_or_other else found
+        bases = [(str(base.__module__).partition(".")[0], base.__name__) for base in kind.__mro__]
+        known = [_BASES[base] for base in bases if base in _BASES]
+        _FAMILY[kind] = known[0] if known and kind.__name__ not in _REFUSED else ""
     return _FAMILY[kind]
 
 
@@ -883,22 +859,30 @@ class meeting:  # noqa: N801 - read as a verb
         if isinstance(error, TypeError):
             raise DataError(f"{self.what()}: {error}; {self.way_out}") from None
         if isinstance(error, ArithmeticError):
-            reason = f"{error}; use floats, or smaller exact numbers"
             if type(error).__module__ == "decimal":
-                reason = trapped(error)
-            raise NumberRangeError(f"{self.what()}: {reason}") from None
+                raise trapped(error, self.what()) from None
+            raise NumberRangeError(
+                f"{self.what()}: {error}; use floats, or smaller exact numbers"
+            ) from None
 
 
-def trapped(error: BaseException) -> str:
-    """What a signal of the decimal module means, and the way out."""
-    return (
-        f"decimal's context traps {type(error).__name__}; give it other limits, as in "
+def trapped(error: BaseException, what: str) -> BackpropError:
+    """Our error for a signal of the decimal module: what it means, and the way out."""
+    signal = type(error).__name__
+    kinds = {"Overflow": NumberRangeError, "Inexact": ExactnessError, "Rounded": ExactnessError}
+    return kinds.get(signal, DomainError)(
+        f"{what}: decimal's context traps {signal}; give it other limits, as in "
         "decimal.localcontext(), or use mpmath"
     )
 
 
-def notation(text: str, parameters: tuple[str, ...]) -> str:
+def notation(text: str, parameters: tuple[str, ...], *, condition: bool = False) -> str:
     """A user's expression in the table's own notation: a power is ``pow(x, y)``, which each type has.
+
+    Args:
+        text: the expression.
+        parameters: the operands, and what else it may name.
+        condition: whether it is one on the operands, where a remainder may stand.
 
     Raises:
         ExpressionError: naming the part that is not in the notation.
@@ -916,6 +900,11 @@ def notation(text: str, parameters: tuple[str, ...]) -> str:
         if isinstance(node, ast.Call) and len(node.args) != counts[ast.unparse(node.func)]:
             name = ast.unparse(node.func)
             raise ExpressionError(f"{name} takes {counts[name]} operands: {ast.unparse(node)}")
+        if isinstance(node, ast.Mod) and not condition:
+            raise ExpressionError(f"{text!r}: % is for a domain only; give functions instead")
+        if isinstance(node, ast.IfExp) and not _is_test(node.test):
+            test = ast.unparse(node.test)
+            raise ExpressionError(f"{test!r} is no test: write a comparison, as {test} != 0")
 
     class Powers(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
@@ -927,13 +916,21 @@ def notation(text: str, parameters: tuple[str, ...]) -> str:
     return ast.unparse(Powers().visit(tree)) if "**" in text else text
 
 
+def _is_test(node: ast.expr) -> bool:
+    import ast
+
+    if isinstance(node, ast.BoolOp):
+        return all(map(_is_test, node.values))
+    return isinstance(node, ast.Compare) or ast.unparse(node).startswith("normal(")
+
+
 def printed(number: Number, how: Callable[[Number], str] = repr) -> str:
     """The number's text; of a whole number or fraction too long for Python to print, its size."""
     try:
         return how(number)
     except ValueError:
         digits = (number.numerator.bit_length() - number.denominator.bit_length()) * 0.30103
-        return f"<exact number of size 1e{digits:.0f}>"
+        return f"<exact number of size {'-' * (number < 0)}1e{digits:.0f}>"
 
 
 def format_number(number: Number, digits: int = 6) -> str:

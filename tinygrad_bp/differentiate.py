@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 import operator
+from collections import deque
 from functools import cache
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.arithmetic import TRUTH_VALUES, Arithmetic, arithmetic_of, check_number, meeting
-from tinygrad_bp.errors import BackpropError, DataError, StaleGraphError
+from tinygrad_bp.backward import backward
+from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 from tinygrad_bp.value import FUNCTIONS, Value, apply, as_list, as_read, data_of, naming, record
@@ -36,6 +38,7 @@ def grad(f: Callable[..., Any]) -> Callable[..., Any]:
     returns Values, so that it nests to any order.
 
     Raises:
+        ArgumentError: ``f`` is no function.
         DataError: when called: an argument, or what ``f`` returns, is no real number.
 
     >>> grad(lambda x: x**3)(2.0)
@@ -45,6 +48,7 @@ def grad(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> grad(lambda x, y: x * y)(2.0, 5.0)
     (5.0, 2.0)
     """
+    _check_function("grad", f)
 
     def gradient(*at: Number | Value) -> Any:
         return value_and_grad(f)(*at)[1]
@@ -56,11 +60,13 @@ def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     """The function that gives the value of ``f`` together with what `grad` gives.
 
     Raises:
+        ArgumentError: ``f`` is no function.
         DataError: when called: an argument, or what ``f`` returns, is no real number.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (9.0, 6.0)
     """
+    _check_function("value_and_grad", f)
 
     def both(*at: Number | Value) -> tuple[Any, Any]:
         (value,), (row,) = _differentiate(lambda *leaves: [f(*leaves)], at)
@@ -73,12 +79,14 @@ def jacobian(f: Callable[..., Sequence[Any]]) -> Callable[..., tuple[tuple[Any, 
     """The function that gives, for each of the results of ``f``, a row of its derivatives.
 
     Raises:
+        ArgumentError: ``f`` is no function.
         DataError: when called: ``f`` returns no list, or there or among the arguments is what is no
             real number.
 
     >>> jacobian(lambda x, y: [x * y, x + y])(2.0, 5.0)
     ((5.0, 2.0), (1.0, 1.0))
     """
+    _check_function("jacobian", f)
 
     def rows(*at: Number | Value) -> tuple[tuple[Any, ...], ...]:
         return _differentiate(f, at)[1]
@@ -90,16 +98,24 @@ def hessian(f: Callable[..., Any]) -> Callable[..., tuple[tuple[Any, ...], ...]]
     """The function that gives the second derivatives of ``f``, a row for each argument.
 
     Raises:
+        ArgumentError: ``f`` is no function.
         DataError: when called: an argument, or what ``f`` returns, is no real number.
 
     >>> hessian(lambda x, y: x * x * y)(2.0, 5.0)
     ((10.0, 4.0), (4.0, 0))
     """
+    _check_function("hessian", f)
 
     def gradient(*at: Value) -> tuple[Any, ...]:
         return _differentiate(lambda *leaves: [f(*leaves)], at)[1][0]
 
     return jacobian(gradient)
+
+
+def _check_function(name: str, f: object) -> None:
+    if not callable(f):
+        way_out = " (of a recorded Value, ask gradients(e, wrt))" * isinstance(f, Value)
+        raise ArgumentError(f"{name} takes a function of plain arguments, not {f!r:.60}{way_out}")
 
 
 _under_way: set[Value] = set()
@@ -117,7 +133,7 @@ def _differentiate(
     _under_way.update(leaves)
     try:
         results = f(*leaves)
-        if isinstance(results, Value) or not hasattr(results, "__iter__"):
+        if isinstance(results, (Value, dict)) or not hasattr(results, "__iter__"):
             raise DataError(
                 f"jacobian is for a function that returns a list of results, not {results!r:.60}: "
                 "use grad"
@@ -170,8 +186,6 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
     >>> x.grad
     0
     """
-    if isinstance(wrt, Value):
-        raise DataError(f"gradients are for a list of Values: write [{wrt.label or 'x'}]")
     wrt = as_list("gradients(e, wrt)", wrt)
     for each in wrt:
         if not isinstance(each, Value):
@@ -188,11 +202,11 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
     try:
         for node in nodes:
             node.grad = 0
-        e.backward()
+        with meeting(lambda: f"gradients of {e!r:.160}"):
+            backward(e)
         return [node.grad for node in wrt]
-    finally:
-        for node, grad in zip(nodes, before, strict=True):
-            node.grad = grad
+    finally:  # in C from end to end, where no interrupt comes between one node and the next
+        deque(map(setattr, nodes, repeat("grad"), before), maxlen=0)
 
 
 def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:

@@ -160,7 +160,6 @@ def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
                 waiting += missing
             else:
                 memo[id(node)] = twin = copy(node)
-                twin._mark = 0
                 if node._dx is not None:
                     twin._x = memo[id(node._x)]
                 if node._dy is not None:

@@ -91,7 +91,7 @@ def primitive(
         ),
         symbol=symbol,
         latex=latex,
-        domain=domain and notation(domain, operands),
+        domain=domain and notation(domain, operands, condition=True),
     )
     return function_of(rule)
 
@@ -152,7 +152,7 @@ def _largest(values: list[Any]) -> int | None:
 
 
 def logsumexp(values: Iterable[Value | Number]) -> Any:
-    """``log(sum(exp(v)))``, without overflow; its gradient is `softmax`.
+    """``log(sum(exp(v)))``, without overflow; where all are finite its gradient is `softmax`.
 
     Where the largest is infinite it is the result, and shares the gradient with its equals, as in
     ``logaddexp``.
@@ -179,7 +179,7 @@ def logsumexp(values: Iterable[Value | Number]) -> Any:
         others = [each for each in values if isinstance(each, Value)]
         return shared if isinstance(shared, Value) or not others else maximum(shared, others[0])
     rest = fsum([exp(minus(each, shift)) for each in values])
-    if data_of(rest) < 0.5 and "log1p" in arithmetic_of([shift]).own:  # not so of Decimal
+    if "log1p" in arithmetic_of([shift]).own and data_of(rest) < 0.5:  # Decimal has none
         # Where one is far above the others, what they add keeps its digits.
         return FUNCTIONS["log1p"](rest * exp(minus(shift, largest))) + largest
     return FUNCTIONS["log"](rest + exp(minus(largest, shift))) + shift
@@ -203,4 +203,10 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
         shift = 0
     exponentials = [FUNCTIONS["exp"](FUNCTIONS["-"](each, shift)) for each in values]
     total = FUNCTIONS["fsum"](exponentials)
-    return [FUNCTIONS["/"](each, total) for each in exponentials]
+    shares = [FUNCTIONS["/"](each, total) for each in exponentials]
+    if place is not None and len(values) > 1 and 2 * data_of(shares[place]) > 1:
+        # Near 1 its derivative, as that of the quotient, would be a difference without digits.
+        largest = values.pop(place)
+        others = [FUNCTIONS["exp"](FUNCTIONS["-"](each, largest)) for each in values]
+        shares[place] = FUNCTIONS["/"](1, FUNCTIONS["+"](1, FUNCTIONS["fsum"](others)))
+    return shares

@@ -105,7 +105,8 @@ def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:
     """A name to show for each node, no two alike.
 
     In order: its label; the variable in ``__main__`` that holds it now; ``root`` for the last
-    node; else ``v1``, ``v2``, ... in the order given.  A name that is taken gets a prime.
+    node; else ``v1``, ``v2``, ... in the order given.  A name that is taken gets a prime, from the
+    fourth of a name on with its number: ``w``, ``w'``, ``w''``, ``w'3``, ``w'4``.
 
     >>> from tinygrad_bp import Value
     >>> a = Value(2.0, label="a")
@@ -125,9 +126,11 @@ def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:
     taken = set(given)
     numbers = (name for name in map("v{}".format, count(1)) if name not in taken)
     unique: dict[str, Value] = {}
+    uses: dict[str, int] = {}
     for node, name in zip(nodes, given, strict=True):
-        chosen = name or next(numbers)
+        base = chosen = name or next(numbers)
         while chosen in unique:
-            chosen += "'"
+            use = uses[base] = uses.get(base, 0) + 1
+            chosen = base + ("'" * use if use < 3 else f"'{use}")
         unique[chosen] = node
     return {node: name for name, node in unique.items()}

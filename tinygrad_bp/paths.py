@@ -179,8 +179,7 @@ def path_count(e: Value, w: Value) -> int:
     >>> path_count(y, x) == 2**200
     True
     """
-    edges = between(e, w)
-    return int(edges.down(repeat(1))[0]) if edges.nodes else 0
+    return int(between(e, w).total(repeat(1)))
 
 
 def path_sum(e: Value, w: Value) -> PathSum:
@@ -203,12 +202,12 @@ def path_sum(e: Value, w: Value) -> PathSum:
     if not edges.nodes:
         return PathSum(0, 0, 0)
     with meeting(lambda: f"path_sum from {e!r:.160}"):
-        total = edges.down(edges.locals)[0]
-        gross = edges.down(map(abs, edges.locals))[0]
-    counts = edges.down(repeat(1))
+        total = edges.total(edges.locals)
+        gross = edges.total(map(abs, edges.locals))
     if all(edges.locals):
-        return PathSum(total, gross, counts[0])
-    live = edges.down([1 if local else 0 for local in edges.locals])[0]
+        return PathSum(total, gross, edges.total(repeat(1)))
+    live = edges.total([1 if local else 0 for local in edges.locals])
+    counts = edges.down(repeat(1))
     below = edges.up([1] * len(edges.below))
     dead_edges = [
         DeadEdge(edges.nodes[a], slot, counts[a] * below[b])
@@ -296,7 +295,7 @@ def paths(e: Value, w: Value, limit: int = LIMIT) -> Iterator[Path]:
     [3.0, 3.0]
     """
     edges = between(e, w)
-    number = edges.down(repeat(1))[0] if edges.nodes else 0
+    number = edges.total(repeat(1))
     if number > limit:
         raise TooManyPathsError(
             f"there are {printed(number)} paths, more than the limit of {limit}: "
@@ -428,6 +427,21 @@ class Edges(Generic[_Node]):
         for above, below, factor in zip(self.above, self.below, factors, strict=False):
             sums[below] += sums[above] * factor
         return sums
+
+    def total(self, factors: Iterable[Number]) -> Any:
+        """The sum over all paths from the top to the bottom, and 0 if there is none.
+
+        A node's sum is let go when it has been passed on: those of a million nodes may be numbers of
+        hundreds of thousands of digits.
+        """
+        sums: list[Any] = [0] * len(self.nodes)
+        sums[-1:] = [1] * bool(sums)
+        upper, incoming = -1, 0
+        for above, below, factor in zip(self.above, self.below, factors, strict=False):
+            if above != upper:
+                upper, incoming, sums[above] = above, sums[above], 0
+            sums[below] += incoming * factor
+        return sums[0] if sums else 0
 
     def up(self, factors: Sequence[Number]) -> list[Any]:
         """For each node, the sum over the paths from it to the bottom."""

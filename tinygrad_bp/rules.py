@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 PARAMETERS = ("x", "y", "z")
-_IN_WORDS = {"**": "a base > 0, or a whole exponent, and no negative exponent at base 0"}
 CONSTANTS = ("inf", "nan", "pi")
 
 
@@ -40,16 +39,18 @@ class Rule:
         symbol: how a picture shows it.
         latex: how a formula shows it, with ``%s`` where an operand goes.
         domain: the condition under which it has a value; empty where it always has.
+        needs: the domain in words, where the condition is too long for a message; else empty.
         kink: the condition under which it has no derivative; empty where it always has one.
         convention: what the derivatives are taken to be at the kink, one for each operand.
         variadic: whether it takes lists.  The value is then a function of whole lists, and the
             derivatives are for one element of each.
+        written: whether value and derivatives are all expressions, none a function.
         compiled: what was compiled of it, for whom; it goes when the row does.
     """
 
     __slots__ = (
-        "compiled", "convention", "derivatives", "domain", "kink", "latex", "name", "symbol", "value",
-        "variadic",
+        "compiled", "convention", "derivatives", "domain", "kink", "latex", "name", "needs", "symbol",
+        "value", "variadic", "written",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +64,7 @@ class Rule:
         domain: str = "",
         kink: str = "",
         convention: tuple[str, ...] = (),
+        needs: str = "",
         variadic: bool = False,
     ) -> None:
         self.name = name
@@ -71,20 +73,17 @@ class Rule:
         self.symbol = symbol or name
         self.latex = latex or rf"\operatorname{{{name}}}({', '.join(['%s'] * len(derivatives))})"
         self.domain = domain
+        self.needs = needs
         self.kink = kink
         self.convention = convention
         self.variadic = variadic
+        self.written = all(isinstance(each, str) for each in (value, *derivatives))
         self.compiled: dict[Any, Callable[..., Any]] = {}  # by those who compile it, while it lives
 
     @property
     def arity(self) -> int:
         """The number of operands, or of lists of operands where the operation is variadic."""
         return len(self.derivatives)
-
-    @property
-    def written(self) -> bool:
-        """Whether value and derivatives are all expressions, none a function."""
-        return all(isinstance(each, str) for each in (self.value, *self.derivatives))
 
     @property
     def infix(self) -> bool:
@@ -100,11 +99,6 @@ class Rule:
     def asks(self) -> frozenset[str]:
         """The operands that the domain is a condition on, and the functions in it."""
         return frozenset(compile(self.domain, "<domain>", "eval").co_names)
-
-    @property
-    def needs(self) -> str:
-        """The domain in words, where the condition is too long for a message; else empty."""
-        return _IN_WORDS.get(self.name, "")
 
     @property
     def condition(self) -> str:
@@ -141,7 +135,7 @@ _TABLE = (
     # runs out of digits; what is left of a base below 0 is its sign.
     Rule("**",  "pow(x, y)", (
                 ("0.0 if x == 0.0 and y == 0.0 else inf if x == 0.0 and y < 1.0 else"
-                 " y * pow(x, y - 1.0) if x == 0.0 or (y >= 0.5 or x == inf) and y - 1.0 + 1.0 == y != y - 1.0"
+                 " y * pow(x, y - 1.0) if x == 0.0 or abs(x) == inf or y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0"
                  " and (y <= 8.0 or normal(pow(x, y - 1.0)) or abs(pow(x, y - 1.0)) == inf) else"
                  " y * pow(abs(x), (y - 1.0) / 2.0) * pow(abs(x), (y - 1.0) / 2.0) * pow(-1.0 if x < 0.0 else 1.0, y - 1.0)"
                  " if y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0 else"
@@ -151,6 +145,7 @@ _TABLE = (
                  " if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan * out")),
                 latex="{%s}^{%s}",
                 domain="x > 0.0 or x == 0.0 and y >= 0.0 or x < 0.0 and y % 1.0 == 0.0 or x == -inf or abs(y) == inf",
+                needs="a base > 0, or a whole exponent, and no negative exponent at base 0",
                 kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0")),
     Rule("neg", "-x",     ("-1.0",),          symbol="-", latex="-%s"),
     Rule("abs", "abs(x)", ("1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x",), latex="|%s|",
@@ -187,15 +182,21 @@ _TABLE = (
     Rule("arctan",  "arctan(x)",  ("1.0 / (1.0 + x * x) if 1.0 + x * x != x * x else 1.0 / x / x",), latex=r"\arctan %s"),
     Rule("arctan2", "arctan2(x, y)", (
                     ("nan if x == 0.0 and y == 0.0 else"
-                     " y / hypot(x, y) / hypot(x, y) if normal(hypot(x, y)) and normal(y / hypot(x, y)) else"
+                     " y / hypot(x, y) / hypot(x, y) if normal(hypot(x, y))"
+                     " and (normal(y / hypot(x, y)) or y == 0.0 or hypot(x, y) >= 1.0) else"
                      " 0.0 * out if abs(x) == inf or abs(y) == inf else"
                      " y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if hypot(x, y) == inf else"
-                     " y * 1152921504606846976.0 * 1152921504606846976.0 / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0) / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0)"),
+                     " 64.0 * y * (0.125 / hypot(x, y) * (0.125 / hypot(x, y))) if normal(hypot(x, y)) else"
+                     " y / sqrt(hypot(x, y)) / hypot(x / sqrt(hypot(x, y)), y / sqrt(hypot(x, y)))"
+                     " / hypot(x / sqrt(hypot(x, y)), y / sqrt(hypot(x, y))) / sqrt(hypot(x, y))"),
                     ("nan if x == 0.0 and y == 0.0 else"
-                     " -x / hypot(x, y) / hypot(x, y) if normal(hypot(x, y)) and normal(x / hypot(x, y)) else"
+                     " -x / hypot(x, y) / hypot(x, y) if normal(hypot(x, y))"
+                     " and (normal(x / hypot(x, y)) or x == 0.0 or hypot(x, y) >= 1.0) else"
                      " 0.0 * out if abs(x) == inf or abs(y) == inf else"
                      " -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if hypot(x, y) == inf else"
-                     " -x * 1152921504606846976.0 * 1152921504606846976.0 / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0) / hypot(x * 1152921504606846976.0, y * 1152921504606846976.0)")),
+                     " -64.0 * x * (0.125 / hypot(x, y) * (0.125 / hypot(x, y))) if normal(hypot(x, y)) else"
+                     " -x / sqrt(hypot(x, y)) / hypot(x / sqrt(hypot(x, y)), y / sqrt(hypot(x, y)))"
+                     " / hypot(x / sqrt(hypot(x, y)), y / sqrt(hypot(x, y))) / sqrt(hypot(x, y))")),
                     kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),
     Rule("sinh",    "sinh(x)",    ("cosh(x)",),               latex=r"\sinh %s"),
     Rule("cosh",    "cosh(x)",    ("sinh(x)",),               latex=r"\cosh %s"),

@@ -8,13 +8,11 @@ This room may not know the networks, the pictures or the command line.
 from __future__ import annotations
 
 import math
-from itertools import chain
+from itertools import chain, compress
 
 from tinygrad_bp.arithmetic import (
     BARE_FLOAT,
-    FLOAT,
     TRUTH_VALUES,
-    UNGUARDED_FLOAT,
     arithmetic_of,
     check_number,
     is_number,
@@ -79,6 +77,9 @@ class Value:
     # Over that of a NumPy scalar, which then leaves the operator to the Value as it is and does not
     # turn into a float; under that of an array, which goes through its elements.
     __array_priority__ = -1.0
+
+    # A sympy number on the left of an operator, or of ==, then leaves it to the Value as well.
+    __sympy__ = False
 
     _rule: Rule | None
     _x: Any
@@ -174,6 +175,7 @@ class Value:
         state: Any = object.__getstate__(self)  # of a class with slots it is a pair
         for name, each in (state[1] | (state[0] or {})).items():
             setattr(copied, name, each)
+        copied._mark = 0
         return copied
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Value:
@@ -224,7 +226,15 @@ class Value:
             backward(self)
 
     def zero_grad(self) -> None:
-        """Set the ``grad`` of every node that this one was made of, and its own, to 0."""
+        """Set the ``grad`` of every node that this one was made of, and its own, to 0.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward()
+        >>> y.zero_grad()
+        >>> x.grad
+        0
+        """
         zero_grad(self)
 
     # ---- as a number: comparisons are of data; == and hash are identity
@@ -246,7 +256,10 @@ class Value:
 
         Raises:
             DataError: there is a symbol, or what is no number.
-            NumberRangeError: an exact number is too large for a float.
+            NumberRangeError: a number is too large for a float, or as small as that of 0.
+
+        >>> (Value(0.1) + 0.2).isclose(0.3)
+        True
         """
         return isclose(self, other, rel_tol, abs_tol)
 
@@ -282,14 +295,19 @@ class Value:
             "functions of tinygrad_bp (tinygrad_bp.exp, not math.exp)"
         )
 
-    def _sympy_(self) -> NoReturn:
-        """Tell a sympy number on the left of an operator to leave it to the Value on the right."""
-        from sympy import SympifyError
-
-        raise SympifyError(self)
-
     def __pos__(self) -> Value:
         return self
+
+    def conjugate(self) -> Value:
+        """Itself, as of every real number: NumPy asks for it in ``np.var`` and ``np.vdot``."""
+        return self
+
+    def __init_subclass__(cls) -> None:
+        if (cls.__eq__, cls.__hash__) != (object.__eq__, object.__hash__):
+            raise ArgumentError(
+                f"{cls.__name__}: == and hash of a Value are identity, for it is a key in graphs: "
+                "leave them as they are, and compare data"
+            )
 
     if TYPE_CHECKING:  # assigned below, from the table
 
@@ -322,13 +340,18 @@ def isclose(
 
     Raises:
         DataError: there is a symbol, or what is no number.
-        NumberRangeError: an exact number is too large for a float.
+        NumberRangeError: a number is too large for a float, or as small as that of 0.
 
     >>> isclose(Value(0.1) + 0.2, 0.3)
     True
     """
+    numbers = data_of(a), data_of(b)
     with meeting(lambda: f"isclose({a!r:.60}, {b!r:.60})", "compare what float() takes"):
-        return math.isclose(data_of(a), data_of(b), rel_tol=rel_tol, abs_tol=abs_tol)
+        floats = [*map(float, numbers)]
+        for number, read in zip(numbers, floats, strict=True):
+            if abs(read) in (0.0, math.inf) and read != number:
+                raise OverflowError(f"{_short(number)} is beyond the range of a float")
+        return math.isclose(*floats, rel_tol=rel_tol, abs_tol=abs_tol)
 
 
 def data_of(operand: Value | Number) -> Number:
@@ -382,8 +405,6 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
             raise error(
                 f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
             )
-        if arithmetic is FLOAT and not rule.in_table:
-            arithmetic = UNGUARDED_FLOAT
         try:
             out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
         except (TypeError, ArithmeticError):
@@ -407,8 +428,6 @@ def _check_operand(rule: Rule, operand: Value | Number) -> None:
 def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
     """The operand as the row reads its number among others of that type: a Value by a node of its own."""
     number = data_of(operand)
-    if not rule.written:
-        return operand
     with naming(rule, (operand,)):
         read = arithmetic.read(rule, number)
     if read is number or arithmetic.conversion is None:
@@ -431,9 +450,6 @@ def _record(
         return _record_list(rule, out, operands, [*map(slots.get, range(rule.arity))])
     x, y = (*operands, None)[:2]
     return record(rule, out, x, slots.get(0), y, slots.get(1))
-
-
-_DECIMAL = {"Overflow": NumberRangeError, "Inexact": ExactnessError, "Rounded": ExactnessError}
 
 
 class naming:  # noqa: N801 - read as a verb
@@ -461,9 +477,7 @@ class naming:  # noqa: N801 - read as a verb
                 f"{_call(self.rule, self.operands)}: {error}; use floats, or smaller exact numbers"
             ) from None
         if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":
-            raise _DECIMAL.get(type(error).__name__, DomainError)(
-                f"{_call(self.rule, self.operands)}: {trapped(error)}"
-            ) from None
+            raise trapped(error, _call(self.rule, self.operands)) from None
         if isinstance(error, (TypeError, AttributeError)):  # NumPy has either for a Decimal
             raise DataError(
                 f"{_call(self.rule, self.operands)}: {error}; give it numbers of one type"
@@ -535,12 +549,14 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
     operands: tuple[Any, ...] = sum(columns, ())
     if not operands:
         return 0
-    for operand in operands:
-        _check_operand(rule, operand)
-    numbers = [[*map(data_of, column)] for column in columns]
+    numbers = [each.data if isinstance(each, Value) else each for each in operands]
+    if not ({*map(type, numbers)} <= {float, int} or all(map(is_number, numbers))):
+        for operand in operands:
+            _check_operand(rule, operand)
+    lists = [[*each] for each in zip(*[iter(numbers)] * len(columns[0]), strict=True)]
     with naming(rule, operands):
-        arithmetic = arithmetic_of([*chain(*numbers)])
-        out, *derivatives = arithmetic.kernel(rule, tuple(range(rule.arity)))(*numbers)
+        arithmetic = arithmetic_of(numbers)
+        out, *derivatives = arithmetic.kernel(rule, tuple(range(rule.arity)))(*lists)
     return _record_list(rule, out, operands, [*chain(*derivatives)])
 
 
@@ -548,18 +564,14 @@ def _record_list(
     rule: Rule, out: Number, operands: tuple[Any, ...], derivatives: list[Number | None]
 ) -> Any:
     """The node of an operation on a list of operands; the plain number if no operand is a Value."""
-    parents = tuple([each for each in operands if isinstance(each, Value)])
-    if not parents:
+    nodes = [isinstance(each, Value) for each in operands]
+    if all(nodes):
+        return record(rule, out, operands, None, tuple(derivatives))
+    if not any(nodes):
         return out
-    if len(parents) == len(operands):
-        return record(rule, out, parents, None, tuple(derivatives))
-    local = PartlyConstant(
-        [d for d, each in zip(derivatives, operands, strict=True) if isinstance(each, Value)]
-    )
-    local.constants = {
-        slot: each for slot, each in enumerate(operands) if not isinstance(each, Value)
-    }
-    return record(rule, out, parents, None, local)
+    local = PartlyConstant(compress(derivatives, nodes))
+    local.constants = {slot: each for slot, each in enumerate(operands) if not nodes[slot]}
+    return record(rule, out, tuple(compress(operands, nodes)), None, local)
 
 
 class PartlyConstant(tuple[object, ...]):
@@ -681,7 +693,7 @@ def _define(
         "two_lists": _NODE.format(value="out", x="(*a, *b)", dx=None, y=f"(*{dx}, *{dy})", dy=None),
     }
     names = {"Value": Value, "new": _new, "as_list": as_list, "rule": rule, "otherwise": otherwise}
-    return BARE_FLOAT.define(template.format_map(parts), names)
+    return BARE_FLOAT.define(template.format_map(parts), names, title=rule.name)
 
 
 def function_of(rule: Rule) -> Callable[..., Any]:
@@ -723,7 +735,7 @@ def _document(rule: Rule) -> str:
 
 def _operate(rule: Rule, a: Any, b: Any) -> Any:
     """What an operator does off the quick way: Python asks the other operand where we know it not."""
-    a, b = (int(each) if type(each).__name__ in TRUTH_VALUES else each for each in (a, b))
+    a, b = (int(bool(each)) if type(each).__name__ in TRUTH_VALUES else each for each in (a, b))
     if all(isinstance(each, Value) or is_number(each) for each in (a, b)):
         return apply(rule, a, b)
     return NotImplemented
