@@ -39,10 +39,10 @@ from tinygrad_bp import (
     tanh,
     value_and_grad,
 )
-from tinygrad_bp.differentiate import finite_difference
+from tinygrad_bp.differences import finite_difference
 from tinygrad_bp.graph import topological_order
+from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.rules import Rule
-from tinygrad_bp.value import FUNCTIONS
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,10 @@ from tinygrad_bp import (
     tanh,
 )
 from tinygrad_bp.graph import topological_order
+from tinygrad_bp.operations import function_of
 from tinygrad_bp.rules import PARAMETERS, Rule
 from tinygrad_bp.testing.gradcheck import gradcheck
 from tinygrad_bp.testing.strategies import operands, programs
-from tinygrad_bp.value import function_of
 
 ROWS = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 PAGE = Path(__file__).parent.parent / "docs" / "gradcheck.md"

@@ -18,17 +18,22 @@ ORDER = (
     *(
         "errors",
         "rules",
+        "floats",
+        "kernels",
         "arithmetic",
         "graph",
         "backward",
+        "text",
         "collector",
         "flat",
         "value",
+        "operations",
         "functions",
     ),
     "expressions",
     *(
         "differentiate",
+        "differences",
         "files",
         "modules",
         "paths",
@@ -49,7 +54,7 @@ ORDER = (
 
 STANDARD = sys.stdlib_module_names | {"__future__"}
 OPTIONAL = {  # what is not of the standard library, and which rooms may ask for it
-    "mpmath": {"arithmetic", "testing"},
+    "mpmath": {"arithmetic", "text", "testing"},
     "sympy": {"arithmetic", "formula"},
     "numpy": {"arithmetic"},
     "hypothesis": {"testing"},
@@ -172,9 +177,10 @@ def test_the_engine_loads_next_to_nothing(program):
     packages = {name.partition(".")[0] for name in loaded}
     assert packages <= STANDARD | {"tinygrad_bp"}
     assert not packages & {"typing", "dataclasses", "re", "ast", "fractions", "inspect", "logging"}
+    engine = {"errors", "rules", "floats", "kernels", "arithmetic", "text"}
+    engine |= {"graph", "backward", "value", "operations", "functions"}
     assert {name for name in loaded if name.startswith("tinygrad_bp.")} == {
-        f"tinygrad_bp.{room}"
-        for room in ("errors", "rules", "arithmetic", "graph", "backward", "value", "functions")
+        f"tinygrad_bp.{room}" for room in engine
     }
 
 

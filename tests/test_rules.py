@@ -24,10 +24,10 @@ from mpmath import mp, mpf
 
 from tinygrad_bp import RULES, DomainError, ExactnessError, Value
 from tinygrad_bp.arithmetic import FLOAT, arithmetic_of
+from tinygrad_bp.operations import function_of
 from tinygrad_bp.rules import CONSTANTS, HELPERS, PARAMETERS, Rule, parse
 from tinygrad_bp.testing.oracles import DIGITS, HARD, ORACLES, Oracle, hard_points, results
 from tinygrad_bp.testing.strategies import OPERATIONS, numbers, operands
-from tinygrad_bp.value import function_of
 
 ROWS = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 SCALAR_ROWS = pytest.mark.parametrize(

@@ -60,8 +60,9 @@ from tinygrad_bp import (
     tanh,
 )
 from tinygrad_bp.backward import backward as backward_function
+from tinygrad_bp.operations import FUNCTIONS, _Method, _operator
 from tinygrad_bp.rules import RULES
-from tinygrad_bp.value import FUNCTIONS, _Method, _operator, data_of
+from tinygrad_bp.value import data_of
 
 INF = math.inf
 

@@ -1,11 +1,7 @@
-"""What each number type can do, and how a row of the table is turned into code for it.
+"""What each number type can do, and how types meet.
 
-An `Arithmetic` gives one number type's own functions and its own reading of the literals in the
-table; `Arithmetic.kernel` compiles a row for it.  Data is never coerced: a ``Fraction`` stays one,
-and where a type cannot do an operation exactly it is refused.  Third-party modules are imported
-only where the data already comes from them.
-
-Floats follow IEEE 754 where Python's ``math`` raises: a result too large is ``inf``.
+Data is never coerced: a ``Fraction`` stays one, and where a type cannot do an operation exactly it is
+refused.  Third-party modules are imported only where the data already comes from them.
 
 This room may not know `Value` or the graph.
 """
@@ -13,375 +9,34 @@ This room may not know `Value` or the graph.
 from __future__ import annotations
 
 import math
-from operator import mul
 
 from tinygrad_bp.errors import (
     BackpropError,
     DataError,
     DomainError,
     ExactnessError,
-    ExpressionError,
     NumberRangeError,
 )
-from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.floats import (
+    EXTENDED,
+    MATH,
+    OURS,
+    dot,
+    ieee_sum,
+    lost,
+    named,
+    nearer_root,
+    sum_of_floats,
+)
+from tinygrad_bp.kernels import Arithmetic
+from tinygrad_bp.rules import RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ast
-    from collections.abc import Callable, Iterable, Mapping
-    from types import CodeType
-    from typing import Any, TypeAlias
+    from collections.abc import Callable
+    from typing import Any
 
-    Number: TypeAlias = Any
-    """Anything that behaves as a real number: the types are open, so no closed union says it."""
-
-
-def _one(*_: object) -> int:
-    """The derivative of a conversion; pickle finds it by its name."""
-    return 1
-
-
-class Arithmetic:
-    """One number type: its functions, its literals, and the rows compiled for it.
-
-    Args:
-        name: the type, as a message names it.
-        own: its own functions and constants, by the names that the table uses.
-        literal: reads a float literal of the table as this type; ``None`` leaves it a float.
-        reads: for a row, whether it takes an operand that meets this type as one of this type.  The
-            answer may not hold on to the row, whose compiled form holds the answer.
-        convert: makes one of this type of it; a function that pickle finds by its name.
-        missing: whether a number is a nan that refuses to be compared.
-        derivatives: those of some rows as this type has them, without the branches that keep floats
-            in range; by the name of the row.
-        symbolic: comparisons may stay undecided, as those of symbols do.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        own: Mapping[str, Any],
-        *,
-        literal: Callable[[float], Number] | None = None,
-        reads: Callable[[Rule], Callable[[Number], bool]] | None = None,
-        convert: Callable[[Any], Number] | None = None,
-        missing: Callable[[Number], bool] | None = None,
-        derivatives: Mapping[str, tuple[str, ...]] | None = None,
-        symbolic: bool = False,
-    ) -> None:
-        self.name = name
-        self.symbolic = symbolic
-        self.own = own
-        self.literal = literal
-        self.conversion = Rule("identity", convert, (_one,)) if convert else None
-        self._reads = reads
-        self._convert = convert
-        self.missing = missing
-        self.derivatives = derivatives or {}
-        self._namespace: dict[str, Any] = {"zip": zip}
-
-    def kernel(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
-        """The row as one function of the operands: the value, then the derivatives asked for.
-
-        Args:
-            rule: a row of the table, or a user's own.
-            wrt: the operands to differentiate for, by position.  For a variadic row the operands
-                are whole lists, and so are the derivatives.
-
-        Raises:
-            ExactnessError: when called, where this type cannot do the operation.
-        """
-        try:
-            return rule.compiled[self, wrt]
-        except KeyError:
-            kernel = rule.compiled[self, wrt] = self._reading(rule, self._build(rule, wrt))
-            return kernel
-
-    def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, given each of its operands as this type reads it."""
-        conversion = rule.derivatives == (_one,)  # reads for itself
-        if self._reads is None or self._convert is None or rule.variadic or conversion:
-            return function
-        reads, convert = self._reads(rule), self._convert
-        return lambda *operands: function(
-            *[convert(each) if reads(each) else each for each in operands]
-        )
-
-    def read(self, rule: Rule, operand: Number) -> Number:
-        """The operand as an operation in this type takes it: of this type, where that is needed."""
-        if self._reads is None or self._convert is None or not self._reads(rule)(operand):
-            return operand
-        return self._convert(operand)
-
-    def at_nan(self, rule: Rule, numbers: Iterable[Number]) -> bool:
-        """Whether an operand is a nan that the row could not compare."""
-        return self.missing is not None and rule.written and any(map(self.missing, numbers))
-
-    def _build(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
-        parameters = PARAMETERS[: rule.arity]
-        value = self.value_of(rule)
-        chosen = [self.derivative_of(rule, slot) for slot in wrt]
-        if all(isinstance(each, str) for each in (value, *chosen)):
-            body = ", ".join([f"(out := ({value}))", *(f"({each})" for each in chosen)])
-            return self._function(parameters, f"({body},)")
-        function = self._callable(value, parameters)
-        derivatives = [self.derivative(rule, slot) for slot in wrt]
-
-        def kernel(*operands: Number) -> tuple[Number, ...]:
-            out = function(*operands)
-            return (out, *[derivative(*operands, out) for derivative in derivatives])
-
-        return kernel
-
-    def value_of(self, rule: Rule) -> str | Callable[..., Any]:
-        """The row's value, or a call of this type's own function of that name, which knows better."""
-        if rule.name in self.own and rule.in_table:
-            return f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
-        return rule.value
-
-    def derivative_of(self, rule: Rule, slot: int) -> str | Callable[..., Any]:
-        """The row's derivative for an operand, or this type's own.
-
-        That of a variadic row, written for one element, becomes one of whole lists.
-        """
-        listed = (rule.in_table and self.derivatives.get(rule.name)) or rule.derivatives
-        derivative, parameters = listed[slot], PARAMETERS[: rule.arity]
-        if not rule.variadic or derivative in parameters:  # a parameter is a list as it is
-            return derivative
-        each = ", ".join(parameters)
-        return f"[{derivative} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
-
-    def derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
-        """One derivative of the row, as a function of the operands and then the output.
-
-        For a variadic row the operands are whole lists, and so is the derivative.
-        """
-        if (self, slot) not in rule.compiled:
-            parameters = (*PARAMETERS[: rule.arity], "out")
-            rule.compiled[self, slot] = self._callable(self.derivative_of(rule, slot), parameters)
-        return rule.compiled[self, slot]
-
-    def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
-        """Whether the operation has a value at the operands; nan meets every condition on it."""
-        if not rule.domain:
-            return True
-        if (self, "domain") not in rule.compiled:
-            parameters = tuple(name for name in PARAMETERS if name in rule.asks)
-            places = [*map(PARAMETERS.index, parameters)]
-            domain = self._reading(rule, self._function(parameters, rule.domain))
-            missing = self.missing or (lambda x: x != x)  # noqa: PLR0124 - nan
-            rule.compiled[self, "domain"] = lambda *given: (
-                any(missing(given[k]) for k in places) or domain(*[given[k] for k in places])
-            )
-        try:
-            inside = rule.compiled[self, "domain"](*operands)
-        except ZeroDivisionError:  # in the condition itself
-            return False
-        return bool(inside) if not self.symbolic else inside != False  # noqa: E712 - undecided is inside
-
-    def _callable(
-        self, text: str | Callable[..., Any], parameters: tuple[str, ...]
-    ) -> Callable[..., Any]:
-        return self._function(parameters, text) if isinstance(text, str) else text
-
-    def _function(self, parameters: tuple[str, ...], text: str) -> Callable[..., Any]:
-        """Compile an expression of the table; its names are looked up in this type's functions."""
-        source: Any = f"lambda {', '.join(parameters)}: {text}"
-        if self.literal or self.symbolic:
-            source = self._translate(source)
-        code = compile(source, f"<{self.name}: {text}>", "eval")
-        for name in _global_names(code):
-            if name not in self._namespace:
-                self._namespace[name] = self._lookup(name)
-        return eval(code, self._namespace)  # type: ignore[no-any-return]  # noqa: S307 - a row, or a primitive its user wrote
-
-    def define(
-        self, source: str, names: Mapping[str, Any], *, title: str
-    ) -> dict[str, Callable[..., Any]]:
-        """Compile definitions of functions in which a row is written out; the functions by name.
-
-        Args:
-            source: the text of the definitions.
-            names: what they refer to beyond Python's own names and this type's functions.
-            title: what a traceback calls them.
-        """
-        code = compile(source, f"<{self.name}: {title}>", "exec")
-        namespace = dict(names)
-        for name in _global_names(code) & (self.own.keys() | RULES.keys()):
-            namespace[name] = self._lookup(name)
-        exec(code, namespace)  # noqa: S102 - as eval below
-        return namespace
-
-    def _lookup(self, name: str) -> Any:
-        if name in self.own:
-            return self.own[name]
-        rule = RULES.get(name)
-        if rule and isinstance(rule.value, str) and not rule.value.startswith(f"{name}("):
-            return self._function(PARAMETERS[: rule.arity], rule.value)
-
-        def refused(*_: Number) -> Number:
-            raise ExactnessError(
-                f"{name} has no exact value of type {self.name}: use float(...) or an mpmath or "
-                "sympy number"
-            )
-
-        return refused
-
-    def _translate(self, source: str) -> ast.Expression:
-        """The expression with its literals read as this type; for symbols, undecided tests stay."""
-        import ast  # a first gradient in floats does not need it
-
-        arithmetic = self
-
-        class Translate(ast.NodeTransformer):
-            def visit_Constant(self, node: ast.Constant) -> ast.expr:
-                if arithmetic.literal is None:
-                    return node
-                name = repr(node.value)
-                arithmetic._namespace[name] = arithmetic.literal(node.value)  # type: ignore[arg-type]
-                return ast.Name(name, ast.Load())
-
-            def visit_Name(self, node: ast.Name) -> ast.expr:
-                refused = node.id in CONSTANTS and node.id not in arithmetic.own
-                return self._call(node.id) if refused else node
-
-            def _call(self, name: str, *arguments: ast.expr) -> ast.expr:
-                return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
-
-            def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-                self.generic_visit(node)
-                if not arithmetic.symbolic:
-                    return node
-                nothing = ast.arguments([], [], None, [], [], None, [])
-                branches = (ast.Lambda(nothing, each) for each in (node.body, node.orelse))
-                return self._call("choose", node.test, *branches)
-
-            def visit_Compare(self, node: ast.Compare) -> ast.expr:
-                self.generic_visit(node)
-                if not arithmetic.symbolic:
-                    return node
-                sides = [node.left, *node.comparators]
-                tests = [
-                    self._call(type(test).__name__, *sides[place : place + 2])
-                    for place, test in enumerate(node.ops)
-                ]
-                return tests[0] if len(tests) == 1 else self._call("And", *tests)
-
-            def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-                self.generic_visit(node)
-                if not arithmetic.symbolic:
-                    return node
-                return self._call(type(node.op).__name__, *node.values)
-
-        tree = Translate().visit(ast.parse(source, mode="eval"))
-        return ast.fix_missing_locations(tree)  # type: ignore[no-any-return]
-
-
-def _global_names(code: CodeType) -> set[str]:
-    inner = (each for each in code.co_consts if hasattr(each, "co_names"))
-    return set(code.co_names).union(*map(_global_names, inner))
-
-
-def gaussian(x: float) -> float:
-    """``exp(-x*x)`` to the last place: the rounding of ``x*x`` would be magnified ``x*x`` times.
-
-    >>> gaussian(26.5) == 1.0392022621430825e-305
-    True
-    """
-    if not abs(x) < 28.0:  # the result is 0, or nan
-        return math.exp(-x * x)
-    head = round(x * 64.0) / 64.0  # few enough bits for head * head to be exact
-    near = math.exp(-head * head)
-    return near + near * math.expm1(-(x - head) * (x + head))
-
-
-def ndtr(x: float) -> float:
-    """``erfc(-x / sqrt(2)) / 2`` to the last places.
-
-    The tail magnifies the rounding of its operand ``x*x`` times, so what was rounded off there is
-    put back, by the derivative.
-
-    >>> math.isclose(ndtr(-36.0), 4.182624065797283e-284, rel_tol=1e-15)
-    True
-    """
-    root, root_low = 1.4142135679721832, -5.599088178737374e-09  # sqrt(2), the first in 26 bits
-    z = -x / math.sqrt(2.0)
-    if not 1.0 < z < 28.0:
-        return math.erfc(z) / 2.0
-    head = round(z * 2.0**20) / 2.0**20  # few enough bits for head * root to be exact
-    rest = (-x - head * root - (z - head) * root - z * root_low) / math.sqrt(2.0)
-    return math.erfc(z) / 2.0 - rest * gaussian(z) / math.sqrt(math.pi)
-
-
-def cbrt(x: float) -> float:
-    """The cube root: `math.cbrt`, which on some systems is off by 3 ulps, and a step of Newton's.
-
-    >>> cbrt(-27.0), cbrt(-0.0)
-    (-3.0, -0.0)
-    """
-    return float(_nearer_root(math.cbrt(x), x))
-
-
-def _nearer_root(root: Any, x: Any) -> Any:
-    if not 0.0 < abs(root) < math.inf:
-        return root
-    return root - (root - x / root / root) / 3.0
-
-
-def normal(x: float) -> bool:
-    """Whether a float has all its digits: it is neither subnormal nor 0, infinite or nan.
-
-    >>> normal(2.0**-1022), normal(2.0**-1023), normal(0.0), normal(math.inf)
-    (True, False, False, False)
-    """
-    return 2.0**-1022 <= abs(x) < math.inf
-
-
-def lost(x: float, y: float) -> float:
-    """What ``x - y`` loses to rounding, exactly: Knuth's two-sum.
-
-    >>> lost(1.0, 2.0**-60) == -(2.0**-60)
-    True
-    """
-    difference = x - y
-    if not abs(difference) < math.inf:
-        return 0.0
-    back = difference - x
-    if not abs(back) < math.inf:  # of two numbers next to overflow
-        return 0.0
-    return (x - (difference - back)) - (y + back)
-
-
-def _dot(w: list[Number], x: list[Number]) -> Number:
-    return sum(map(mul, w, x))
-
-
-_SPELT = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"}  # fmt: skip
-
-
-def _named(module: Any, names: str) -> dict[str, Any]:
-    """A module's functions by the names of the table, which spells some of them as NumPy does."""
-    return {name: getattr(module, _SPELT.get(name, name)) for name in names.split()}
-
-
-_MATH = _named(
-    math,
-    "exp expm1 log log1p log2 log10 sqrt pow sin cos tan arcsin arccos arctan arctan2 "
-    "sinh cosh tanh arcsinh arccosh arctanh hypot erf erfc",
-)
-
-_OURS = {
-    "inf": math.inf,
-    "nan": math.nan,
-    "pi": math.pi,
-    "abs": abs,
-    "normal": normal,
-    "lost": lost,
-    "cbrt": cbrt,
-    "gaussian": gaussian,
-    "ndtr": ndtr,
-    "dot": _dot,
-}
+    from tinygrad_bp.kernels import Number
 
 _EXACT = {
     "inf": math.inf,
@@ -390,44 +45,8 @@ _EXACT = {
     "normal": lambda x: x not in (0, -math.inf, math.inf),  # elsewhere no digits are lost
     "lost": lambda x, y: 0,  # noqa: ARG005
     "fsum": sum,
-    "dot": _dot,
+    "dot": dot,
 }
-
-
-def _ieee(function: Callable[..., float]) -> Callable[..., float]:
-    """The function with the infinity that IEEE 754 has where ``math`` raises for a result too large."""
-
-    def extended(*operands: float) -> float:
-        try:
-            return function(*operands)
-        except OverflowError:
-            x, *rest = map(float, operands)  # a whole number too large for that stays an error
-            odd = function is math.sinh or (rest and rest[0] % 2.0 == 1.0)
-            return -math.inf if odd and x < 0.0 else math.inf
-
-    return extended
-
-
-def _ieee_sum(numbers: list[float]) -> float:
-    try:
-        return math.fsum(numbers)
-    except OverflowError:  # too large on the way, and perhaps not in the end
-        return _exact_sum(numbers)
-    except ValueError:  # inf - inf
-        return math.nan
-
-
-def _exact_sum(numbers: list[float]) -> float:
-    from fractions import Fraction
-
-    numbers = [*map(float, numbers)]  # a whole number too large for that stays an error
-    if not all(map(math.isfinite, numbers)):
-        return sum(each for each in numbers if not math.isfinite(each))
-    total = sum(map(Fraction, numbers))
-    try:
-        return float(total)
-    except OverflowError:
-        return math.inf if total > 0 else -math.inf
 
 
 def _whole(literal: float) -> float:
@@ -441,16 +60,7 @@ def _exact_power(base: Number, exponent: Number) -> Number:
     return power
 
 
-_EXTENDED = {**{name: _ieee(each) for name, each in _MATH.items()}, **_OURS, "fsum": _ieee_sum}
-
-
-def _sum_of_floats(numbers: list[float]) -> float:
-    if {*map(type, numbers)} != {float}:
-        raise TypeError("math.fsum would make floats of them")
-    return math.fsum(numbers)
-
-
-BARE_FLOAT = Arithmetic("float", {**_MATH, **_OURS, "fsum": _sum_of_floats})
+BARE_FLOAT = Arithmetic("float", {**MATH, **OURS, "fsum": sum_of_floats})
 """Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
 
 _WHOLE = frozenset(
@@ -473,9 +83,9 @@ def _float_reads(rule: Rule) -> Callable[[Number], bool]:
     return lambda operand: not isinstance(operand, (float, int))
 
 
-FLOAT = Arithmetic("float", _EXTENDED, reads=_float_reads, convert=float)
+FLOAT = Arithmetic("float", EXTENDED, reads=_float_reads, convert=float)
 
-INT = Arithmetic("int", {**_EXTENDED, "fsum": sum, "pow": pow}, literal=_whole)
+INT = Arithmetic("int", {**EXTENDED, "fsum": sum, "pow": pow}, literal=_whole)
 
 
 def _fraction() -> Arithmetic:
@@ -501,7 +111,7 @@ def _decimal() -> Arithmetic:
     def reads(rule: Rule) -> Callable[[Number], bool]:
         if not rule.written:
             return _none
-        return lambda operand: _family(type(operand)) in ("int", "numpy integer")
+        return lambda operand: family_of(type(operand)) in ("int", "numpy integer")
 
     def missing(number: Number) -> bool:
         return bool(number.is_nan() if isinstance(number, Decimal) else number != number)  # noqa: PLR0124
@@ -558,7 +168,7 @@ def _mpmath() -> Arithmetic:
         "nan": mp.nan,
         "pi": mp.pi,
         "pow": power,
-        **_named(
+        **named(
             mp,
             "exp expm1 log log1p log10 sqrt sin cos tan arcsin arccos arctan "
             "sinh cosh tanh arcsinh arctanh hypot erf",
@@ -614,7 +224,7 @@ def _sympy() -> Arithmetic:
         "pi": sympy.pi,
         "abs": sympy.Abs,
         "pow": pow,
-        **_named(
+        **named(
             sympy,
             "exp sqrt sin cos tan arcsin arccos arctan arctan2 "
             "sinh cosh tanh arcsinh arccosh arctanh erf erfc",
@@ -630,7 +240,7 @@ def _sympy() -> Arithmetic:
         "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
         "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
         "fsum": lambda x: sympy.Add(*x),
-        "dot": _dot,
+        "dot": dot,
     }
 
     def reads(rule: Rule) -> Callable[[Number], bool]:
@@ -638,7 +248,7 @@ def _sympy() -> Arithmetic:
         if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
             return _none
         known = ("sympy", "mpmath") if _keeps_exact(rule) else ("sympy",)
-        return lambda operand: _family(type(operand)) not in known
+        return lambda operand: family_of(type(operand)) not in known
 
     # Only a number that is 0 or infinite is known not to be normal, and is treated as in the table.
     base, exponent = RULES["**"].derivatives
@@ -675,7 +285,7 @@ def _numpy() -> Arithmetic:
 
     def typed(name: str) -> Callable[..., Any]:
         """NumPy's function, or one of floats made to keep the type; plain numbers stay plain."""
-        plain_one: Any = _EXTENDED[name]
+        plain_one: Any = EXTENDED[name]
         numpys = getattr(np, name, None)
 
         def function(*operands: Number) -> Number:
@@ -692,14 +302,16 @@ def _numpy() -> Arithmetic:
 
     def added(numbers: list[Number]) -> Number:
         if {*map(type, numbers)} <= {np.float64, float}:
-            return np.float64(_ieee_sum(numbers))
+            return np.float64(ieee_sum(numbers))
         return sum(numbers)
 
     def reads(rule: Rule) -> Callable[[Number], bool]:
         """A function of a whole number or a fraction is one of floats: a uint8 has no negative."""
         if _keeps_exact(rule):
-            return (lambda each: _family(type(each)) == "fractions") if rule.name == "**" else _none
-        return lambda operand: _family(type(operand)) in ("numpy integer", "fractions")
+            return (
+                (lambda each: family_of(type(each)) == "fractions") if rule.name == "**" else _none
+            )
+        return lambda operand: family_of(type(operand)) in ("numpy integer", "fractions")
 
     def has_digits(x: Any) -> bool:
         if isinstance(x, np.integer):
@@ -709,18 +321,18 @@ def _numpy() -> Arithmetic:
 
     def nearer_cbrt(x: Number) -> Number:
         root = functions["cbrt"](x)
-        return _nearer_root(root, x) if isinstance(x, np.generic) else root
+        return nearer_root(root, x) if isinstance(x, np.generic) else root
 
-    functions = {name: typed(name) for name in _EXTENDED if callable(_EXTENDED[name])}
+    functions = {name: typed(name) for name in EXTENDED if callable(EXTENDED[name])}
     own = {
-        **_EXTENDED,
+        **EXTENDED,
         **functions,
         "cbrt": nearer_cbrt,
         "abs": abs,
         "normal": has_digits,
         "lost": lost,
         "relu": lambda x: type(x)(0) if x <= 0 else x,
-        "dot": _dot,
+        "dot": dot,
         "fsum": added,
         "pow": pow,
     }
@@ -757,7 +369,7 @@ _REFUSED = ("bool", "timedelta64", "AccumulationBounds", "Order")  # derived fro
 _FAMILY: dict[type, str] = {float: "float", int: "int"}
 
 
-def _family(kind: type) -> str:
+def family_of(kind: type) -> str:
     """The key of the number type in the table of loaders; empty where it is no number."""
     if kind not in _FAMILY:
         bases = [(str(base.__module__).partition(".")[0], base.__name__) for base in kind.__mro__]
@@ -776,7 +388,7 @@ def is_number(data: object) -> bool:
     >>> is_number(0.5), is_number(1), is_number(True), is_number("1"), is_number(1j)
     (True, True, False, False, False)
     """
-    family = _family(type(data))
+    family = family_of(type(data))
     if family == "sympy":  # whose expressions may be anything
         return data.is_extended_real is not False and data.is_commutative is True  # type: ignore[attr-defined]
     return family != ""
@@ -817,7 +429,7 @@ def arithmetic_of(numbers: tuple[Number, ...] | list[Number]) -> Arithmetic:
     >>> arithmetic_of([1, 2.0]).name, arithmetic_of([1, 2]).name
     ('float', 'int')
     """
-    families = {_family(kind) for kind in {*map(type, numbers)}}
+    families = {family_of(kind) for kind in {*map(type, numbers)}}
     family = max(families, key=_RANKS.__getitem__)
     if family == "float" and "numpy integer" in families:
         family = "numpy"
@@ -874,101 +486,3 @@ def trapped(error: BaseException, what: str) -> BackpropError:
         f"{what}: decimal's context traps {signal}; give it other limits, as in "
         "decimal.localcontext(), or use mpmath"
     )
-
-
-def notation(text: str, parameters: tuple[str, ...], *, condition: bool = False) -> str:
-    """A user's expression in the table's own notation: a power is ``pow(x, y)``, which each type has.
-
-    Args:
-        text: the expression.
-        parameters: the operands, and what else it may name.
-        condition: whether it is one on the operands, where a remainder may stand.
-
-    Raises:
-        ExpressionError: naming the part that is not in the notation.
-
-    >>> notation("2 * x**0.5", ("x",))
-    '2 * pow(x, 0.5)'
-    """
-    import ast
-
-    counts = HELPERS | {
-        name: RULES[name].arity for name in FUNCTION_NAMES if not RULES[name].variadic
-    }
-    tree = parse(text, names=(*parameters, *CONSTANTS), functions=counts)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and len(node.args) != counts[ast.unparse(node.func)]:
-            name = ast.unparse(node.func)
-            raise ExpressionError(f"{name} takes {counts[name]} operands: {ast.unparse(node)}")
-        if isinstance(node, ast.Mod) and not condition:
-            raise ExpressionError(f"{text!r}: % is for a domain only; give functions instead")
-        if isinstance(node, ast.IfExp) and not _is_test(node.test):
-            test = ast.unparse(node.test)
-            raise ExpressionError(f"{test!r} is no test: write a comparison, as {test} != 0")
-
-    class Powers(ast.NodeTransformer):
-        def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-            self.generic_visit(node)
-            if not isinstance(node.op, ast.Pow):
-                return node
-            return ast.Call(ast.Name("pow", ast.Load()), [node.left, node.right], [])
-
-    return ast.unparse(Powers().visit(tree)) if "**" in text else text
-
-
-def _is_test(node: ast.expr) -> bool:
-    import ast
-
-    if isinstance(node, ast.BoolOp):
-        return all(map(_is_test, node.values))
-    return isinstance(node, ast.Compare) or ast.unparse(node).startswith("normal(")
-
-
-def printed(number: Number, how: Callable[[Number], str] = repr) -> str:
-    """The number's text; of a whole number or fraction too long for Python to print, its size."""
-    try:
-        return how(number)
-    except ValueError:
-        digits = (number.numerator.bit_length() - number.denominator.bit_length()) * 0.30103
-        return f"<exact number of size {'-' * (number < 0)}1e{digits:.0f}>"
-
-
-def format_number(number: Number, digits: int = 6) -> str:
-    """A number as a person reads it: floats to ``digits`` significant digits, exact ones exactly.
-
-    >>> from fractions import Fraction
-    >>> format_number(0.1 + 0.2), format_number(Fraction(2, 6)), format_number(1e-17 / 3)
-    ('0.3', '1/3', '3.33333e-18')
-    """
-    family = _family(type(number))
-    if family == "mpmath":
-        import mpmath
-
-        return str(mpmath.nstr(number, digits))
-    if family in ("int", "fractions", "sympy", ""):
-        return " ".join(printed(number, str).split())
-    return f"{number:.{digits}g}"
-
-
-def plain_number(number: Number) -> Any:
-    """A number as JSON has it; what JSON has not, as text: fractions, symbols, inf and nan."""
-    plain_one = isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
-    return number if plain_one else format_number(number, 17)
-
-
-_ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip
-
-
-def plain(text: str, *, ascii_only: bool) -> str:
-    """The text with its few signs beyond ASCII spelled out, where a terminal cannot show them.
-
-    >>> plain("Σ 2 · 3", ascii_only=True)
-    'sum 2 * 3'
-    """
-    return text.translate(_ASCII) if ascii_only else text
-
-
-def takes_signs(stream: object) -> bool:
-    """Whether a stream takes what is beyond ASCII, so that `plain` need not spell it out."""
-    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
-    return encoding.startswith("utf")

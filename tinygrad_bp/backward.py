@@ -11,7 +11,7 @@ from tinygrad_bp.graph import topological_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
     from tinygrad_bp.value import Value
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
-from tinygrad_bp.arithmetic import format_number, plain, plain_number, takes_signs
 from tinygrad_bp.derivation import TERMS, derivation
 from tinygrad_bp.errors import BackpropError, DrawingError, ExpressionError, NetworkError
 from tinygrad_bp.expressions import names_in, record_expression
@@ -27,14 +26,15 @@ from tinygrad_bp.network import Network
 from tinygrad_bp.paths import flow
 from tinygrad_bp.report import Listing, Prose, html_page, latex_document, to_html, to_latex, to_text
 from tinygrad_bp.steps import naive, steps, written
+from tinygrad_bp.text import format_number, plain, plain_number, takes_signs
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
     from tinygrad_bp.derivation import Derivation
+    from tinygrad_bp.kernels import Number
     from tinygrad_bp.network import Run
     from tinygrad_bp.report import Block, Page
 

@@ -16,9 +16,10 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import FLOAT, check_number, format_number, meeting, plain_number
+from tinygrad_bp.arithmetic import FLOAT, check_number, meeting
 from tinygrad_bp.chain import RESULT, Chain, Summand, elided, multiplications, size_of
-from tinygrad_bp.differentiate import Estimate, finite_difference, gradients
+from tinygrad_bp.differences import Estimate, finite_difference
+from tinygrad_bp.differentiate import gradients
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError
 from tinygrad_bp.formula import (
     Bracket,
@@ -44,14 +45,15 @@ from tinygrad_bp.modules import make_callable
 from tinygrad_bp.network import Run
 from tinygrad_bp.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
 from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Row, Table
+from tinygrad_bp.text import format_number, plain_number
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
     from tinygrad_bp.formula import Formula
+    from tinygrad_bp.kernels import Number
     from tinygrad_bp.report import Block
     from tinygrad_bp.rules import Rule
 

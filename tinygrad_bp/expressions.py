@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
 from tinygrad_bp.functions import logsumexp
+from tinygrad_bp.operations import FUNCTIONS, apply
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES, parse
-from tinygrad_bp.value import FUNCTIONS, Value, apply, data_of
+from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {

@@ -15,12 +15,12 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tinygrad_bp.arithmetic import format_number, plain
+from tinygrad_bp.text import format_number, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
 
 DIGITS = 4
 """So many significant digits has a factor; a result has more."""

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import arithmetic_of, check_number, notation
+from tinygrad_bp.arithmetic import arithmetic_of, check_number
 from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.kernels import notation
+from tinygrad_bp.operations import FUNCTIONS, as_list, as_read, function_of
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
-from tinygrad_bp.value import FUNCTIONS, Value, as_list, as_read, data_of, function_of, isclose
+from tinygrad_bp.value import Value, data_of, isclose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
 
 _ROWS = tuple(name for name in FUNCTION_NAMES if name not in ("abs", "neg"))  # Python's own do
 

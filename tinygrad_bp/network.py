@@ -23,16 +23,17 @@ from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.functions import dot, fsum
 from tinygrad_bp.graph import topological_order
+from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES
-from tinygrad_bp.value import FUNCTIONS, Value
+from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
 
     Activation: TypeAlias = str | Callable[[Value], Value]
     _Place: TypeAlias = tuple[str, int, int]  # e, o, z or w; layer; node

@@ -20,18 +20,20 @@ from heapq import heapify, heappop, heappush
 from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from tinygrad_bp.arithmetic import arithmetic_of, format_number, meeting, printed
+from tinygrad_bp.arithmetic import arithmetic_of, meeting
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.modules import make_callable
-from tinygrad_bp.value import Value, as_list
+from tinygrad_bp.operations import as_list
+from tinygrad_bp.text import format_number, printed
+from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
 
 LIMIT = 100_000
 """More paths or terms than this are not listed unasked."""

@@ -21,8 +21,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from tinygrad_bp.arithmetic import plain, takes_signs
 from tinygrad_bp.steps import naive, show, steps, written
+from tinygrad_bp.text import plain, takes_signs
 
 try:
     import termios
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
     from tinygrad_bp.steps import Naive, Step, Steps
     from tinygrad_bp.value import Value
 

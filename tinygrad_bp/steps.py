@@ -16,20 +16,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from tinygrad_bp.arithmetic import check_number, format_number, meeting, plain, plain_number
+from tinygrad_bp.arithmetic import check_number, meeting
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.paths import LIMIT, check_value
+from tinygrad_bp.text import format_number, plain, plain_number
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from typing import Any, TypeAlias
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
 
     # node, parent, slot, local, upstream, contribution, grad_before, grad_after, ordinal
     Edge: TypeAlias = tuple[Value, Value, int, Number, Number, Number, Number, Number, int]

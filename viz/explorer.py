@@ -19,12 +19,12 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import ArgumentError, DrawingError, StaleGraphError, TooManyPathsError, Value
-from tinygrad_bp.arithmetic import format_number
 from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Run
 from tinygrad_bp.steps import naive, show, steps
+from tinygrad_bp.text import format_number
 from viz.javascript import keys, obstacle, source
 from viz.labels import operation, shown
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
     from tinygrad_bp.rules import Rule
     from tinygrad_bp.steps import Steps
 

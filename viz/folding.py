@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError, Value
-from tinygrad_bp.arithmetic import format_number, plain_number
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.paths import contract
+from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label
 from viz.labels import operation
 from viz.sketch import Edge, Node, Sketch
@@ -22,7 +22,7 @@ from viz.style import palette
 if TYPE_CHECKING:
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
     from tinygrad_bp.network import Run
     from viz.picture import Picture
     from viz.style import Palette

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
-from tinygrad_bp.arithmetic import format_number, plain_number
 from tinygrad_bp.steps import steps
+from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label
 from viz.gif import gif
 from viz.labels import operation, plain
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
     from tinygrad_bp.steps import Step, Steps
     from viz.layout import Places
     from viz.picture import Picture

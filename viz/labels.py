@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import Value
-from tinygrad_bp.arithmetic import format_number
+from tinygrad_bp.text import format_number
 
 if TYPE_CHECKING:
     from tinygrad_bp.rules import Rule

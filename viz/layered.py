@@ -14,8 +14,8 @@ from itertools import count, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError
-from tinygrad_bp.arithmetic import format_number, plain_number
 from tinygrad_bp.paths import contract, multiply
+from tinygrad_bp.text import format_number, plain_number
 from viz.labels import markup, plain
 from viz.picture import Picture
 from viz.sketch import Edge, Node, Sketch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
     from tinygrad_bp.network import LargestTerms, Run, Term
     from tinygrad_bp.value import Value
     from viz.style import Palette

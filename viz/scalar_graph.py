@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
-from tinygrad_bp.arithmetic import format_number, plain_number
 from tinygrad_bp.graph import dependents, names, topological_order
+from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label, signed
 from viz.folding import fold_graph
 from viz.labels import operation

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import viz
 from tinygrad_bp import DrawingError, Value, dot, fsum, maximum, minimum, paths, primitive, tanh
-from tinygrad_bp.arithmetic import format_number
 from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.text import format_number
 from viz.style import DARK, LIGHT
 
 

@@ -31,12 +31,13 @@ from tinygrad_bp import (
     primitive,
     tanh,
 )
-from tinygrad_bp.arithmetic import FLOAT, format_number
+from tinygrad_bp.arithmetic import FLOAT
 from tinygrad_bp.graph import topological_order
+from tinygrad_bp.operations import FUNCTIONS, apply
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.steps import naive, steps
 from tinygrad_bp.testing.strategies import RATIONAL, programs
-from tinygrad_bp.value import FUNCTIONS, apply
+from tinygrad_bp.text import format_number
 from viz.explorer import MAX_SIZE, explore
 from viz.labels import shown
 

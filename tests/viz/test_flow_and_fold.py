@@ -10,9 +10,9 @@ from hypothesis import given, settings
 
 import viz
 from tinygrad_bp import DrawingError, Network, Value, fsum, gradients, paths, tanh
-from tinygrad_bp.arithmetic import format_number
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.paths import flow
+from tinygrad_bp.text import format_number
 from viz.labels import shown
 from viz.style import LIGHT
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import viz
 from tinygrad_bp import DrawingError, Network, Value, tanh
-from tinygrad_bp.arithmetic import format_number
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.paths import flow
+from tinygrad_bp.text import format_number
 from viz.labels import shown
 from viz.mermaid import escaped as mermaid_escaped
 from viz.style import LIGHT

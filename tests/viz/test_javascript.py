@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_bp import BackpropError, ExpressionError, Value, primitive
-from tinygrad_bp.arithmetic import BARE_FLOAT, FLOAT, notation
+from tinygrad_bp.arithmetic import BARE_FLOAT, FLOAT
 from tinygrad_bp.functions import function_of
+from tinygrad_bp.kernels import notation
 from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule
 from tinygrad_bp.testing.accuracy import points
 from tinygrad_bp.testing.oracles import ORACLES, ulps_off
@@ -674,5 +675,5 @@ def test_keys_are_the_same_without_the_rows_that_cannot_be_translated():
 
 def test_what_the_engine_reads_and_what_the_page_reads_is_one_notation():
     for text in ("x + y", "exp(x) if x > 0 else -x", "x % y"):
-        notation(text, PARAMETERS)
+        notation(text, PARAMETERS, condition=True)
         expression(text)

@@ -17,17 +17,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import arithmetic_of, check_number, format_number
-from tinygrad_bp.differentiate import Estimate, finite_difference, jacobian
+from tinygrad_bp.arithmetic import arithmetic_of, check_number
+from tinygrad_bp.differences import Estimate, finite_difference
+from tinygrad_bp.differentiate import jacobian
 from tinygrad_bp.errors import DataError, GradientError, NumberRangeError
 from tinygrad_bp.modules import make_callable
+from tinygrad_bp.text import format_number
 from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
 
 AGREES, DIFFERS, INCONCLUSIVE = "agrees", "differs", "inconclusive"
 _SHARP = 0.01  # an estimate with a larger relative error confirms nothing

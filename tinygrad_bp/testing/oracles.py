@@ -18,7 +18,8 @@ import mpmath
 from mpmath import mp, mpf
 
 from tinygrad_bp.arithmetic import FLOAT
-from tinygrad_bp.value import Value, function_of
+from tinygrad_bp.operations import function_of
+from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 
 from tinygrad_bp.arithmetic import FLOAT
 from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule, parse
-from tinygrad_bp.value import FUNCTIONS, Value
+from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from tinygrad_bp.arithmetic import Number
+    from tinygrad_bp.kernels import Number
 
 _LARGEST = sys.float_info.max
 _NEAR = 9.0

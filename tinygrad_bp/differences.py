@@ -1,0 +1,146 @@
+"""A derivative from differences of values: the second opinion beside a gradient.
+
+This room may not know the graph: a function of floats is all that it is given.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_SHRINK = 1.9  # of the steps; were it 2, their roundings would be alike
+_STEPS = 52  # from a quarter of the argument down to its last few bits
+_COLUMNS = 7
+
+
+class Estimate(NamedTuple):
+    """A derivative from differences, with the error that the differences themselves show."""
+
+    value: float
+    error: float
+
+
+_UNKNOWN = Estimate(math.nan, math.inf)
+
+
+def finite_difference(
+    f: Callable[[Sequence[float]], float], at: Sequence[float], index: int
+) -> Estimate:
+    """The derivative of ``f`` for one of its arguments, from central differences.
+
+    Ridders' method: differences over ever smaller steps, extrapolated to a step of zero.  How the
+    slopes to the right and to the left differ is extrapolated as well, and would be zero: what is left
+    of it is the noise of ``f``, or a kink within the step, and counts as error.  Of the estimates that
+    no smaller step contradicts it is the one of the smallest error.
+
+    Args:
+        f: takes the list of arguments and returns a float.
+        at: the arguments, as floats.
+        index: which argument to move, from 0.
+
+    Returns:
+        The estimate and its error; ``nan`` and ``inf`` where ``f`` has no finite values around, a
+        kink, of which a central difference would give the mean of two slopes, or noise as large as
+        the slopes.
+
+    >>> estimate = finite_difference(lambda at: at[0] ** 3, [2.0], 0)
+    >>> abs(estimate.value - 12.0) < 1e-9
+    True
+    """
+    x = at[index]
+
+    def value(moved: float) -> float:
+        try:
+            return f([*at[:index], moved, *at[index + 1 :]])
+        except (ValueError, ArithmeticError):
+            return math.nan
+
+    if not math.isfinite(x) or not math.isfinite(value(x)):
+        return _UNKNOWN
+    best, smooth = _UNKNOWN, False
+    # A small argument may be near 0 by chance, or say how fine f is there: both scales are tried.
+    for scale in sorted({abs(x), max(abs(x), 0.01)} - {0.0}):
+        for estimate, smooth_there in _estimates(value, x, scale):
+            if abs(estimate.value - best.value) > estimate.error + best.error:
+                break
+            if estimate.error < best.error:
+                best, smooth = estimate, smooth_there
+    return best if smooth else _UNKNOWN
+
+
+def _estimates(
+    value: Callable[[float], float], x: float, scale: float
+) -> Iterator[tuple[Estimate, bool]]:
+    """The best estimate of each step, the smallest step first, and whether ``f`` is smooth within."""
+    middle = value(x)
+    sides: list[tuple[float, float, float]] = []
+    table: list[list[float]] = []
+    for halving in range(_STEPS):
+        step = x + scale / 4.0 / _SHRINK**halving - x  # one by which x moves without rounding
+        if step == math.inf:
+            continue
+        if step <= 0.0:
+            break
+        right, left = value(x + step) - middle, middle - value(x - step)
+        row = [right / step / 2.0 + left / step / 2.0]
+        for column, before in enumerate(table[-1][:_COLUMNS] if table else ()):
+            shrunk = _SHRINK ** (2 * column + 2)
+            row.append(row[column] + (row[column] - before) / (shrunk - 1.0))
+        sides.append((step, right, left))
+        table.append(row)
+    noise = max(_jitter(value, x), _jump(value, x, [step for step, *_ in sides]))
+    q = _SHRINK**2
+    for place in reversed(range(3, len(sides))):
+        row, above = table[place], table[place - 1]
+        step, right, left = sides[place]
+        wide, narrower, bend = (ahead - behind for _, ahead, behind in sides[place - 2 : place + 1])
+        even = abs(wide - (q + q * q) * narrower + q**3 * bend) / q**3
+        odd = abs(row[2] - above[2]) * step
+        size = max(abs(right), abs(left))
+        rounding = math.ulp(abs(middle) + size)
+        if not math.isfinite(even + odd + rounding):
+            continue
+        noise = max(noise, even, odd)
+        spread, estimate = min(
+            (max(abs(each - row[max(c - 1, 0)]), abs(each - above[max(c - 1, 0)])), each)
+            for c, each in enumerate(row)
+        )
+        moved = math.ulp(x) / step * (abs(estimate) + abs(bend) / step)
+        error = spread + (noise + rounding) / step + moved
+        yield Estimate(estimate, error), noise <= max(4.0 * rounding, 0.1 * size)
+
+
+def _jitter(value: Callable[[float], float], x: float) -> float:
+    """How far ``f`` is from a straight line on the floats next to ``x``."""
+    near = [value(x + place * math.ulp(x)) for place in range(-6, 7)]
+    bends = (abs(a - 2.0 * b + c) for a, b, c in zip(near, near[1:], near[2:], strict=False))
+    return max((each for each in bends if math.isfinite(each)), default=0.0)
+
+
+def _jump(value: Callable[[float], float], x: float, steps: Sequence[float]) -> float:
+    """How far ``f`` jumps where it first moves, if it does not move at the smallest step.
+
+    At the end of a stretch on which it is constant it moves on gradually; but where rounding only
+    makes it seem so, it jumps.
+    """
+    middle = value(x)
+
+    def moved(step: float) -> float:
+        ends = [abs(value(each) - middle) for each in (x + step, x - step)]
+        return max((each for each in ends if math.isfinite(each)), default=0.0)
+
+    if not steps or moved(steps[-1]):
+        return 0.0
+    stays, moves = steps[-1], 2.0 * steps[-1]
+    while not moved(moves):
+        stays, moves = moves, 2.0 * moves
+        if not moves < min(2.0**60 * steps[0], math.inf):
+            return 0.0
+    far = moved(2.0 * moves)
+    while stays < (half := (stays + moves) / 2.0) < moves and x + half != x + stays:
+        stays, moves = (stays, half) if moved(half) else (half, moves)
+    jump = moved(moves)
+    return jump if jump > 0.01 * far else 0.0

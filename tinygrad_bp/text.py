@@ -1,0 +1,64 @@
+"""Numbers and signs as people read them, in messages, in terminals and in JSON."""
+
+from __future__ import annotations
+
+import math
+
+from tinygrad_bp.arithmetic import family_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tinygrad_bp.kernels import Number
+
+
+def printed(number: Number, how: Callable[[Number], str] = repr) -> str:
+    """The number's text; of a whole number or fraction too long for Python to print, its size."""
+    try:
+        return how(number)
+    except ValueError:
+        digits = (number.numerator.bit_length() - number.denominator.bit_length()) * 0.30103
+        return f"<exact number of size {'-' * (number < 0)}1e{digits:.0f}>"
+
+
+def format_number(number: Number, digits: int = 6) -> str:
+    """A number as a person reads it: floats to ``digits`` significant digits, exact ones exactly.
+
+    >>> from fractions import Fraction
+    >>> format_number(0.1 + 0.2), format_number(Fraction(2, 6)), format_number(1e-17 / 3)
+    ('0.3', '1/3', '3.33333e-18')
+    """
+    family = family_of(type(number))
+    if family == "mpmath":
+        import mpmath
+
+        return str(mpmath.nstr(number, digits))
+    if family in ("int", "fractions", "sympy", ""):
+        return " ".join(printed(number, str).split())
+    return f"{number:.{digits}g}"
+
+
+def plain_number(number: Number) -> Any:
+    """A number as JSON has it; what JSON has not, as text: fractions, symbols, inf and nan."""
+    plain_one = isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
+    return number if plain_one else format_number(number, 17)
+
+
+_ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip
+
+
+def plain(text: str, *, ascii_only: bool) -> str:
+    """The text with its few signs beyond ASCII spelled out, where a terminal cannot show them.
+
+    >>> plain("Σ 2 · 3", ascii_only=True)
+    'sum 2 * 3'
+    """
+    return text.translate(_ASCII) if ascii_only else text
+
+
+def takes_signs(stream: object) -> bool:
+    """Whether a stream takes what is beyond ASCII, so that `plain` need not spell it out."""
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
+    return encoding.startswith("utf")
