@@ -66,8 +66,8 @@ from tinygrad_bp.rules import Rule
 )
 def test_the_estimate_is_as_good_as_it_says(f, slope, x):
     estimate = finite_difference(lambda at: f(at[0]), [x], 0)
-    assert estimate.value == pytest.approx(slope(x), rel=1e-7, abs=1e-12 + estimate.error)
-    assert abs(estimate.value - slope(x)) <= 100 * estimate.error + 1e-9 * abs(slope(x))
+    assert abs(estimate.value - slope(x)) <= estimate.error
+    assert estimate.error <= 1e-5 * abs(slope(x)) + 1e-12
 
 
 @pytest.mark.parametrize("f", [abs, lambda x: max(x, 0.0), lambda x: abs(x) + 0.1 * x])
@@ -162,6 +162,7 @@ def test_fifth_derivatives_of_rational_functions_are_sympys_exactly(text, at):
 )
 def test_second_and_third_derivatives_of_every_row_of_one_operand(name):
     f = FUNCTIONS[name] if name in FUNCTIONS else {"neg": operator.neg, "abs": abs}[name]
+    inside = compared = 0
     for at in (0.3, 0.7, 1.9, -0.4):
         x = Value(at)
         try:
@@ -170,6 +171,7 @@ def test_second_and_third_derivatives_of_every_row_of_one_operand(name):
             continue
         order = 1
         exact = grad(f)
+        inside += 1
         while order < 3:
             estimate = finite_difference(lambda a, exact=exact: exact(a[0]), [at], 0)
             exact = grad(exact)
@@ -177,6 +179,9 @@ def test_second_and_third_derivatives_of_every_row_of_one_operand(name):
             if math.isfinite(estimate.value):
                 allowed = 1e-6 * abs(estimate.value) + 10 * estimate.error + 1e-9
                 assert abs(exact(at) - estimate.value) <= allowed, (name, at, order)
+                assert estimate.error <= 1e-4 * abs(estimate.value) + 1e-6, (name, at, order)
+                compared += 1
+    assert compared >= inside > 0
 
 
 def test_higher_derivatives_at_a_joint_of_two_branches():

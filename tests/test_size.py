@@ -55,7 +55,7 @@ def wide(x, size):
 
 @pytest.mark.parametrize(
     ("shape", "size", "paths"),
-    [(chain, 1_000_000, 1), (comb, 200_000, 100_001), (wide, 200_000, 200_000)],
+    [(chain, 1_000_000, 1), (comb, 1_000_000, 500_001), (wide, 1_000_000, 1_000_000)],
 )
 def test_built_passed_recorded_copied_and_freed_in_a_small_stack(shape, size, paths):
     def work():

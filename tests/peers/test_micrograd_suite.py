@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import exact_torch
 import pytest
+from hypothesis import assume, given, settings
 from shims import StandIn, cases_of, load
 
 from tinygrad_bp import Value
+from tinygrad_bp.testing.strategies import OPERATIONS, programs
 
 NAMES = ("test_sanity_check", "test_more_ops")
 
@@ -61,3 +63,38 @@ def test_the_oracle_refuses_an_engine_whose_gradient_is_wrong(micrograd_source, 
     monkeypatch.setattr(Value, "backward", twice)
     with pytest.raises(AssertionError):
         suite(micrograd_source, Value, exact_torch)[name]()
+
+
+# ---- their engine beside ours on programs drawn at random
+
+SHARED = ("+", "-", "*", "/", "**", "neg", "relu")
+
+
+def test_agrees_with_micrograd_on_random_programs(micrograd_source):
+    engine = load(micrograd_source / "micrograd" / "engine.py", "micrograd_engine", {})
+
+    def scalar(number):
+        return number if isinstance(number, engine.Value) else engine.Value(number)
+
+    operations = {
+        **OPERATIONS,
+        "/": lambda a, b: a * scalar(b) ** -1,  # its own has no `other**-1` for a Fraction
+        "**": lambda a, n: a ** int(n),
+        "relu": lambda a: a.relu(),
+    }
+
+    @settings(max_examples=120, deadline=None)
+    @given(programs(SHARED))
+    def agrees(program):
+        # at a power of 0 it divides by the base
+        assume(all(op != "**" or operands[1] != 0 for op, operands in program.instructions))
+        theirs = [*map(engine.Value, program.leaves)]
+        their_result = program.run(theirs, operations=operations)[-1]
+        their_result.backward()
+        ours = [*map(Value, program.leaves)]
+        e = program.run(ours)[-1]
+        e.backward()
+        assert e.data == their_result.data
+        assert [leaf.grad for leaf in ours] == [leaf.grad for leaf in theirs]
+
+    agrees()
