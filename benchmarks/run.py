@@ -91,15 +91,15 @@ def show(found: float | str) -> str:
 def row(name: str, rounds: list[dict[str, float | str]], peers: list[str]) -> str:
     """One workload: our median, and for each peer its median and our ratio with its spread."""
     ours = [each[OURS] for each in rounds]
-    cells = [name, show(median(ours))]  # type: ignore[type-var]
+    cells = [name, show(median(ours))]
     for peer in peers:
         theirs = [each[peer] for each in rounds]
         if any(isinstance(each, str) for each in theirs):
             cells.append(next(str(each) for each in theirs if isinstance(each, str)))
             continue
-        ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))  # type: ignore[operator]
+        ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
         spread = f"{ratios[0]:.3f}-{ratios[-1]:.3f}"
-        cells.append(f"{show(median(theirs))}: {median(ratios):.3f} ({spread})")  # type: ignore[type-var]
+        cells.append(f"{show(median(theirs))}: {median(ratios):.3f} ({spread})")
     return f"| {' | '.join(cells)} |"
 
 
@@ -144,7 +144,7 @@ def main() -> None:
         print(row(workload, rounds, peers), flush=True)
     if not options.workload:
         starts = {
-            name: median(first_gradient(name) for _ in range(options.rounds * 4))  # type: ignore[type-var]
+            name: median(first_gradient(name) for _ in range(options.rounds * 4))
             for name in ("bare Python", *installed, OURS)
         }
         print("\nfrom start to a first gradient, ms elapsed: " + ", ".join(f"{k} {show(v)}" for k, v in starts.items()))  # fmt: skip

@@ -28,14 +28,15 @@ DOCS = Path(__file__).parent
 def operations() -> str:
     """The page of operations, from the table."""
     rows = [
-        "| operation | value | derivatives | domain | at a kink |",
-        "| --- | --- | --- | --- | --- |",
+        "| operation | what it is | value | derivatives | domain | at a kink |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for rule in RULES.values():
         derivatives = ", ".join(f"`{each}`" for each in rule.derivatives)
         kink = f"`{rule.kink}`: {', '.join(rule.convention)}" if rule.kink else ""
         domain = f"`{rule.domain}`" if rule.domain else ""
-        rows.append(f"| `{rule.name}` | `{rule.value}` | {derivatives} | {domain} | {kink} |")
+        what = f"`{rule.name}` | {rule.meaning} | `{rule.value}`"
+        rows.append(f"| {what} | {derivatives} | {domain} | {kink} |")
     return f"""\
 # The operations
 

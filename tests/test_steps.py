@@ -553,3 +553,12 @@ def test_the_graph_may_be_copied_after_the_record():
     e = note_1_1()
     record = steps(e)
     assert steps(copy.deepcopy(e)).to_text() == record.to_text()
+
+
+def test_a_label_breaks_no_line_and_moves_no_cursor():
+    w, x = Value(1.0, "a\nb\x1b[31m\u202e"), Value(2.0, "x")
+    record = steps(w * x)
+    shown = record.to_text() + "".join(step.reason() for step in record)
+    assert len(record.to_text().splitlines()) == len(record)
+    assert not {*"\x1b\u202e"} & {*shown}
+    assert "aU+000AbU+001B[31mU+202E.grad: 0 + (1.0 × 2.0) = 2.0" in shown

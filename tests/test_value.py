@@ -458,7 +458,8 @@ def test_every_function_is_a_method(name):
     assert method.parents == function.parents == tuple(leaves)
     assert FUNCTIONS[name](*at) == function.data
     assert FUNCTIONS[name].__name__ == name
-    assert FUNCTIONS[name].__doc__.startswith(f"{name}: {RULES[name].value}.")
+    assert RULES[name].meaning
+    assert FUNCTIONS[name].__doc__.startswith(f"{name}: {RULES[name].meaning}.\n\nValue: ")
 
 
 @settings(max_examples=50)

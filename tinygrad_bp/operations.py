@@ -26,7 +26,7 @@ from tinygrad_bp.errors import (
     NumberRangeError,
 )
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
-from tinygrad_bp.text import printed
+from tinygrad_bp.text import printed, visible
 from tinygrad_bp.value import PartlyConstant, Value, data_of, new, record
 
 TYPE_CHECKING = False
@@ -168,7 +168,7 @@ def _short(number: Number) -> str:
 def _short_label(node: Value) -> str:
     """The label on one line, whatever is in it."""
     label = node.label if len(node.label) <= 60 else f"{node.label[:57]}..."
-    return "".join([each if each.isprintable() else repr(each)[1:-1] for each in label])
+    return visible(label)
 
 
 def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
@@ -369,9 +369,9 @@ def function_of(rule: Rule) -> Callable[..., Any]:
 
 
 def _document(rule: Rule) -> str:
-    lines = [
-        f"{rule.name}: {rule.value if isinstance(rule.value, str) else 'a primitive of the user'}."
-    ]
+    lines = [f"{rule.name}: {rule.meaning or 'a primitive of the user'}.", ""]
+    if isinstance(rule.value, str):
+        lines += [f"Value: {rule.value}."]
     lines += [
         f"Derivative for {operand}: {derivative}."
         for operand, derivative in zip(PARAMETERS, rule.derivatives, strict=False)

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tinygrad_bp.steps import naive, show, steps, written
-from tinygrad_bp.text import plain, takes_signs
+from tinygrad_bp.text import plain, takes_signs, visible
 
 try:
     import termios
@@ -232,7 +232,7 @@ class Screen:
     def _spelled(self, text: str) -> str:
         if self.ascii_only:
             text = plain(text, ascii_only=True).translate(_SIGNS)
-        return text if text.isprintable() else "".join(map(_visible, text))
+        return visible(text)
 
     # ---- the tree
 
@@ -397,10 +397,6 @@ def _size(number: Number) -> float:
     except (TypeError, OverflowError):
         return 0.0
     return size if math.isfinite(size) else 0.0
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else f"U+{ord(character):04X}"
 
 
 def _wrapped(text: Text, width: int | None) -> list[Text]:

@@ -23,7 +23,7 @@ from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.paths import LIMIT, check_value
-from tinygrad_bp.text import format_number, plain, plain_number
+from tinygrad_bp.text import format_number, plain, plain_number, visible
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Step:
                 f"{name}.grad: {before} + ({_product(self.upstream, self.local)})"
                 f" = {show(self.grad_after)}"
             )
-        return plain(text, ascii_only=ascii_only)
+        return plain(visible(text), ascii_only=ascii_only)
 
     def reason(self, *, ascii_only: bool = False) -> str:
         """Where the step's numbers come from, in one more line.
@@ -150,7 +150,7 @@ class Step:
                 f"{name}.grad = {show(self.upstream)}, "
                 f"{self._derivative(self.slot or 0)} = {show(self.local)}"
             )
-        return plain(text, ascii_only=ascii_only)
+        return plain(visible(text), ascii_only=ascii_only)
 
     @property
     def fresh(self) -> bool:
@@ -597,7 +597,7 @@ class Naive(Steps):
             for each in wrong[:_LISTED]
         ]
         lines += [f"and {len(wrong) - _LISTED} more are wrong"] * (len(wrong) > _LISTED)
-        return plain("\n".join(lines), ascii_only=ascii_only)
+        return plain("\n".join(map(visible, lines)), ascii_only=ascii_only)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as data that JSON can hold, with the answers."""

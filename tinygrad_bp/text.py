@@ -46,6 +46,17 @@ def plain_number(number: Number) -> Any:
     return number if plain_one else format_number(number, 17)
 
 
+def visible(line: str) -> str:
+    r"""The text on one line, with control and bidirectional characters spelled out.
+
+    >>> visible("a\nb"), visible("w")
+    ('aU+000Ab', 'w')
+    """
+    if line.isprintable():
+        return line
+    return "".join([c if c.isprintable() else f"U+{ord(c):04X}" for c in line])
+
+
 _ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip
 
 
