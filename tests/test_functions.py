@@ -492,6 +492,8 @@ def test_a_number_is_no_test():
         primitive("q", "x * x if x else 0.0", ("2.0 * x",))
     with pytest.raises(ExpressionError, match="'x > 0 and x' is no test"):
         primitive("q", "x * x if x > 0 and x else 0.0", ("2.0 * x",))
+    with pytest.raises(ExpressionError, match=r"'normal\(x\) - 1' is no test"):
+        primitive("q", "x * x if normal(x) - 1 else 0.0", ("2.0 * x",))
     fine = primitive("q", "x * x if x > 0.0 and normal(x) else 0.0", ("2.0 * x",))
     assert grad(fine)(3.0) == 6.0
 

@@ -311,4 +311,5 @@ def _is_test(node: ast.expr) -> bool:
 
     if isinstance(node, ast.BoolOp):
         return all(map(_is_test, node.values))
-    return isinstance(node, ast.Compare) or ast.unparse(node).startswith("normal(")
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return isinstance(node, ast.Compare) or called == "normal"
