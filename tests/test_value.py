@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import math
 import operator
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -17,7 +15,6 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tinygrad_bp.value
 from tinygrad_bp import (
     RULES,
     ArgumentError,
@@ -36,7 +33,6 @@ from tinygrad_bp import (
     tanh,
 )
 from tinygrad_bp.operations import FUNCTIONS, apply
-from tinygrad_bp.rules import FUNCTION_NAMES
 from tinygrad_bp.testing.strategies import numbers, values
 
 OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
@@ -634,15 +630,3 @@ def test_isclose_at_the_ends_of_the_floats():
     assert isclose(Value(0), -0.0)
     assert isclose(Value(Fraction(0)), 0)
     assert not isclose(Value(5e-324), 0.0)
-
-
-def test_a_type_checker_knows_the_methods_of_the_table_and_no_others():
-    tree = ast.parse(Path(tinygrad_bp.value.__file__).read_text(encoding="utf-8"))
-    declared = [
-        ast.unparse(each.target)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for each in ast.walk(block)
-        if isinstance(each, ast.AnnAssign)
-    ]
-    assert declared == [name for name in FUNCTION_NAMES if not RULES[name].variadic]

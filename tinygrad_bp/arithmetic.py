@@ -17,17 +17,7 @@ from tinygrad_bp.errors import (
     ExactnessError,
     NumberRangeError,
 )
-from tinygrad_bp.floats import (
-    EXTENDED,
-    MATH,
-    OURS,
-    dot,
-    ieee_sum,
-    lost,
-    named,
-    nearer_root,
-    sum_of_floats,
-)
+from tinygrad_bp.floats import BARE, EXTENDED, dot, ieee_sum, is_nan, named, nearer_root
 from tinygrad_bp.kernels import Arithmetic
 from tinygrad_bp.rules import RULES, Rule
 
@@ -60,7 +50,7 @@ def _exact_power(base: Number, exponent: Number) -> Number:
     return power
 
 
-BARE_FLOAT = Arithmetic("float", {**MATH, **OURS, "fsum": sum_of_floats})
+BARE_FLOAT = Arithmetic("float", BARE)
 """Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
 
 _WHOLE = frozenset(
@@ -73,13 +63,9 @@ def _keeps_exact(rule: Rule) -> bool:
     return rule.in_table and rule.name in _WHOLE
 
 
-def _none(_: Number) -> bool:
-    return False
-
-
-def _float_reads(rule: Rule) -> Callable[[Number], bool]:
+def _float_reads(rule: Rule) -> Callable[[Number], bool] | None:
     if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
-        return _none
+        return None
     return lambda operand: not isinstance(operand, (float, int))
 
 
@@ -108,13 +94,13 @@ def _decimal() -> Arithmetic:
         "pow": lambda x, y: x**y if x != 0 or y != 0 else Decimal(1),  # as all other types have it
     }
 
-    def reads(rule: Rule) -> Callable[[Number], bool]:
+    def reads(rule: Rule) -> Callable[[Number], bool] | None:
         if not rule.written:
-            return _none
+            return None
         return lambda operand: family_of(type(operand)) in ("int", "numpy integer")
 
     def missing(number: Number) -> bool:
-        return bool(number.is_nan() if isinstance(number, Decimal) else number != number)  # noqa: PLR0124
+        return number.is_nan() if isinstance(number, Decimal) else is_nan(number)
 
     derivatives = {"sigmoid": ("out * sigmoid(-x)",)}  # there is no cosh
     return Arithmetic(
@@ -243,10 +229,10 @@ def _sympy() -> Arithmetic:
         "dot": dot,
     }
 
-    def reads(rule: Rule) -> Callable[[Number], bool]:
+    def reads(rule: Rule) -> Callable[[Number], bool] | None:
         """Not by the operators, which know themselves how types meet."""
         if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
-            return _none
+            return None
         known = ("sympy", "mpmath") if _keeps_exact(rule) else ("sympy",)
         return lambda operand: family_of(type(operand)) not in known
 
@@ -274,7 +260,7 @@ def _sympy() -> Arithmetic:
         literal=sympy.Rational,
         reads=reads,
         convert=sympy.sympify,
-        missing=lambda x: x is sympy.nan or x != x,  # noqa: PLR0124 - or another type's
+        missing=lambda x: x is sympy.nan or is_nan(x),  # or another type's
         derivatives=derivatives,
         symbolic=True,
     )
@@ -305,13 +291,12 @@ def _numpy() -> Arithmetic:
             return np.float64(ieee_sum(numbers))
         return sum(numbers)
 
-    def reads(rule: Rule) -> Callable[[Number], bool]:
+    def reads(rule: Rule) -> Callable[[Number], bool] | None:
         """A function of a whole number or a fraction is one of floats: a uint8 has no negative."""
-        if _keeps_exact(rule):
-            return (
-                (lambda each: family_of(type(each)) == "fractions") if rule.name == "**" else _none
-            )
-        return lambda operand: family_of(type(operand)) in ("numpy integer", "fractions")
+        if _keeps_exact(rule) and rule.name != "**":
+            return None
+        exact = ("fractions",) if _keeps_exact(rule) else ("numpy integer", "fractions")
+        return lambda operand: family_of(type(operand)) in exact
 
     def has_digits(x: Any) -> bool:
         if isinstance(x, np.integer):
@@ -320,19 +305,16 @@ def _numpy() -> Arithmetic:
         return bool(tiniest <= abs(x) < np.inf)
 
     def nearer_cbrt(x: Number) -> Number:
-        root = functions["cbrt"](x)
+        root = numpys_cbrt(x)
         return nearer_root(root, x) if isinstance(x, np.generic) else root
 
-    functions = {name: typed(name) for name in EXTENDED if callable(EXTENDED[name])}
+    numpys_cbrt = typed("cbrt")
+    of_any_type = ("inf", "nan", "pi", "abs", "lost", "dot")
     own = {
-        **EXTENDED,
-        **functions,
+        **{name: each if name in of_any_type else typed(name) for name, each in EXTENDED.items()},
         "cbrt": nearer_cbrt,
-        "abs": abs,
         "normal": has_digits,
-        "lost": lost,
         "relu": lambda x: type(x)(0) if x <= 0 else x,
-        "dot": dot,
         "fsum": added,
         "pow": pow,
     }

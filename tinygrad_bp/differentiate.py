@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from tinygrad_bp.arithmetic import TRUTH_VALUES, arithmetic_of, check_number, meeting
 from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
+from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.kernels import Arithmetic
-from tinygrad_bp.operations import FUNCTIONS, apply, as_list, as_read, naming
+from tinygrad_bp.operations import FUNCTIONS, apply, arguments_of, as_list, as_read, naming
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 from tinygrad_bp.value import Value, data_of, record
 
@@ -238,7 +239,7 @@ def _recorded_derivatives(node: Value, rule: Rule, reaching: set[Value]) -> list
     arithmetic = arithmetic_of(numbers)
     wanted = [slot for slot, v in enumerate(operands) if isinstance(v, Value) and v in reaching]
     if rule.variadic:
-        columns = _columns(rule, operands)
+        columns = arguments_of(rule, operands)
         derivatives = [_on_values(arithmetic).derivative(rule, k) for k in range(rule.arity)]
         found = [*chain(*(derivative(*columns, node) for derivative in derivatives))]
         return [(operands[slot], found[slot]) for slot in wanted]
@@ -259,14 +260,6 @@ def _recorded_derivatives(node: Value, rule: Rule, reaching: set[Value]) -> list
     return recorded
 
 
-def _columns(rule: Rule, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What the row is a function of: the operands, or the lists of them."""
-    if not rule.variadic:
-        return operands
-    size = len(operands) // rule.arity
-    return tuple(list(operands[start : start + size]) for start in range(0, len(operands), size))
-
-
 def still_gives(node: Value, numbers: Sequence[Number]) -> bool:
     """Whether a node's row has, at these operands, the value and derivatives that were recorded.
 
@@ -283,7 +276,7 @@ def still_gives(node: Value, numbers: Sequence[Number]) -> bool:
     wrt = range(rule.arity) if rule.variadic else recorded
     try:
         arithmetic = arithmetic_of(list(numbers))
-        out, *found = arithmetic.kernel(rule, tuple(wrt))(*_columns(rule, tuple(numbers)))
+        out, *found = arithmetic.kernel(rule, tuple(wrt))(*arguments_of(rule, numbers))
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return _is_nan_at_nan(node, rule, numbers)
     if rule.variadic:
@@ -301,7 +294,7 @@ def _is_nan_at_nan(node: Value, rule: Rule, numbers: Sequence[Number]) -> bool:
 
 
 def _same(a: Number, b: Number) -> bool:
-    return bool(a == b or (a != a and b != b))  # noqa: PLR0124 - nan
+    return bool(a == b or (is_nan(a) and is_nan(b)))
 
 
 def _check_fresh(node: Value) -> None:

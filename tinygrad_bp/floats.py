@@ -79,12 +79,19 @@ def lost(x: float, y: float) -> float:
     True
     """
     difference = x - y
-    if not abs(difference) < math.inf:
-        return 0.0
     back = difference - x
-    if not abs(back) < math.inf:  # of two numbers next to overflow
+    if not abs(back) < math.inf:  # nor is it of two numbers next to overflow
         return 0.0
     return (x - (difference - back)) - (y + back)
+
+
+def is_nan(x: Any) -> bool:
+    """Whether a number of any type is nan, which alone is not itself.
+
+    >>> is_nan(math.nan), is_nan(math.inf)
+    (True, False)
+    """
+    return bool(x != x)  # noqa: PLR0124
 
 
 def dot(w: list[Any], x: list[Any]) -> Any:
@@ -100,14 +107,14 @@ def named(module: Any, names: str) -> dict[str, Any]:
     return {name: getattr(module, _SPELT.get(name, name)) for name in names.split()}
 
 
-MATH = named(
+_MATH = named(
     math,
     "exp expm1 log log1p log2 log10 sqrt pow sin cos tan arcsin arccos arctan arctan2 "
     "sinh cosh tanh arcsinh arccosh arctanh hypot erf erfc",
 )
 """Those of ``math`` as they are: they raise at every corner."""
 
-OURS = {
+_OURS = {
     "inf": math.inf,
     "nan": math.nan,
     "pi": math.pi,
@@ -159,11 +166,7 @@ def _exact_sum(numbers: list[float]) -> float:
         return math.inf if total > 0 else -math.inf
 
 
-EXTENDED = {**{name: _ieee(each) for name, each in MATH.items()}, **OURS, "fsum": ieee_sum}
-"""All of them, for every float there is."""
-
-
-def sum_of_floats(numbers: list[float]) -> float:
+def _sum_of_floats(numbers: list[float]) -> float:
     """The sum rounded once.
 
     Raises:
@@ -172,3 +175,10 @@ def sum_of_floats(numbers: list[float]) -> float:
     if {*map(type, numbers)} != {float}:
         raise TypeError("math.fsum would make floats of them")
     return math.fsum(numbers)
+
+
+BARE = {**_MATH, **_OURS, "fsum": _sum_of_floats}
+"""All of them, for floats away from the corners, where they raise."""
+
+EXTENDED = {**{name: _ieee(each) for name, each in _MATH.items()}, **_OURS, "fsum": ieee_sum}
+"""All of them, for every float there is."""

@@ -10,6 +10,7 @@ import math
 
 from tinygrad_bp.arithmetic import arithmetic_of, check_number
 from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.floats import is_nan
 from tinygrad_bp.kernels import notation
 from tinygrad_bp.operations import FUNCTIONS, as_list, as_read, function_of
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
@@ -145,7 +146,7 @@ def _listed(values: Iterable[Value | Number], name: str) -> list[Any]:
 def _largest(values: list[Any]) -> int | None:
     """The place of the largest, to be taken out of exponentials; None where it cannot be told."""
     numbers = [*map(data_of, values)]
-    if not numbers or any(each != each for each in numbers):  # noqa: PLR0124 - nan
+    if not numbers or any(map(is_nan, numbers)):
         return None
     try:
         return max(range(len(numbers)), key=numbers.__getitem__)

@@ -7,6 +7,7 @@ An `Arithmetic` is one number type's functions and its reading of the literals i
 from __future__ import annotations
 
 from tinygrad_bp.errors import ExactnessError, ExpressionError
+from tinygrad_bp.floats import is_nan
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
 
 TYPE_CHECKING = False
@@ -25,6 +26,10 @@ def _one(*_: object) -> int:
     return 1
 
 
+def _as_it_is(operand: Number) -> Number:
+    return operand
+
+
 class Arithmetic:
     """One number type: its functions, its literals, and the rows compiled for it.
 
@@ -32,8 +37,9 @@ class Arithmetic:
         name: the type, as a message names it.
         own: its own functions and constants, by the names that the table uses.
         literal: reads a float literal of the table as this type; ``None`` leaves it a float.
-        reads: for a row, whether it takes an operand that meets this type as one of this type.  The
-            answer may not hold on to the row, whose compiled form holds the answer.
+        reads: for a row, which operands that meet this type it takes as one of this type; ``None`` if
+            it takes all as they are.  The answer may not hold on to the row, whose compiled form
+            holds the answer.
         convert: makes one of this type of it; a function that pickle finds by its name.
         missing: whether a number is a nan that refuses to be compared.
         derivatives: those of some rows as this type has them, without the branches that keep floats
@@ -47,7 +53,7 @@ class Arithmetic:
         own: Mapping[str, Any],
         *,
         literal: Callable[[float], Number] | None = None,
-        reads: Callable[[Rule], Callable[[Number], bool]] | None = None,
+        reads: Callable[[Rule], Callable[[Number], bool] | None] | None = None,
         convert: Callable[[Any], Number] | None = None,
         missing: Callable[[Number], bool] | None = None,
         derivatives: Mapping[str, tuple[str, ...]] | None = None,
@@ -83,19 +89,17 @@ class Arithmetic:
 
     def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, given each of its operands as this type reads it."""
-        conversion = rule.derivatives == (_one,)  # reads for itself
-        if self._reads is None or self._convert is None or rule.variadic or conversion:
-            return function
-        reads, convert = self._reads(rule), self._convert
-        return lambda *operands: function(
-            *[convert(each) if reads(each) else each for each in operands]
-        )
+        read = self.reader(rule)
+        return function if read is _as_it_is else lambda *operands: function(*map(read, operands))
 
-    def read(self, rule: Rule, operand: Number) -> Number:
-        """The operand as an operation in this type takes it: of this type, where that is needed."""
-        if self._reads is None or self._convert is None or not self._reads(rule)(operand):
-            return operand
-        return self._convert(operand)
+    def reader(self, rule: Rule) -> Callable[[Number], Number]:
+        """How an operation in this type takes an operand: as one of this type, where that is needed."""
+        conversion = rule.derivatives == (_one,)  # reads for itself
+        convert = self._convert if not (rule.variadic or conversion) else None
+        reads = self._reads(rule) if convert and self._reads else None
+        if convert is None or reads is None:
+            return _as_it_is
+        return lambda operand: convert(operand) if reads(operand) else operand
 
     def at_nan(self, rule: Rule, numbers: Iterable[Number]) -> bool:
         """Whether an operand is a nan that the row could not compare."""
@@ -153,7 +157,7 @@ class Arithmetic:
             parameters = tuple(name for name in PARAMETERS if name in rule.asks)
             places = [*map(PARAMETERS.index, parameters)]
             domain = self._reading(rule, self._function(parameters, rule.domain))
-            missing = self.missing or (lambda x: x != x)  # noqa: PLR0124 - nan
+            missing = self.missing or is_nan
             rule.compiled[self, "domain"] = lambda *given: (
                 any(missing(given[k]) for k in places) or domain(*[given[k] for k in places])
             )
@@ -177,7 +181,8 @@ class Arithmetic:
         for name in _global_names(code):
             if name not in self._namespace:
                 self._namespace[name] = self._lookup(name)
-        return eval(code, self._namespace)  # type: ignore[no-any-return]  # noqa: S307 - a row, or a primitive its user wrote
+        function: Callable[..., Any] = eval(code, self._namespace)  # noqa: S307 - a row, or a primitive its user wrote
+        return function
 
     def define(
         self, source: str, names: Mapping[str, Any], *, title: str
@@ -257,8 +262,8 @@ class Arithmetic:
                     return node
                 return self._call(type(node.op).__name__, *node.values)
 
-        tree = Translate().visit(ast.parse(source, mode="eval"))
-        return ast.fix_missing_locations(tree)  # type: ignore[no-any-return]
+        tree: ast.Expression = Translate().visit(ast.parse(source, mode="eval"))
+        return ast.fix_missing_locations(tree)
 
 
 def _global_names(code: CodeType) -> set[str]:

@@ -31,7 +31,7 @@ from tinygrad_bp.value import PartlyConstant, Value, data_of, new, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from tinygrad_bp.kernels import Arithmetic, Number
@@ -86,7 +86,7 @@ def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
     """The operand as the row reads its number among others of that type: a Value by a node of its own."""
     number = data_of(operand)
     with naming(rule, (operand,)):
-        read = arithmetic.read(rule, number)
+        read = arithmetic.reader(rule)(number)
     if read is number or arithmetic.conversion is None:
         return operand
     return apply(arithmetic.conversion, operand) if isinstance(operand, Value) else read
@@ -122,26 +122,27 @@ class naming:  # noqa: N801 - read as a verb
         pass
 
     def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        call = _call(self.rule, self.operands)
         if isinstance(error, ExactnessError):
-            raise ExactnessError(f"{_call(self.rule, self.operands)}: {error}") from None
-        if isinstance(error, BackpropError) or error is None:
+            raise ExactnessError(f"{call}: {error}") from None
+        if isinstance(error, BackpropError):
             return
         if not self.rule.written:  # it is the user's own
-            error.add_note(f"in the primitive {_call(self.rule, self.operands)}")
+            error.add_note(f"in the primitive {call}")
             return
         if isinstance(error, OverflowError):
             raise NumberRangeError(
-                f"{_call(self.rule, self.operands)}: {error}; use floats, or smaller exact numbers"
+                f"{call}: {error}; use floats, or smaller exact numbers"
             ) from None
         if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":
-            raise trapped(error, _call(self.rule, self.operands)) from None
+            raise trapped(error, call) from None
         if isinstance(error, (TypeError, AttributeError)):  # NumPy has either for a Decimal
-            raise DataError(
-                f"{_call(self.rule, self.operands)}: {error}; give it numbers of one type"
-            ) from None
+            raise DataError(f"{call}: {error}; give it numbers of one type") from None
         if isinstance(error, (ArithmeticError, ValueError)):
             reason = type(error).__name__ if type(error).__module__ == "decimal" else error
-            raise DomainError(f"{_call(self.rule, self.operands)} has no value: {reason}") from None
+            raise DomainError(f"{call} has no value: {reason}") from None
 
 
 def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
@@ -206,15 +207,22 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
     operands: tuple[Any, ...] = sum(columns, ())
     if not operands:
         return 0
-    numbers = [each.data if isinstance(each, Value) else each for each in operands]
+    numbers = [*map(data_of, operands)]
     if not ({*map(type, numbers)} <= {float, int} or all(map(is_number, numbers))):
         for operand in operands:
             _check_operand(rule, operand)
-    lists = [[*each] for each in zip(*[iter(numbers)] * len(columns[0]), strict=True)]
     with naming(rule, operands):
-        arithmetic = arithmetic_of(numbers)
-        out, *derivatives = arithmetic.kernel(rule, tuple(range(rule.arity)))(*lists)
+        kernel = arithmetic_of(numbers).kernel(rule, tuple(range(rule.arity)))
+        out, *derivatives = kernel(*arguments_of(rule, numbers))
     return _record_list(rule, out, operands, [*chain(*derivatives)])
+
+
+def arguments_of(rule: Rule, operands: Sequence[Any]) -> Sequence[Any]:
+    """What the row is a function of: the operands, or the lists of them."""
+    if not rule.variadic:
+        return operands
+    size = len(operands) // rule.arity
+    return [list(operands[k * size : (k + 1) * size]) for k in range(rule.arity)]
 
 
 def _record_list(

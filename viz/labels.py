@@ -7,13 +7,12 @@ Everything that a picture says goes through `markup` (for Graphviz's HTML-like l
 from __future__ import annotations
 
 import html
-import unicodedata
 from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import Value
-from tinygrad_bp.text import format_number
+from tinygrad_bp.text import format_number, visible
 
 if TYPE_CHECKING:
     from tinygrad_bp.rules import Rule
@@ -28,27 +27,17 @@ HOLE = "·"
 def shown(text: str, limit: int = LIMIT) -> str:
     r"""The text as a picture shows it: one line, nothing invisible, not too long.
 
-    Control, format and bidirectional characters, line separators, surrogates and what Unicode has
-    not assigned are written as ``U+XXXX``: they could break XML, or make a name look like another.
-
     >>> shown("a\nb\u202ec")
     'aU+000AbU+202Ec'
     >>> shown("weight", limit=4)
     'wei…'
     """
-    pieces = [_visible(character) for character in text[: limit + 1]]
+    pieces = [visible(character) for character in text[: limit + 1]]
     ends = list(accumulate(map(len, pieces), initial=0))
     if ends[-1] <= limit:
         return "".join(pieces)
     fitting = bisect_left(ends, limit) - 1
     return "".join(pieces[:fitting]) + "…"
-
-
-def _visible(character: str) -> str:
-    category = unicodedata.category(character)
-    if category[0] == "C" or category in ("Zl", "Zp"):
-        return f"U+{ord(character):04X}"
-    return character
 
 
 def markup(text: str, limit: int = LIMIT) -> str:
