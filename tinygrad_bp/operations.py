@@ -190,7 +190,8 @@ def as_list(name: str, operands: Any) -> tuple[Any, ...]:
         ArgumentError: they are no list.
     """
     if isinstance(operands, Value) or not hasattr(operands, "__iter__"):
-        raise ArgumentError(f"{name} takes a list of values, not {operands!r:.60}")
+        way_out = ": put it in a list" * isinstance(operands, Value)
+        raise ArgumentError(f"{name} takes a list of values, not {operands!r:.60}{way_out}")
     return tuple(operands)
 
 
