@@ -414,7 +414,9 @@ def test_what_is_no_function_is_refused_at_once(make):
 
 def test_the_nodes_to_differentiate_for_are_a_list():
     x = Value(2.0, "x")
-    with pytest.raises(ArgumentError, match=r"gradients\(e, wrt\) takes a list of values.*put it in a list"):
+    with pytest.raises(
+        ArgumentError, match=r"gradients\(e, wrt\) takes a list of values.*put it in a list"
+    ):
         gradients(x * x, x)
 
 
