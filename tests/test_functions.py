@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import pickle
 import sys
+from copy import deepcopy
 from decimal import Decimal
 from fractions import Fraction
 
@@ -38,6 +40,7 @@ from tinygrad_bp import (
     softmax,
     where,
 )
+from tinygrad_bp.value import data_of
 
 LISTS = st.lists(st.floats(-600.0, 600.0), min_size=1, max_size=5)
 EPS = 2.0**-52
@@ -345,6 +348,41 @@ def test_dot_with_mixed_constants_keeps_the_order():
     assert node.parents == (w, x)
     assert node.local_derivatives == (5.0, 3.0)
     assert node.operands == (w, 3.0, 5.0, x)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("numbers", [[5.0, 7.0], [5, 7], [5.0, 7], (5.0, 7.0), [Fraction(5), 7.0]])
+def test_dot_with_a_list_of_plain_numbers_is_what_it_is_among_values(numbers, swapped):
+    def of(numbers):
+        w = [*map(Value, (2.0, -3.0))]
+        node = dot(numbers, w) if swapped else dot(w, numbers)
+        node.backward()
+        return node, [each.grad for each in w]
+
+    given = type(numbers)(numbers)
+    node, gradients = of(given)
+    among_values, expected = of([*map(Value, numbers)])
+    assert (type(node.data), node.data) == (float, among_values.data)
+    assert gradients == expected == [5.0, 7.0]
+    assert [data_of(each) for each in node.operands] == [data_of(v) for v in among_values.operands]
+    assert [type(each) for each in node.operands if each not in node.parents] == [
+        *map(type, numbers)
+    ]
+    if type(given) is list:
+        given[0] = 0.0
+    twin = pickle.loads(pickle.dumps(deepcopy(node)))
+    assert [data_of(each) for each in twin.operands] == [data_of(each) for each in node.operands]
+    assert gradients == [5.0, 7.0] == [*node.local_derivatives]
+
+
+def test_dot_refuses_in_a_list_of_plain_numbers_what_it_refuses_elsewhere():
+    w = [*map(Value, (2.0, -3.0))]
+    with pytest.raises(DataError, match="an operand of dot must be a real number, not str"):
+        dot(w, [1.0, "2"])
+    with pytest.raises(DataError, match="an operand of dot must be a real number, not bool"):
+        dot([True, 2.0], w)
+    with pytest.raises(NumberRangeError, match=r"dot\(2.0, -3.0, 10.*too large"):
+        dot(w, [10**400, 1])
 
 
 def test_of_exact_numbers_they_are_exact():

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from tinygrad_bp.kernels import Number
 
+PLAIN = {float, int}
+"""The types of nearly all numbers there are, which need no further look."""
+
 _EXACT = {
     "inf": math.inf,
     "nan": math.nan,
@@ -334,6 +337,7 @@ _LOADERS: dict[str, Callable[[], Arithmetic]] = {
 }
 _RANKS = {name: rank for rank, name in enumerate(_LOADERS)}
 _LOADED: dict[str, Arithmetic] = {}
+_MET: dict[frozenset[type], Arithmetic] = {}
 _BASES = {
     ("builtins", "float"): "float",
     ("builtins", "int"): "int",
@@ -411,13 +415,16 @@ def arithmetic_of(numbers: tuple[Number, ...] | list[Number]) -> Arithmetic:
     >>> arithmetic_of([1, 2.0]).name, arithmetic_of([1, 2]).name
     ('float', 'int')
     """
-    families = {family_of(kind) for kind in {*map(type, numbers)}}
-    family = max(families, key=_RANKS.__getitem__)
-    if family == "float" and "numpy integer" in families:
-        family = "numpy"
-    if family not in _LOADED:
-        _LOADED[family] = _LOADERS[family]()
-    return _LOADED[family]
+    kinds = frozenset(map(type, numbers))
+    if kinds not in _MET:
+        families = {*map(family_of, kinds)}
+        family = max(families, key=_RANKS.__getitem__)
+        if family == "float" and "numpy integer" in families:
+            family = "numpy"
+        if family not in _LOADED:
+            _LOADED[family] = _LOADERS[family]()
+        _MET[kinds] = _LOADED[family]
+    return _MET[kinds]
 
 
 class meeting:  # noqa: N801 - read as a verb

@@ -6,16 +6,13 @@ the reversed topological order is for.  This room knows a node only by its attri
 
 from __future__ import annotations
 
-from tinygrad_bp.arithmetic import check_number
+from tinygrad_bp.arithmetic import PLAIN, check_number
 from tinygrad_bp.graph import topological_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.value import Value
-
-
-_PLAIN = {float, int}
 
 
 def backward(e: Value) -> None:
@@ -48,7 +45,7 @@ def backward(e: Value) -> None:
                 for parent, derivative in zip(node._x, node._y):  # noqa: B905 - of one length
                     parent.grad += grad * derivative
         totals = [before + leaf.grad for leaf, before in leaves]
-        if not {*map(type, totals)} <= _PLAIN:
+        if not {*map(type, totals)} <= PLAIN:
             for (leaf, _), total in zip(leaves, totals, strict=True):
                 check_number(total, where=f"the grad of {leaf.label or 'a leaf'}")
         for (leaf, _), total in zip(leaves, totals, strict=True):

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.arithmetic import TRUTH_VALUES, arithmetic_of, check_number, meeting
+from tinygrad_bp.arithmetic import PLAIN, TRUTH_VALUES, arithmetic_of, check_number, meeting
 from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
 from tinygrad_bp.floats import is_nan
@@ -243,7 +243,7 @@ def _recorded_derivatives(node: Value, rule: Rule, reaching: set[Value]) -> list
         derivatives = [_on_values(arithmetic).derivative(rule, k) for k in range(rule.arity)]
         found = [*chain(*(derivative(*columns, node) for derivative in derivatives))]
         return [(operands[slot], found[slot]) for slot in wanted]
-    plain = {*map(type, numbers)} <= {float, int}
+    plain = {*map(type, numbers)} <= PLAIN
     read = operands if plain else [as_read(arithmetic, rule, each) for each in operands]
     recorded = []
     for slot in wanted:

@@ -10,6 +10,7 @@ from itertools import chain, compress
 
 from tinygrad_bp.arithmetic import (
     BARE_FLOAT,
+    PLAIN,
     TRUTH_VALUES,
     arithmetic_of,
     check_number,
@@ -27,7 +28,7 @@ from tinygrad_bp.errors import (
 )
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 from tinygrad_bp.text import printed, visible
-from tinygrad_bp.value import PartlyConstant, Value, data_of, new, record
+from tinygrad_bp.value import Value, data_of, new, partly_constant, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
     if not operands:
         return 0
     numbers = [*map(data_of, operands)]
-    if not ({*map(type, numbers)} <= {float, int} or all(map(is_number, numbers))):
+    if not ({*map(type, numbers)} <= PLAIN or all(map(is_number, numbers))):
         for operand in operands:
             _check_operand(rule, operand)
     with naming(rule, operands):
@@ -230,13 +231,12 @@ def _record_list(
     rule: Rule, out: Number, operands: tuple[Any, ...], derivatives: list[Number | None]
 ) -> Any:
     """The node of an operation on a list of operands; the plain number if no operand is a Value."""
-    nodes = [isinstance(each, Value) for each in operands]
+    constants = tuple([None if isinstance(each, Value) else each for each in operands])
+    if not any(nodes := [each is None for each in constants]):
+        return out
     if all(nodes):
         return record(rule, out, operands, None, tuple(derivatives))
-    if not any(nodes):
-        return out
-    local = PartlyConstant(compress(derivatives, nodes))
-    local.constants = {slot: each for slot, each in enumerate(operands) if not nodes[slot]}
+    local = partly_constant(compress(derivatives, nodes), constants)
     return record(rule, out, tuple(compress(operands, nodes)), None, local)
 
 
@@ -322,6 +322,24 @@ def function(a, b):
             out = {value}
             if type(out) is float:
                 {two_lists}
+    except AttributeError:
+        return beside_numbers(a, b)
+    except (TypeError, ValueError, ArithmeticError):
+        pass
+    return otherwise(rule, tuple(a), tuple(b))
+
+def beside_numbers(a, b):
+    try:
+        if {{*map(type, b)}} <= plain:
+            x, y = [v._number for v in a], b
+            out = {value}
+            if type(out) is float:
+                {left_list}
+        elif {{*map(type, a)}} <= plain:
+            x, y = a, [v._number for v in b]
+            out = {value}
+            if type(out) is float:
+                {right_list}
     except (AttributeError, TypeError, ValueError, ArithmeticError):
         pass
     return otherwise(rule, tuple(a), tuple(b))
@@ -350,9 +368,31 @@ def _define(
         "left": _NODE.format(value=value, x="a", dx=dx, y="b", dy=None),
         "right": _NODE.format(value=value, x="a", dx=None, y="b", dy=dy),
         "list": _NODE.format(value="out", x="a", dx=None, y=f"tuple({dx})", dy=None),
+        "left_list": _NODE.format(
+            value="out",
+            x="(*a,)",
+            dx=None,
+            y=f"partly_constant({dx}, (*[None] * len(a), *b))",
+            dy=None,
+        ),
+        "right_list": _NODE.format(
+            value="out",
+            x="(*b,)",
+            dx=None,
+            y=f"partly_constant({dy}, (*a, *[None] * len(b)))",
+            dy=None,
+        ),
         "two_lists": _NODE.format(value="out", x="(*a, *b)", dx=None, y=f"(*{dx}, *{dy})", dy=None),
     }
-    names = {"Value": Value, "new": new, "as_list": as_list, "rule": rule, "otherwise": otherwise}
+    names = {
+        "Value": Value,
+        "new": new,
+        "as_list": as_list,
+        "partly_constant": partly_constant,
+        "plain": PLAIN,
+        "rule": rule,
+        "otherwise": otherwise,
+    }
     return BARE_FLOAT.define(template.format_map(parts), names, title=rule.name)
 
 

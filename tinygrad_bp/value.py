@@ -15,7 +15,7 @@ from tinygrad_bp.text import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, NoReturn, SupportsIndex
 
     from tinygrad_bp.kernels import Number
@@ -113,9 +113,8 @@ class Value:
         if self._rule is None:
             return ()
         if isinstance(self._y, PartlyConstant):
-            parents, constants = iter(self._x), self._y.constants
-            slots = range(len(self._x) + len(constants))
-            return tuple([constants[i] if i in constants else next(parents) for i in slots])
+            parents = iter(self._x)
+            return tuple([next(parents) if each is None else each for each in self._y.constants])
         if isinstance(self._y, tuple):
             return self._x  # type: ignore[no-any-return]
         return (self._x,) if self._rule.arity == 1 else (self._x, self._y)
@@ -364,6 +363,19 @@ def record(rule: Rule, data: Number, x: Any, dx: Any, y: Any = None, dy: Any = N
 
 
 class PartlyConstant(tuple[object, ...]):
-    """The local derivatives of a list of operands, and those operands that are plain numbers, by slot."""
+    """The local derivatives of a list of operands, some of which are plain numbers.
 
-    constants: dict[int, Number]
+    Attributes:
+        constants: one for each operand: the plain number, or ``None`` for a Value.
+    """
+
+    constants: tuple[Number | None, ...]
+
+
+def partly_constant(
+    derivatives: Iterable[Number], constants: tuple[Number | None, ...]
+) -> PartlyConstant:
+    """The local derivatives of those operands that are Values, with the plain numbers of the others."""
+    local = PartlyConstant(derivatives)
+    local.constants = constants
+    return local
