@@ -23,7 +23,7 @@ from tinygrad_bp.rules import RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import Any
 
     from tinygrad_bp.kernels import Number
@@ -353,6 +353,7 @@ _BASES = {
 
 _REFUSED = ("bool", "timedelta64", "AccumulationBounds", "Order")  # derived from one, and no number
 _FAMILY: dict[type, str] = {float: "float", int: "int"}
+_NUMBERS: set[type] = {*_FAMILY}  # all of whose instances are real numbers, of those seen so far
 
 
 def family_of(kind: type) -> str:
@@ -361,6 +362,8 @@ def family_of(kind: type) -> str:
         bases = [(str(base.__module__).partition(".")[0], base.__name__) for base in kind.__mro__]
         known = [_BASES[base] for base in bases if base in _BASES]
         _FAMILY[kind] = known[0] if known and kind.__name__ not in _REFUSED else ""
+        if _FAMILY[kind] not in ("", "sympy"):  # a sympy expression may be anything
+            _NUMBERS.add(kind)
     return _FAMILY[kind]
 
 
@@ -374,10 +377,18 @@ def is_number(data: object) -> bool:
     >>> is_number(0.5), is_number(1), is_number(True), is_number("1"), is_number(1j)
     (True, True, False, False, False)
     """
-    family = family_of(type(data))
-    if family == "sympy":  # whose expressions may be anything
+    if family_of(type(data)) == "sympy":
         return data.is_extended_real is not False and data.is_commutative is True  # type: ignore[attr-defined]
-    return family != ""
+    return type(data) in _NUMBERS
+
+
+def are_numbers(data: Collection[object]) -> bool:
+    """Whether each of them `is_number`.
+
+    >>> are_numbers([0.5, 1]), are_numbers([0.5, "1"])
+    (True, False)
+    """
+    return {*map(type, data)} <= _NUMBERS or all(map(is_number, data))
 
 
 def check_number(data: object, *, where: str) -> None:

@@ -19,7 +19,7 @@ from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGra
 from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.kernels import Arithmetic
-from tinygrad_bp.operations import FUNCTIONS, apply, arguments_of, as_list, as_read, naming
+from tinygrad_bp.operations import FUNCTIONS, apply, arguments_of, as_list, as_read, raise_named
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 from tinygrad_bp.value import Value, data_of, record
 
@@ -218,8 +218,11 @@ def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
         if node.rule is None or node not in sums or reaching.isdisjoint(node.parents):
             continue
         _check_fresh(node)
-        with naming(node.rule, node.operands):
+        try:
             found = _recorded_derivatives(node, node.rule, reaching)
+        except Exception as error:
+            raise_named(error, node.rule, node.operands)
+            raise
         with meeting(lambda: f"gradients of {e!r:.160}"):
             for parent, local in found:
                 share = _product(sums[node], local)

@@ -12,6 +12,7 @@ from tinygrad_bp.arithmetic import (
     BARE_FLOAT,
     PLAIN,
     TRUTH_VALUES,
+    are_numbers,
     arithmetic_of,
     check_number,
     is_number,
@@ -33,7 +34,7 @@ from tinygrad_bp.value import Value, data_of, new, partly_constant, record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
     from tinygrad_bp.kernels import Arithmetic, Number
 
@@ -51,25 +52,25 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     """
     if len(operands) != rule.arity:
         raise ArgumentError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
-    data = tuple(map(data_of, operands))
-    if not all(map(is_number, data)):
+    data = tuple([each.data if isinstance(each, Value) else each for each in operands])
+    if not are_numbers(data):
         for operand in operands:
             _check_operand(rule, operand)
     arithmetic = arithmetic_of(data)
-    wrt = tuple(slot for slot, operand in enumerate(operands) if isinstance(operand, Value))
-    with naming(rule, operands):
+    wrt = tuple([slot for slot, each in enumerate(operands) if isinstance(each, Value)])
+    try:
         if not arithmetic.in_domain(rule, data):
-            error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
-            raise error(
-                f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
-            )
+            _refuse_outside(rule, operands)
         try:
             out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
         except (TypeError, ArithmeticError):
             if not arithmetic.at_nan(rule, data):
                 raise
             out, *derivatives = [arithmetic.own["nan"]] * (1 + len(wrt))
-    if not all(map(is_number, (out, *derivatives))):
+    except Exception as error:
+        raise_named(error, rule, operands)
+        raise
+    if not are_numbers((out, *derivatives)):
         check_number(out, where=f"what {_call(rule, operands)} returns")
         for number in derivatives:
             check_number(number, where=f"what a derivative of {_call(rule, operands)} returns")
@@ -83,11 +84,21 @@ def _check_operand(rule: Rule, operand: Value | Number) -> None:
     check_number(data_of(operand), where=where)
 
 
+def _refuse_outside(rule: Rule, operands: tuple[Value | Number, ...]) -> NoReturn:
+    error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
+    raise error(
+        f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
+    )
+
+
 def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
     """The operand as the row reads its number among others of that type: a Value by a node of its own."""
     number = data_of(operand)
-    with naming(rule, (operand,)):
+    try:
         read = arithmetic.reader(rule)(number)
+    except Exception as error:
+        raise_named(error, rule, (operand,))
+        raise
     if read is number or arithmetic.conversion is None:
         return operand
     return apply(arithmetic.conversion, operand) if isinstance(operand, Value) else read
@@ -103,47 +114,39 @@ def _record(
     """The node of an operation, with the derivatives for the operands in the slots of ``wrt``."""
     if not wrt:
         return out
-    slots: dict[int, Number] = dict(zip(wrt, derivatives, strict=True))
-    if rule.arity > 2:
-        return _record_list(rule, out, operands, [*map(slots.get, range(rule.arity))])
-    x, y = (*operands, None)[:2]
-    return record(rule, out, x, slots.get(0), y, slots.get(1))
+    if rule.arity == 1:
+        return record(rule, out, *operands, *derivatives)
+    if rule.arity == 2:
+        dx = derivatives[0] if wrt[0] == 0 else None
+        dy = derivatives[-1] if wrt[-1] == 1 else None
+        return record(rule, out, operands[0], dx, operands[1], dy)
+    each = iter(derivatives)
+    local = [next(each) if slot in wrt else None for slot in range(rule.arity)]
+    return _record_list(rule, out, operands, local)
 
 
-class naming:  # noqa: N801 - read as a verb
-    """Errors of a number type's own arithmetic come out as ours, naming operation and operands."""
+def raise_named(error: Exception, rule: Rule, operands: tuple[Value | Number, ...]) -> None:
+    """Raise ours for an error of a number type's own arithmetic, naming operation and operands.
 
-    __slots__ = ("operands", "rule")
-
-    def __init__(self, rule: Rule, operands: tuple[Value | Number, ...]) -> None:
-        self.rule = rule
-        self.operands = operands
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            return
-        call = _call(self.rule, self.operands)
-        if isinstance(error, ExactnessError):
-            raise ExactnessError(f"{call}: {error}") from None
-        if isinstance(error, BackpropError):
-            return
-        if not self.rule.written:  # it is the user's own
-            error.add_note(f"in the primitive {call}")
-            return
-        if isinstance(error, OverflowError):
-            raise NumberRangeError(
-                f"{call}: {error}; use floats, or smaller exact numbers"
-            ) from None
-        if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":
-            raise trapped(error, call) from None
-        if isinstance(error, (TypeError, AttributeError)):  # NumPy has either for a Decimal
-            raise DataError(f"{call}: {error}; give it numbers of one type") from None
-        if isinstance(error, (ArithmeticError, ValueError)):
-            reason = type(error).__name__ if type(error).__module__ == "decimal" else error
-            raise DomainError(f"{call} has no value: {reason}") from None
+    An error that says it already is left to be raised as it is, as one in a user's primitive.
+    """
+    call = _call(rule, operands)
+    if isinstance(error, ExactnessError):
+        raise ExactnessError(f"{call}: {error}") from None
+    if isinstance(error, BackpropError):
+        return
+    if not rule.written:  # it is the user's own
+        error.add_note(f"in the primitive {call}")
+        return
+    if isinstance(error, OverflowError):
+        raise NumberRangeError(f"{call}: {error}; use floats, or smaller exact numbers") from None
+    if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":
+        raise trapped(error, call) from None
+    if isinstance(error, (TypeError, AttributeError)):  # NumPy has either for a Decimal
+        raise DataError(f"{call}: {error}; give it numbers of one type") from None
+    if isinstance(error, (ArithmeticError, ValueError)):
+        reason = type(error).__name__ if type(error).__module__ == "decimal" else error
+        raise DomainError(f"{call} has no value: {reason}") from None
 
 
 def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
@@ -209,13 +212,16 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
     operands: tuple[Any, ...] = sum(columns, ())
     if not operands:
         return 0
-    numbers = [*map(data_of, operands)]
-    if not ({*map(type, numbers)} <= PLAIN or all(map(is_number, numbers))):
+    numbers = [each.data if isinstance(each, Value) else each for each in operands]
+    if not are_numbers(numbers):
         for operand in operands:
             _check_operand(rule, operand)
-    with naming(rule, operands):
+    try:
         kernel = arithmetic_of(numbers).kernel(rule, tuple(range(rule.arity)))
         out, *derivatives = kernel(*arguments_of(rule, numbers))
+    except Exception as error:
+        raise_named(error, rule, operands)
+        raise
     return _record_list(rule, out, operands, [*chain(*derivatives)])
 
 
@@ -271,7 +277,7 @@ def left(a, b):
         if type(x) is float:
             if type(b) is Value:
                 y = b.data
-                if type(y) is float:
+                if type(y) is float or type(y) is int:
                     {binary}
             elif type(b) is float or type(b) is int:
                 y = b
@@ -435,10 +441,11 @@ def _document(rule: Rule) -> str:
 
 def _operate(rule: Rule, a: Any, b: Any) -> Any:
     """What an operator does off the quick way: Python asks the other operand where we know it not."""
-    a, b = (int(bool(each)) if type(each).__name__ in TRUTH_VALUES else each for each in (a, b))
-    if all(isinstance(each, Value) or is_number(each) for each in (a, b)):
-        return apply(rule, a, b)
-    return NotImplemented
+    if not (isinstance(a, Value) and isinstance(b, Value)):
+        a, b = [int(bool(each)) if type(each).__name__ in TRUTH_VALUES else each for each in (a, b)]
+        if not all(isinstance(each, Value) or is_number(each) for each in (a, b)):
+            return NotImplemented
+    return apply(rule, a, b)
 
 
 class _Functions(dict[str, "Callable[..., Any]"]):
