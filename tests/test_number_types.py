@@ -7,6 +7,8 @@ import decimal
 import itertools
 import math
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, FloatOperation, localcontext
 from fractions import Fraction
 
@@ -23,11 +25,13 @@ from tinygrad_bp import (
     NumberRangeError,
     Value,
     arccos,
+    arccosh,
     arcsin,
     arctan,
     arctan2,
     cbrt,
     derivation,
+    dot,
     erf,
     erfc,
     gaussian,
@@ -36,18 +40,24 @@ from tinygrad_bp import (
     gradients,
     hessian,
     hypot,
+    log2,
+    log10,
+    logaddexp,
     logsumexp,
     maximum,
     ndtr,
+    path_sum,
     primitive,
     relu,
     sigmoid,
     silu,
     softmax,
     sqrt,
+    tanh,
 )
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.testing.strategies import OPERATIONS
+from tinygrad_bp.value import data_of
 
 X = sympy.Symbol("x", real=True)
 
@@ -447,3 +457,150 @@ def test_a_signal_of_decimal_is_the_same_error_of_ours_forward_and_back():
             e.backward()
         with pytest.raises(ExactnessError, match=r"gradients of .*traps Inexact"):
             gradients(e, [x])
+
+
+# ---- NumPy's numbers among others
+
+
+def passes(f, at):
+    """The derivative of f, by every pass there is."""
+    x = Value(at)
+    e = f(x)
+    e.backward()
+    (recorded,) = gradients(e, [x], create_graph=True)
+    total = path_sum(e, x).total
+    return [x.grad, *gradients(e, [x]), data_of(recorded), grad(f)(at), total]
+
+
+@pytest.mark.parametrize(
+    ("f", "derivative"),
+    [
+        (lambda w: 3 * (w * np.uint8(200)), 600.0),
+        (lambda w: w * np.int8(100) * np.int8(2), 200.0),
+        (lambda w: w * np.int64(2**40) * np.int64(2**40), 2.0**80),
+        (lambda w: dot([w, w], [np.uint8(200), np.uint8(100)]), 300.0),
+        (lambda w: dot([np.uint8(200), np.uint8(100)], [w, w]), 300.0),
+        (lambda w: (w * np.uint8(200)) * -1, -200.0),
+        (lambda w: w * Value(np.uint8(200)) * Value(np.uint8(2)), 400.0),
+    ],
+)
+def test_a_numpy_integer_as_a_factor_does_not_go_round(f, derivative):
+    assert passes(f, 0.5) == [derivative] * 5
+    w = Value(0.5)
+    for e in (f(w), f(w)):
+        e.backward()
+    assert w.grad == 2 * derivative
+
+
+def test_derivatives_of_numpy_integers_alone_do_not_go_round():
+    x, y, z = (Value(np.uint8(each)) for each in (0, 200, 200))
+    e = x * y * z
+    e.backward()
+    assert (e.data, x.grad) == (0, 40000.0)
+    assert type((x * y).data) is np.uint8
+    assert hessian(lambda a, b: a * b * b)(np.uint8(3), np.uint8(200)) == ((0, 400.0), (400.0, 6.0))
+
+
+@pytest.mark.parametrize(
+    ("f", "derivative"),
+    [
+        (lambda x: x * np.float16(300) * np.float16(300), 90000.0),
+        (lambda x: dot([x, x], [np.float16(60000)] * 2), 120000.0),
+        (lambda x: dot([x, x], [np.float32(2**24), np.float32(1)]), 2.0**24 + 1.0),
+        (lambda x: x / np.float16(3), 1.0 / 3.0),
+        (lambda x: x * Value(np.float16(300)) * Value(np.float16(300)), 90000.0),
+    ],
+)
+def test_a_narrow_operand_does_not_make_the_derivative_of_a_wide_one_narrow(f, derivative):
+    found = passes(f, np.float64(0.5))
+    assert found == [derivative] * 5
+    assert {*map(type, found)} == {np.float64}
+
+
+@pytest.mark.parametrize("function", [erf, erfc, ndtr, gaussian, gelu])
+def test_what_has_the_digits_of_a_float_only_is_refused_for_a_longdouble(function):
+    with pytest.raises(ExactnessError, match="use float"):
+        function(Value(np.longdouble("1e-400")))
+
+
+def test_what_numpy_s_errstate_makes_an_error_is_named():
+    with np.errstate(all="raise"), pytest.raises(NumberRangeError, match=r"numpy\.errstate"):
+        tanh(Value(np.float32(400.0)))
+
+
+# ---- sympy's 0.0, which does not equal 0
+
+
+@pytest.mark.parametrize("zero", [sympy.Float(0.0), sympy.Integer(0)])
+@pytest.mark.parametrize(
+    ("exponent", "derivatives"),
+    [(0.5, (math.inf, 0.0)), (1.0, (1.0, 0.0)), (0.0, (0.0, 0.0)), (3.0, (0.0, 0.0))],
+)
+def test_powers_of_sympy_s_zero_have_the_corners_of_floats(zero, exponent, derivatives):
+    node = Value(zero) ** Value(sympy.Float(exponent))
+    assert tuple(map(float, node.local_derivatives)) == derivatives
+    assert (Value(0.0) ** Value(exponent)).local_derivatives == derivatives
+
+
+def test_second_derivatives_at_sympy_s_zero():
+    assert grad(grad(lambda x: x**1.5))(sympy.Float(0.0)) == sympy.oo
+
+
+def test_softmax_with_a_symbolic_infinity():
+    assert softmax([Value(sympy.oo), Value(sympy.Integer(1))])[0].data is sympy.nan
+
+
+# ---- mpmath's last digits
+
+
+def ulps(found, make):
+    with mp.workprec(4 * mp.prec):
+        truth = make()
+    return abs(found - truth) / abs(truth) / mp.eps
+
+
+@pytest.mark.parametrize("digits", [15, 40])
+def test_logaddexp_of_mpmath_knows_what_its_difference_lost(digits):
+    with mp.workdps(digits):
+        a, b = mpf(1.4454853162459949), mpf(592.0318460223896)
+        (da, _) = logaddexp(Value(a), Value(b)).local_derivatives
+        assert ulps(da, lambda: 1 / (1 + mp.exp(b - a))) < 4
+
+
+@pytest.mark.parametrize("digits", [15, 50])
+@pytest.mark.parametrize("above", ["1e-45", "1e-10", "0.3", "0.9", "1.5", "1e30"])
+def test_arccosh_of_mpmath_has_its_digits_near_1(digits, above):
+    with mp.workdps(digits):
+        x = 1 + mpf(above)
+        if x > 1:
+            assert ulps(arccosh(Value(x)).data, lambda: mp.acosh(x)) < 4
+
+
+@pytest.mark.parametrize("x", ["-0.3", "-3", "-37", "-1500", "-1e5", "-1e12", "2"])
+def test_ndtr_of_mpmath_has_its_digits_in_the_tail(x):
+    x = mpf(x)
+    assert ulps(ndtr(Value(x)).data, lambda: mp.erfc(-x / mp.sqrt(2)) / 2) < 4
+
+
+def test_mpmath_keeps_its_precision_whatever_threads_do():
+    before, interval = mp.prec, sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = {*pool.map(lambda _: gelu(Value(mpf(-1.5))).data, range(400))}
+    finally:
+        sys.setswitchinterval(interval)
+    assert (len(found), mp.prec) == (1, before)
+
+
+# ---- whole numbers beyond the floats
+
+
+def test_whole_numbers_too_large_for_a_float_have_the_derivatives_of_their_quotients():
+    large, less = Value(10**400), Value(10**399)
+    assert ((large / less).data, (large / less).local_derivatives) == (10.0, (0.0, -0.0))
+    assert (Value(1) / large).local_derivatives == (0.0, -0.0)
+    assert (Value(7) / Value(3)).local_derivatives == (1 / 3, -7 / 9)
+    assert log2(large).data == math.log2(10**400)
+    assert log10(large).data == 400.0
+    assert log10(large).local_derivatives == log2(large).local_derivatives == (0.0,)

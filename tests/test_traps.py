@@ -81,6 +81,10 @@ def test_grad_takes_a_numpy_scalar(kind):
 def test_a_function_of_a_numpy_float_keeps_its_type(name, kind):
     at = kind(1.5 if name == "arccosh" else 0.5)
     operand = [Value(at)] if RULES[name].variadic else Value(at)
+    if kind is np.longdouble and name in ("erf", "erfc", "gaussian", "ndtr", "gelu"):
+        with pytest.raises(ExactnessError, match="known to the digits of a float only: use float"):
+            FUNCTIONS[name](operand)
+        return
     node = FUNCTIONS[name](operand)
     assert type(node.data) is kind
 

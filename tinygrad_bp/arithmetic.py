@@ -17,13 +17,13 @@ from tinygrad_bp.errors import (
     ExactnessError,
     NumberRangeError,
 )
-from tinygrad_bp.floats import BARE, EXTENDED, dot, ieee_sum, is_nan, named, nearer_root
+from tinygrad_bp.floats import BARE, EXTENDED, dot, ieee_sum, is_nan, lost, named, nearer_root
 from tinygrad_bp.kernels import Arithmetic
 from tinygrad_bp.rules import RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from typing import Any
 
     from tinygrad_bp.kernels import Number
@@ -74,7 +74,16 @@ def _float_reads(rule: Rule) -> Callable[[Number], bool] | None:
 
 FLOAT = Arithmetic("float", EXTENDED, reads=_float_reads, convert=float)
 
-INT = Arithmetic("int", {**EXTENDED, "fsum": sum, "pow": pow}, literal=_whole)
+INT = Arithmetic(
+    "int",
+    {**EXTENDED, "fsum": sum, "pow": pow},
+    literal=_whole,
+    derivatives={  # of numbers that may be too large for a float, in quotients of whole numbers
+        "/": ("1.0 / y", "-x / (y * y)"),
+        "log2": ("1.0 / x / log(2.0)",),
+        "log10": ("1.0 / x / log(10.0)",),
+    },
+)
 
 
 def _fraction() -> Arithmetic:
@@ -131,6 +140,7 @@ def _mpf(number: Any) -> Number:
 
 def _mpmath() -> Arithmetic:
     from mpmath import mp
+    from mpmath.libmp import mpf_erfc
 
     def arctan2(x: Any, y: Any) -> Any:  # of infinity and nan mpmath has a number
         return mp.nan if mp.isnan(x) or mp.isnan(y) else mp.atan2(x, y)
@@ -147,9 +157,18 @@ def _mpmath() -> Arithmetic:
         return mp.nan if mp.isnan(x) or mp.isnan(y) else abs(x) ** y
 
     def ndtr(x: Any) -> Any:
-        with mp.extraprec(50):  # the tail magnifies the rounding of its operand x*x times
-            tail = erfc(-x / mp.sqrt(2)) / 2
-        return +tail
+        if not -(2**64) < x < 0:
+            return erfc(-x / mp.sqrt(2)) / 2
+        # The tail magnifies the rounding of its operand x*x times.  To raise mpmath's precision for a
+        # moment would raise it in all threads.
+        more = mp.prec + 2 * max(0, mp.mag(x)) + 20
+        operand = mp.fdiv(-x, mp.sqrt(2, prec=more), prec=more)
+        return mp.make_mpf(mpf_erfc(operand._mpf_, mp.prec, "n")) / 2
+
+    def arccosh(x: Any) -> Any:  # of nan not the complex one, and with its digits near 1
+        if mp.isnan(x):
+            return x
+        return mp.log1p((x - 1) + mp.sqrt((x - 1) * (x + 1))) if x < 2 else mp.acosh(x)
 
     own = {
         **_EXACT,
@@ -163,10 +182,11 @@ def _mpmath() -> Arithmetic:
             "sinh cosh tanh arcsinh arctanh hypot erf",
         ),
         "arctan2": arctan2,
-        "arccosh": lambda x: x if mp.isnan(x) else mp.acosh(x),  # of nan not the complex one
+        "arccosh": arccosh,
         "log2": lambda x: mp.log(x, 2),
         "cbrt": lambda x: mp.cbrt(x) if x >= 0 else -mp.cbrt(-x),  # not the complex one
         "gaussian": lambda x: mp.exp(mp.fmul(-x, x, exact=True)),
+        "lost": lost,
         "ndtr": ndtr,
         "fsum": mp.fsum,
         "dot": mp.fdot,
@@ -193,6 +213,10 @@ def _sympy() -> Arithmetic:
         finite = (a == -sympy.oo and not b.is_number) or (b == sympy.oo and not a.is_number)
         return sympy.true if finite else sympy.Lt(a, b)
 
+    def normal(x: Any) -> bool:  # by what it is: Float(0.0) == 0 is False
+        x = sympy.sympify(x)
+        return not (x.is_zero or x.is_infinite)
+
     def log(x: Any) -> Any:  # of a negative number not the complex one
         x = sympy.sympify(x)
         return sympy.nan if x.is_number and x.is_negative else sympy.log(x)
@@ -212,6 +236,7 @@ def _sympy() -> Arithmetic:
         "nan": sympy.nan,
         "pi": sympy.pi,
         "abs": sympy.Abs,
+        "normal": normal,
         "pow": pow,
         **named(
             sympy,
@@ -269,8 +294,27 @@ def _sympy() -> Arithmetic:
     )
 
 
-def _numpy() -> Arithmetic:
+def _numpy_kind(kinds: Iterable[type]) -> Any:
+    """The type that NumPy's numbers among these meet in; a plain number adapts itself to a float."""
     import numpy as np
+
+    numpys = [np.dtype(kind) for kind in kinds if issubclass(kind, np.generic)]
+    kind = np.result_type(*numpys).type
+    plain = not {*kinds} <= {int} | {kind for kind in kinds if issubclass(kind, np.generic)}
+    return np.float64 if plain and issubclass(kind, np.integer) else kind
+
+
+def _numpy(kind: Any) -> Arithmetic:
+    """Numbers that meet in one of NumPy's types: where it is a float, all are read as that."""
+    import numpy as np
+
+    real = np.float64 if issubclass(kind, np.integer) else kind
+
+    def as_real(number: Number) -> Number:
+        """A factor, as a derivative: a uint8 would go round at 256."""
+        return (
+            real(number) if isinstance(number, np.generic) and type(number) is not real else number
+        )
 
     def typed(name: str) -> Callable[..., Any]:
         """NumPy's function, or one of floats made to keep the type; plain numbers stay plain."""
@@ -280,12 +324,16 @@ def _numpy() -> Arithmetic:
         def function(*operands: Number) -> Number:
             if not any(isinstance(each, np.generic) for each in operands):
                 return plain_one(*operands)
-            if isinstance(numpys, np.ufunc):  # of a uint8 it would be one in half precision
+            if isinstance(numpys, np.ufunc):
                 return numpys(
-                    *[np.float64(x) if isinstance(x, np.integer) else x for x in operands]
+                    *map(as_real, operands)
+                )  # of a uint8 it would be one in half precision
+            if np.finfo(real).nmant > np.finfo(float).nmant:
+                raise ExactnessError(
+                    f"{name} of {real.__name__} is known to the digits of a float only: use float(...) "
+                    "or an mpmath number"
                 )
-            floats: list[Any] = [float(each) for each in operands]
-            return np.result_type(*operands).type(plain_one(*floats))
+            return real(plain_one(*map(float, operands)))
 
         return function
 
@@ -295,11 +343,23 @@ def _numpy() -> Arithmetic:
         return sum(numbers)
 
     def reads(rule: Rule) -> Callable[[Number], bool] | None:
-        """A function of a whole number or a fraction is one of floats: a uint8 has no negative."""
+        """A function of a whole number or a fraction is one of floats: a uint8 has no negative.
+
+        Nor may a narrow operand make the derivatives narrow, where the result is not.
+        """
         if _keeps_exact(rule) and rule.name != "**":
-            return None
-        exact = ("fractions",) if _keeps_exact(rule) else ("numpy integer", "fractions")
-        return lambda operand: family_of(type(operand)) in exact
+            if real is not kind:
+                return None
+            return lambda operand: isinstance(operand, np.generic) and type(operand) is not real
+        exact = (
+            ("fractions",)
+            if _keeps_exact(rule) and real is not kind
+            else ("numpy integer", "fractions")
+        )
+        return lambda operand: (
+            family_of(type(operand)) in exact
+            or (isinstance(operand, np.floating) and type(operand) is not real)
+        )
 
     def has_digits(x: Any) -> bool:
         if isinstance(x, np.integer):
@@ -320,12 +380,15 @@ def _numpy() -> Arithmetic:
         "relu": lambda x: type(x)(0) if x <= 0 else x,
         "fsum": added,
         "pow": pow,
+        "real": as_real,
     }
-    return Arithmetic("numpy", own, reads=reads, convert=np.float64)
+    factors = ("real(y)", "real(x)")
+    derivatives = {"*": factors, "dot": factors}
+    return Arithmetic("numpy", own, reads=reads, convert=real, derivatives=derivatives)
 
 
 # The later a type stands here, the more of the others it takes into itself.
-_LOADERS: dict[str, Callable[[], Arithmetic]] = {
+_LOADERS: dict[str, Callable[..., Arithmetic]] = {
     "int": lambda: INT,
     "numpy integer": _numpy,
     "fractions": _fraction,
@@ -336,7 +399,7 @@ _LOADERS: dict[str, Callable[[], Arithmetic]] = {
     "sympy": _sympy,
 }
 _RANKS = {name: rank for rank, name in enumerate(_LOADERS)}
-_LOADED: dict[str, Arithmetic] = {}
+_LOADED: dict[tuple[Any, ...], Arithmetic] = {}
 _MET: dict[frozenset[type], Arithmetic] = {}
 _BASES = {
     ("builtins", "float"): "float",
@@ -432,9 +495,10 @@ def arithmetic_of(numbers: tuple[Number, ...] | list[Number]) -> Arithmetic:
         family = max(families, key=_RANKS.__getitem__)
         if family == "float" and "numpy integer" in families:
             family = "numpy"
-        if family not in _LOADED:
-            _LOADED[family] = _LOADERS[family]()
-        _MET[kinds] = _LOADED[family]
+        of = (_numpy_kind(kinds),) if family.startswith("numpy") else ()
+        if (family, *of) not in _LOADED:
+            _LOADED[family, *of] = _LOADERS[family](*of)
+        _MET[kinds] = _LOADED[family, *of]
     return _MET[kinds]
 
 

@@ -19,7 +19,15 @@ from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGra
 from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.kernels import Arithmetic
-from tinygrad_bp.operations import FUNCTIONS, apply, arguments_of, as_list, as_read, raise_named
+from tinygrad_bp.operations import (
+    FUNCTIONS,
+    apply,
+    arguments_of,
+    as_list,
+    as_read,
+    converted,
+    raise_named,
+)
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 from tinygrad_bp.value import Value, data_of, record
 
@@ -348,6 +356,7 @@ def _on_values(numbers: Arithmetic) -> Arithmetic:
         **{name: numbers.own[name] for name in CONSTANTS if name in numbers.own},
         "pow": lambda x, y: apply(RULES["**"], x, y),
         **{name: _comparing(numbers.own[name]) for name in ("normal", "lost")},
+        "real": lambda v: converted(numbers, v, numbers.own["real"](data_of(v))),
         "choose": _choosing(numbers.own.get("choose")),
         "And": numbers.own.get("And", lambda *tests: all(tests)),
         "Or": numbers.own.get("Or", lambda *tests: any(tests)),

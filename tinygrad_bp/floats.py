@@ -24,7 +24,7 @@ def gaussian(x: float) -> float:
     """
     if not abs(x) < 28.0:  # the result is 0, or nan
         return math.exp(-x * x)
-    head = round(x * 64.0) / 64.0  # few enough bits for head * head to be exact
+    head = round(x * 2.0**20) / 2.0**20  # few enough bits for head * head to be exact
     near = math.exp(-head * head)
     return near + near * math.expm1(-(x - head) * (x + head))
 

@@ -188,6 +188,13 @@ def logsumexp(values: Iterable[Value | Number]) -> Any:
     return FUNCTIONS["log"](rest + exp(minus(largest, shift))) + shift
 
 
+def _over_half(share: Value | Number) -> bool:
+    try:
+        return bool(2 * data_of(share) > 1)
+    except (TypeError, ArithmeticError):  # sympy's nan and Decimal's cannot be compared
+        return False
+
+
 def softmax(values: Iterable[Value | Number]) -> list[Any]:
     """``exp(v) / sum(exp(v))`` for each of the values, without overflow.
 
@@ -207,7 +214,7 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
     exponentials = [FUNCTIONS["exp"](FUNCTIONS["-"](each, shift)) for each in values]
     total = FUNCTIONS["fsum"](exponentials)
     shares = [FUNCTIONS["/"](each, total) for each in exponentials]
-    if place is not None and len(values) > 1 and 2 * data_of(shares[place]) > 1:
+    if place is not None and len(values) > 1 and _over_half(shares[place]):
         # Near 1 its derivative, as that of the quotient, would be a difference without digits.
         largest = values.pop(place)
         others = [FUNCTIONS["exp"](FUNCTIONS["-"](each, largest)) for each in values]

@@ -99,7 +99,12 @@ def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
     except Exception as error:
         raise_named(error, rule, (operand,))
         raise
-    if read is number or arithmetic.conversion is None:
+    return converted(arithmetic, operand, read)
+
+
+def converted(arithmetic: Arithmetic, operand: Value | Number, read: Number) -> Any:
+    """The number as it was read, or a node that reads it so; the operand itself where that is as it is."""
+    if read is data_of(operand) or arithmetic.conversion is None:
         return operand
     return apply(arithmetic.conversion, operand) if isinstance(operand, Value) else read
 
@@ -138,6 +143,10 @@ def raise_named(error: Exception, rule: Rule, operands: tuple[Value | Number, ..
     if not rule.written:  # it is the user's own
         error.add_note(f"in the primitive {call}")
         return
+    if isinstance(error, FloatingPointError):
+        raise NumberRangeError(
+            f"{call}: {error}, which numpy.errstate makes an error: allow it there"
+        ) from None
     if isinstance(error, OverflowError):
         raise NumberRangeError(f"{call}: {error}; use floats, or smaller exact numbers") from None
     if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":

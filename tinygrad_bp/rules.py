@@ -139,7 +139,7 @@ _TABLE = (
     Rule("**",  "pow(x, y)", (
                 ("0.0 if x == 0.0 and y == 0.0 else inf if x == 0.0 and y < 1.0 else"
                  " y * pow(x, y - 1.0) if x == 0.0 or abs(x) == inf or y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0"
-                 " and (y <= 8.0 or normal(pow(x, y - 1.0)) or abs(pow(x, y - 1.0)) == inf) else"
+                 " and (y <= 4.0 or normal(pow(x, y - 1.0)) or abs(pow(x, y - 1.0)) == inf) else"
                  " y * pow(abs(x), (y - 1.0) / 2.0) * pow(abs(x), (y - 1.0) / 2.0) * pow(-1.0 if x < 0.0 else 1.0, y - 1.0)"
                  " if y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0 else"
                  " y * out / x if normal(out) or abs(x) == inf or abs(y) == inf else"
@@ -237,7 +237,7 @@ _TABLE = (
     Rule("erfc",     "erfc(x)",     ("-2.0 / sqrt(pi) * gaussian(x)",), meaning="1 less the error function, with its digits in the tail"),
     Rule("gaussian", "gaussian(x)", (
                      ("-2.0 * (x * out) if normal(out) else 0.0 * out if abs(x) == inf else"
-                      " x * square(gaussian(x / 2.0)) * (-2.0 * square(gaussian(x / 2.0)))"),), meaning="e to the power -x**2",
+                      " x * gaussian(abs(x) - 1.0) * (-2.0 * exp(1.0 - 2.0 * abs(x)))"),), meaning="e to the power -x**2",
                      latex="e^{-{%s}^2}"),
     Rule("ndtr",     "erfc(-x / sqrt(2.0)) / 2.0", ("square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",), meaning="the distribution function of the standard normal distribution",
                      symbol="Φ", latex=r"\Phi(%s)"),
