@@ -16,6 +16,8 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from tinygrad_bp import (
@@ -34,6 +36,7 @@ from tinygrad_bp import (
     dot,
     erf,
     erfc,
+    fsum,
     gaussian,
     gelu,
     grad,
@@ -56,7 +59,7 @@ from tinygrad_bp import (
     tanh,
 )
 from tinygrad_bp.graph import topological_order
-from tinygrad_bp.testing.strategies import OPERATIONS
+from tinygrad_bp.testing.strategies import OPERATIONS, operands
 from tinygrad_bp.value import data_of
 
 X = sympy.Symbol("x", real=True)
@@ -604,3 +607,40 @@ def test_whole_numbers_too_large_for_a_float_have_the_derivatives_of_their_quoti
     assert log2(large).data == math.log2(10**400)
     assert log10(large).data == 400.0
     assert log10(large).local_derivatives == log2(large).local_derivatives == (0.0,)
+
+
+# ---- NumPy's float64, which is a float
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_graph_of_numpy_s_float64_is_that_of_floats_in_its_type(data):
+    rule = data.draw(st.sampled_from([r for r in RULES.values() if not r.variadic]))
+    at = data.draw(operands(rule))
+    kinds = data.draw(st.permutations([np.float64, float][: rule.arity]))
+    function = OPERATIONS[rule.name]
+    ours = function(*map(Value, at))
+    numpys = function(*[Value(kind(x)) for kind, x in zip(kinds, at, strict=True)])
+    assert type(numpys.data) is np.float64
+    assert np.float64(ours.data).tobytes() == numpys.data.tobytes()
+    assert repr([*map(float, numpys.local_derivatives)]) == repr(
+        [*map(float, ours.local_derivatives)]
+    )
+    assert {*map(type, numpys.local_derivatives)} <= {np.float64, float}
+
+
+def test_lists_of_numpy_s_float64_are_lists_of_floats_in_its_type():
+    w, x = [0.1, -0.7, 3.0], [0.3, 1.1, -2.0]
+    truth = dot([*map(Value, w)], [*map(Value, x)])
+    for node in (
+        dot([*map(Value, w)], [*map(Value, map(np.float64, x))]),
+        dot([*map(Value, w)], np.array(x)),
+        dot(np.array(w), [*map(Value, x)]),
+    ):
+        assert (type(node.data), node.data) == (np.float64, truth.data)
+        assert {*node.local_derivatives} <= {*truth.local_derivatives}
+        assert {*map(type, node.local_derivatives)} == {np.float64}
+    total = fsum([Value(np.float64(each)) for each in w])
+    assert (type(total.data), total.data) == (np.float64, fsum(w))
+    mixed = dot([Value(0.5)] * 2, [np.float64(2), np.uint8(200)])
+    assert mixed.local_derivatives == (2.0, 200.0)

@@ -324,7 +324,7 @@ def _numpy(kind: Any) -> Arithmetic:
         def function(*operands: Number) -> Number:
             if not any(isinstance(each, np.generic) for each in operands):
                 return plain_one(*operands)
-            if isinstance(numpys, np.ufunc):
+            if isinstance(numpys, np.ufunc) and real is not np.float64:  # which are floats
                 return numpys(
                     *map(as_real, operands)
                 )  # of a uint8 it would be one in half precision
@@ -333,6 +333,8 @@ def _numpy(kind: Any) -> Arithmetic:
                     f"{name} of {real.__name__} is known to the digits of a float only: use float(...) "
                     "or an mpmath number"
                 )
+            if not all(isinstance(each, (np.generic, float, int)) for each in operands):
+                raise TypeError("they are no floats")
             return real(plain_one(*map(float, operands)))
 
         return function

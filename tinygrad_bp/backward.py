@@ -23,7 +23,7 @@ def backward(e: Value) -> None:
     and a ``float``), or the pass is interrupted, the leaves keep what they had.
     """
     order = topological_order(e)
-    zero = 0.0 if type(e.data) is float else 0  # to float + float Python has a short way
+    zero = 0.0 if isinstance(e.data, float) else 0  # to float + float Python has a short way
     leaves = []
     try:
         for node in order:

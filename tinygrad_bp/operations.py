@@ -6,6 +6,7 @@ before it.  This room may not know the networks, the pictures or the command lin
 
 from __future__ import annotations
 
+import sys
 from itertools import chain, compress
 
 from tinygrad_bp.arithmetic import (
@@ -260,7 +261,7 @@ def _record_list(
 # Most of all time goes into making nodes.  For floats the row is therefore written into the function
 # that makes its nodes, and so is `record`: calling them would cost half as much again.
 _NODE = (
-    "node = new(Value); node.data = out = {value}; node._x = {x}; node._dx = {dx}; node._y = {y}; "
+    "node = new(Value); node.data = {value}; node._x = {x}; node._dx = {dx}; node._y = {y}; "
     "node._dy = {dy}; node._rule = rule; node.grad = node._mark = 0; return node"
 )
 
@@ -268,7 +269,7 @@ _UNARY = """
 def function(a):
     try:
         if type(a) is Value:
-            x = a.data
+            x = {read_x}
             if type(x) is float:
                 out = {value}
                 dx = {dx}
@@ -282,14 +283,14 @@ def function(a):
 _BINARY = """
 def left(a, b):
     try:
-        x = a.data
+        x = {read_x}
         if type(x) is float:
             if type(b) is Value:
-                y = b.data
+                y = {read_y}
                 if type(y) is float or type(y) is int:
                     {binary}
-            elif type(b) is float or type(b) is int:
-                y = b
+            elif {plain_b}:
+                y = {constant_b}
                 {left}
     except (ValueError, ArithmeticError):
         pass
@@ -297,8 +298,8 @@ def left(a, b):
 
 def right(b, a):
     try:
-        if type(a) is float or type(a) is int:
-            x, y = a, b.data
+        if {plain_a}:
+            x, y = {constant_a}, {read_y}
             if type(y) is float:
                 {right}
     except (ValueError, ArithmeticError):
@@ -315,7 +316,7 @@ _LIST = """
 def function(a):
     a = tuple(a) if type(a) is list else as_list(rule.name, a)
     try:
-        x = [v._number for v in a]
+        x = [{read_v} for v in a]
         out = {value}
         if type(out) is float:
             {list}
@@ -332,8 +333,8 @@ def function(a, b):
         b = as_list(rule.name, b)
     try:
         if len(a) == len(b):
-            x = [v._number for v in a]
-            y = [v._number for v in b]
+            x = [{read_v} for v in a]
+            y = [{read_v} for v in b]
             out = {value}
             if type(out) is float:
                 {two_lists}
@@ -346,12 +347,12 @@ def function(a, b):
 def beside_numbers(a, b):
     try:
         if {{*map(type, b)}} <= plain:
-            x, y = [v._number for v in a], b
+            x, y = [{read_v} for v in a], {constants_b}
             out = {value}
             if type(out) is float:
                 {left_list}
         elif {{*map(type, a)}} <= plain:
-            x, y = a, [v._number for v in b]
+            x, y = {constants_a}, [{read_v} for v in b]
             out = {value}
             if type(out) is float:
                 {right_list}
@@ -360,9 +361,31 @@ def beside_numbers(a, b):
     return otherwise(rule, tuple(a), tuple(b))
 """
 
+# How the templates read an operand: as it is; or, of NumPy's float64, as the float that it is.
+_READ = {
+    "read_x": "a.data",
+    "read_y": "b.data",
+    "read_v": "v._number",
+    "plain_a": "type(a) is float or type(a) is int",
+    "plain_b": "type(b) is float or type(b) is int",
+    **dict.fromkeys(("constant_a", "constants_a"), "a"),
+    **dict.fromkeys(("constant_b", "constants_b"), "b"),
+}
+_READ_FLOAT64 = {
+    "read_x": "real(a.data)",
+    "read_y": "real(b.data)",
+    "read_v": "real(v._number)",
+    "plain_a": "type(a) in plain",
+    "plain_b": "type(b) in plain",
+    "constant_a": "real(a)",
+    "constant_b": "real(b)",
+    "constants_a": "[*map(real, a)]",
+    "constants_b": "[*map(real, b)]",
+}
+
 
 def _define(
-    template: str, rule: Rule, otherwise: Callable[..., Any]
+    template: str, rule: Rule, otherwise: Callable[..., Any], float64: Any = None
 ) -> dict[str, Callable[..., Any]]:
     """The functions of a template, by name, with the row written into them.
 
@@ -370,45 +393,72 @@ def _define(
         template: the text of their definitions.
         rule: a row of the table.
         otherwise: called with the rule and the operands where these are not plain floats.
+        float64: NumPy's, for the functions that take its numbers, and floats among them; their results
+            and derivatives are of that type.
     """
+
+    def kept(text: Any) -> str:
+        """A derivative as it is put into the node; the table's literals are floats for every type."""
+        return f"float64({text})" if float64 and text.strip("-.0123456789") else text
+
+    def finite(out: float) -> Any:
+        if out - out != 0.0:  # NumPy may have something to say to an infinity, or nan
+            raise ValueError
+        return float64(out)
+
+    def node(value: str, **parts: str | None) -> str:
+        data = f"finite({value})" if float64 else value
+        return _NODE.format(value=data, **{"dx": None, "dy": None, **parts})
+
     value = BARE_FLOAT.value_of(rule)
-    dx, dy = (*(BARE_FLOAT.derivative_of(rule, slot) for slot in range(rule.arity)), None)[:2]
+    dx, dy = (*(BARE_FLOAT.derivative_of(rule, slot) for slot in range(rule.arity)), "")[:2]
+    listed = "[*map(float64, {})]" if float64 else "{}"
+    dxs, dys = listed.format(dx), listed.format(dy)
+    both = f"out = {value}; "
     parts = {
+        **(_READ_FLOAT64 if float64 else _READ),
         "value": value,
         "dx": dx,
-        "unary": _NODE.format(value="out", x="a", dx="dx", y=None, dy=None),
+        "unary": node("out", x="a", dx=kept("dx"), y=None),
         # x ** 0.5 of a user's may be complex
         "unary_checked": rule.in_table or "type(out) is float is type(dx)",
-        "binary": _NODE.format(value=value, x="a", dx=dx, y="b", dy=dy),
-        "left": _NODE.format(value=value, x="a", dx=dx, y="b", dy=None),
-        "right": _NODE.format(value=value, x="a", dx=None, y="b", dy=dy),
-        "list": _NODE.format(value="out", x="a", dx=None, y=f"tuple({dx})", dy=None),
-        "left_list": _NODE.format(
-            value="out",
-            x="(*a,)",
-            dx=None,
-            y=f"partly_constant({dx}, (*[None] * len(a), *b))",
-            dy=None,
-        ),
-        "right_list": _NODE.format(
-            value="out",
-            x="(*b,)",
-            dx=None,
-            y=f"partly_constant({dy}, (*a, *[None] * len(b)))",
-            dy=None,
-        ),
-        "two_lists": _NODE.format(value="out", x="(*a, *b)", dx=None, y=f"(*{dx}, *{dy})", dy=None),
+        "binary": both + node("out", x="a", dx=kept(dx), y="b", dy=kept(dy)),
+        "left": both + node("out", x="a", dx=kept(dx), y="b"),
+        "right": both + node("out", x="a", y="b", dy=kept(dy)),
+        "list": node("out", x="a", y=f"tuple({dxs})"),
+        "two_lists": node("out", x="(*a, *b)", y=f"(*{dxs}, *{dys})"),
+        "left_list": node("out", x="(*a,)", y=f"partly_constant({dxs}, (*[None] * len(a), *b))"),
+        "right_list": node("out", x="(*b,)", y=f"partly_constant({dys}, (*a, *[None] * len(b)))"),
     }
     names = {
         "Value": Value,
         "new": new,
         "as_list": as_list,
         "partly_constant": partly_constant,
-        "plain": PLAIN,
+        "plain": PLAIN | {float64},
+        "real": lambda number: float(number) if type(number) is float64 else number,
+        "float64": float64,
+        "finite": finite,
         "rule": rule,
-        "otherwise": otherwise,
+        "otherwise": otherwise if float64 else _after_floats(template, otherwise),
     }
     return BARE_FLOAT.define(template.format_map(parts), names, title=rule.name)
+
+
+def _after_floats(template: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """What the quick way for floats leaves: NumPy's float64 has one too, made when it is first asked for."""
+    quick: Callable[..., Any] | None = None
+
+    def next_way(rule: Rule, *operands: Any) -> Any:
+        nonlocal quick
+        if quick is None:
+            float64 = getattr(sys.modules.get("numpy"), "float64", None)
+            if float64 is None or not rule.in_table:
+                return otherwise(rule, *operands)
+            quick = _define(template, rule, otherwise, float64)["function"]
+        return quick(*operands)
+
+    return next_way
 
 
 def function_of(rule: Rule) -> Callable[..., Any]:

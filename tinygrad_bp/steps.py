@@ -472,7 +472,7 @@ def steps(
 
 def _zero(e: Value) -> Number:
     """What the sums start from: the zero that `backward` takes."""
-    return 0.0 if type(e.data) is float else 0
+    return 0.0 if isinstance(e.data, float) else 0
 
 
 class _Running:
