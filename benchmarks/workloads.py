@@ -31,16 +31,21 @@ def _layers(value: Any, sizes: list[int]) -> list[list[tuple[list[Any], Any]]]:
     ]
 
 
-def _demo(value: Any, product: Callable[[list[Any], list[Any], Any], Any]) -> Step:
+def _demo(
+    value: Any,
+    product: Callable[[list[Any], list[Any], Any], Any],
+    number: Callable[[float], Any] = float,
+) -> Step:
     """Micrograd's demo: hinge loss with L2, and the update, as its users write them.
 
     Args:
         value: the engine's class.
         product: of two lists, added to a third operand.
+        number: what the samples are made of.
     """
     layers = _layers(value, [2, 16, 16, 1])
     parameters = [p for layer in layers for w, b in layer for p in (*w, b)]
-    samples = [([value(each) for each in x], y) for x, y in _moons(100)]
+    samples = [([value(number(each)) for each in x], y) for x, y in _moons(100)]
 
     def score(x: list[Any]) -> Any:
         for place, layer in enumerate(layers):
@@ -64,7 +69,18 @@ def _demo(value: Any, product: Callable[[list[Any], list[Any], Any], Any]) -> St
 
 def demo(value: Any) -> Step:
     """2-16-16-1, 100 samples, one add and one multiplication for each weight."""
-    return _demo(value, lambda w, x, start: sum((wi * xi for wi, xi in zip(w, x)), start))
+    return _demo(value, _sum_of_products)
+
+
+def _sum_of_products(w: list[Any], x: list[Any], start: Any) -> Any:
+    return sum((wi * xi for wi, xi in zip(w, x)), start)
+
+
+def demo_numpy(value: Any) -> Step:
+    """The same with samples from a NumPy array, as in micrograd's notebook: all but the weights is float64."""
+    import numpy as np
+
+    return _demo(value, _sum_of_products, np.float64)
 
 
 def demo_dot(value: Any) -> Step:
@@ -200,6 +216,7 @@ def gpt(value: Any) -> Step:
 
 WORKLOADS = {
     "demo": (demo, 5),
+    "demo, NumPy": (demo_numpy, 3),
     "demo, dot": (demo_dot, 20),
     "demo, dot, paused": (demo_dot_paused, 20),
     "network": (network, 100),
