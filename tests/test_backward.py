@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import operator
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -13,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import Value, dot, exp, fsum, relu, tanh
+from tinygrad_bp import DataError, Value, collector_paused, dot, exp, fsum, relu, tanh
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.testing.strategies import RATIONAL, Program, numbers, programs
 
@@ -408,3 +411,37 @@ def test_a_constant_on_the_left_of_an_operator_keeps_its_place():
         v.grad = 0
         node.backward()
         assert v.grad == slope
+
+
+@pytest.mark.parametrize("kind", [int, Fraction, Decimal, float])
+def test_a_gradient_of_0_through_a_list_has_the_type_of_one_through_a_chain(kind):
+    def after(make):
+        w, x = [Value(kind(3)), Value(kind(1))], [Value(kind(2)), Value(kind(5))]
+        make(w, x).backward()
+        return [(type(v.grad), v.grad) for v in (*w, *x)]
+
+    by_hand = after(lambda w, x: kind(0) * (w[0] * x[0] + w[1] * x[1]))
+    assert after(lambda w, x: kind(0) * dot(w, x)) == by_hand
+
+
+def test_a_grad_of_a_leaf_without_a_label_is_named():
+    x = Value(2.0)
+    x.grad = 1j
+    with pytest.raises(DataError, match="the grad of a leaf must"):
+        (x * x).backward()
+
+
+def test_many_threads_leave_the_collector_as_it_was():
+    def pause(_):
+        for _ in range(200):
+            with collector_paused():
+                pass
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            [*pool.map(pause, range(30))]
+    finally:
+        sys.setswitchinterval(interval)
+    assert gc.isenabled()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import Value, dot, fsum, primitive, tanh
+from tinygrad_bp import RULES, Value, dot, fsum, primitive, tanh
 from tinygrad_bp.flat import _threads
 from tinygrad_bp.graph import topological_order
 
@@ -240,3 +240,16 @@ def test_a_deep_graph_is_pickled_again_beside_a_kept_pickler():
     deep = chain(5000)[-1]
     pickle.dumps(deep)
     assert same(through_pickle(deep), deep)
+
+
+def test_a_deep_copy_has_been_met_by_no_pickler():
+    e = Value(1.0)
+    for _ in range(5000):
+        e = e * 1.5
+    kept = pickle.Pickler(io.BytesIO())
+    kept.dump(e)
+    kept.dump(copy.deepcopy(e))
+
+
+def test_a_row_of_the_table_is_pickled_by_its_name():
+    assert pickle.loads(pickle.dumps(tanh(Value(1.0)))).rule is RULES["tanh"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import pickle
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from decimal import Decimal
 from fractions import Fraction
@@ -38,6 +40,7 @@ from tinygrad_bp import (
     path_count,
     primitive,
     softmax,
+    steps,
     where,
 )
 from tinygrad_bp.value import data_of
@@ -547,3 +550,43 @@ def test_plain_numbers_among_the_operands_change_neither_value_nor_derivatives(c
     assert among.operands == (*w, *plain)
     assert gradients(among, w) == gradients(alone, w)
     assert call(plain, w).operands == (*plain, *w)
+
+
+def test_of_nothing_the_sum_is_a_whole_number():
+    assert type(fsum([])) is type(dot([], [])) is int
+
+
+def test_of_many_operands_an_error_shows_the_first_six():
+    with pytest.raises(DataError, match=r"^fsum\(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, \.\.\.\)"):
+        fsum([Value(float(k)) for k in range(1, 8)] + [Decimal(1)])
+
+
+def test_a_comment_in_a_primitive_s_text_is_none():
+    product = primitive("product", "x * y  # the area", ("y", "x  # and so"))
+    assert product(Value(2.0), Value(3.0)).local_derivatives == (3.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "infix"), [("pair", "_", True), ("_soft", "", False), ("pair", "⊕", True)]
+)
+def test_a_primitive_stands_between_its_operands_where_its_symbol_is_no_word(name, symbol, infix):
+    own = primitive(name, "x * y", ("y", "x"), symbol=symbol)
+    e = own(Value(2.0, "a"), Value(3.0, "b"))
+    assert e.rule.infix is infix
+    shown = f"a {symbol} b" if infix else f"{name}(a, b)"
+    assert shown in steps(e).to_text()
+
+
+def test_the_error_of_a_user_s_domain_does_not_depend_on_how_it_is_spelt():
+    for condition in ("x != 0", "x != 0.0"):
+        own = primitive("own", "log(abs(x))", ("1.0 / x",), domain=condition)
+        with pytest.raises(DomainError) as caught:
+            own(Value(0.0))
+        assert type(caught.value) is DomainError
+
+
+def test_primitives_in_threads_leave_the_warnings_filters_as_they_were():
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        [*pool.map(lambda n: primitive(f"own{n}", "x * x", ("2 * x",)), range(400))]
+    assert list(warnings.filters) == before

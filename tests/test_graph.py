@@ -174,3 +174,8 @@ def test_names_of_many_nodes_with_one_label_stay_short():
     assert len(set(given)) == 3000
     tricky = [Value(1.0, each) for each in ("w'3", "w", "w", "w", "w", "w'")]
     assert len(set(names(tricky).values())) == 6
+
+
+def test_a_label_of_its_own_is_kept_whatever_the_others_are():
+    nodes = [Value(1.0), *(Value(2.0, label) for label in ("v1", "a", "a", "a'"))]
+    assert [*names(nodes).values()] == ["v2", "v1", "a", "a''", "a'"]

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_bp
-from tinygrad_bp import DataError, Network, TooManyPathsError, Value, dot, fsum, tanh
+from tinygrad_bp import ArgumentError, DataError, Network, TooManyPathsError, Value, dot, fsum, tanh
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.paths import path_count
 from tinygrad_bp.steps import Answer, Steps, naive, order, show, steps
@@ -562,3 +562,18 @@ def test_a_label_breaks_no_line_and_moves_no_cursor():
     assert len(record.to_text().splitlines()) == len(record)
     assert not {*"\x1b\u202e"} & {*shown}
     assert "aU+000AbU+001B[31mU+202E.grad: 0 + (1.0 × 2.0) = 2.0" in shown
+
+
+def test_what_cannot_be_updated_is_named():
+    with pytest.raises(DataError, match=r"the update of x: .*give eta the leaf's number type"):
+        steps(Value(Decimal(2), "x") * 3, eta=0.1).to_text()
+
+
+def test_one_value_where_a_list_is_meant_is_named():
+    x = Value(2.0)
+    with pytest.raises(ArgumentError, match=r"steps\(e, wrt=\) takes a list of values"):
+        steps(x * 3, eta=0.1, wrt=x)
+
+
+def test_a_whole_number_of_numpy_is_written_out():
+    assert "123456789 * 2" in steps(Value(np.int64(123456789), "n") * 2).to_text()

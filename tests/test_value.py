@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import math
 import operator
+import re
+import weakref
 from decimal import Decimal
 from fractions import Fraction
+from typing import Generic, TypeVar
 
 import mpmath
 import numpy as np
@@ -34,6 +37,8 @@ from tinygrad_bp import (
 )
 from tinygrad_bp.operations import FUNCTIONS, apply
 from tinygrad_bp.testing.strategies import numbers, values
+
+T = TypeVar("T")
 
 OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 OPERATORS["**"] = operator.pow
@@ -630,3 +635,51 @@ def test_isclose_at_the_ends_of_the_floats():
     assert isclose(Value(0), -0.0)
     assert isclose(Value(Fraction(0)), 0)
     assert not isclose(Value(5e-324), 0.0)
+
+
+def test_repr_keeps_the_label_as_it_is():
+    assert repr(Value(1.0, "a  b")) == "Value(data=1.0, grad=0, label='a  b')"
+
+
+@pytest.mark.parametrize("x", [0, sp.Symbol("x")])
+def test_repr_of_numbers_of_sympy_too_long_to_print(x):
+    text = repr(Value(x + sp.Integer(10) ** 5000))
+    assert re.search("size 1e5000|too long to print", text)
+
+
+def test_isclose_refuses_what_is_no_number():
+    for other in ("1.5", "a", None):
+        with pytest.raises(DataError, match="an operand of isclose"):
+            Value(1.5).isclose(other)
+
+
+def test_a_value_can_be_weakly_referenced():
+    x = Value(2.0)
+    states = weakref.WeakKeyDictionary({x: "velocity"})
+    assert states[x] == "velocity"
+    del x
+    assert not states
+
+
+def test_a_subclass_has_the_hooks_of_its_other_bases():
+    seen = []
+
+    class Registered:
+        def __init_subclass__(cls, **options):
+            seen.append((cls.__name__, options))
+
+    class Weight(Value, Registered, kind="w"):
+        pass
+
+    class Typed(Value, Generic[T]):
+        pass
+
+    assert seen == [("Weight", {"kind": "w"})]
+    assert (Typed[int](2.0) * 2).data == 4.0
+
+
+@pytest.mark.parametrize("zero", [0.0, 0, Fraction(0), np.float64(0)])
+def test_0_to_a_negative_power_is_a_division_by_zero(zero):
+    for exponent in (-1, -1.0, Value(-2.0)):
+        with pytest.raises(ZeroDivisionError, match="has no value"):
+            Value(zero, "x") ** exponent

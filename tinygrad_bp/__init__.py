@@ -24,8 +24,6 @@ from tinygrad_bp.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from tinygrad_bp import note
     from tinygrad_bp.collector import collector_paused
     from tinygrad_bp.derivation import derivation
@@ -57,13 +55,14 @@ _LATER = {
 }  # the engine alone is loaded at once, and of the functions none is made before it is asked for
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> functions.Function:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     module = import_module(f"{__name__}.{_LATER[name]}")
-    return globals().setdefault(name, getattr(module, name, module))
+    found: functions.Function = globals().setdefault(name, getattr(module, name, module))
+    return found
 
 
 def __dir__() -> list[str]:

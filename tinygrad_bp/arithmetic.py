@@ -207,6 +207,17 @@ def _sympy() -> Arithmetic:
             return body() if test else orelse()
         return sympy.Piecewise((body(), test), (orelse(), True))
 
+    def joined(join: Callable[..., Any], *, settled: bool) -> Callable[..., Any]:
+        def tested(*tests: Callable[[], Any]) -> Any:
+            met: list[Any] = []
+            for test in tests:
+                met.append(test())
+                if met[-1] == settled:  # as in Python, what comes after it is not asked
+                    break
+            return join(*met)
+
+        return tested
+
     def less(a: Any, b: Any) -> Any:
         """Whether it is less; a symbol stands for a finite number."""
         a, b = map(sympy.sympify, (a, b))
@@ -229,8 +240,8 @@ def _sympy() -> Arithmetic:
         "LtE": sympy.Le,
         "Eq": sympy.Eq,
         "NotEq": sympy.Ne,
-        "And": sympy.And,
-        "Or": sympy.Or,
+        "And": joined(sympy.And, settled=False),
+        "Or": joined(sympy.Or, settled=True),
         **_EXACT,
         "inf": sympy.oo,
         "nan": sympy.nan,

@@ -8,6 +8,7 @@ all the same.
 from __future__ import annotations
 
 import gc
+from _thread import RLock  # threading would double the import's time
 
 
 class collector_paused:  # noqa: N801 - read as a verb, and contextlib would double the import's time
@@ -24,13 +25,19 @@ class collector_paused:  # noqa: N801 - read as a verb, and contextlib would dou
     True
     """
 
-    def __init__(self) -> None:
-        self._were_enabled: list[bool] = []  # it may be entered again inside
+    _lock = RLock()
+    _depth = 0  # of all pauses there are, in whatever thread: the last to end turns it on again
+    _was_enabled = False
 
     def __enter__(self) -> None:
-        self._were_enabled.append(gc.isenabled())
-        gc.disable()
+        with collector_paused._lock:
+            if not collector_paused._depth:
+                collector_paused._was_enabled = gc.isenabled()
+                gc.disable()
+            collector_paused._depth += 1
 
     def __exit__(self, *_: object) -> None:
-        if self._were_enabled.pop():
-            gc.enable()
+        with collector_paused._lock:
+            collector_paused._depth -= 1
+            if not collector_paused._depth and collector_paused._was_enabled:
+                gc.enable()

@@ -13,7 +13,14 @@ from functools import cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.arithmetic import PLAIN, TRUTH_VALUES, arithmetic_of, check_number, meeting
+from tinygrad_bp.arithmetic import (
+    PLAIN,
+    TRUTH_VALUES,
+    arithmetic_of,
+    check_number,
+    is_number,
+    meeting,
+)
 from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
 from tinygrad_bp.floats import is_nan
@@ -285,23 +292,17 @@ def still_gives(node: Value, numbers: Sequence[Number]) -> bool:
         return True
     recorded = [slot for slot, each in enumerate(operands) if isinstance(each, Value)]
     wrt = range(rule.arity) if rule.variadic else recorded
+    if not all(map(is_number, numbers)):
+        return False
+    arithmetic = arithmetic_of(list(numbers))
     try:
-        arithmetic = arithmetic_of(list(numbers))
         out, *found = arithmetic.kernel(rule, tuple(wrt))(*arguments_of(rule, numbers))
     except (ArithmeticError, LookupError, TypeError, ValueError):
-        return _is_nan_at_nan(node, rule, numbers)
+        return arithmetic.at_nan(rule, numbers) and arithmetic.at_nan(rule, [node.data])
     if rule.variadic:
         every = [*chain(*found)]
         found = [every[slot] for slot in recorded]
     return all(map(_same, (out, *found), (node.data, *node.local_derivatives)))
-
-
-def _is_nan_at_nan(node: Value, rule: Rule, numbers: Sequence[Number]) -> bool:
-    try:
-        arithmetic = arithmetic_of(list(numbers))
-    except LookupError:  # no numbers at all
-        return False
-    return arithmetic.at_nan(rule, numbers) and arithmetic.at_nan(rule, [node.data])
 
 
 def _same(a: Number, b: Number) -> bool:
@@ -358,8 +359,8 @@ def _on_values(numbers: Arithmetic) -> Arithmetic:
         **{name: _comparing(numbers.own[name]) for name in ("normal", "lost")},
         "real": lambda v: converted(numbers, v, numbers.own["real"](data_of(v))),
         "choose": _choosing(numbers.own.get("choose")),
-        "And": numbers.own.get("And", lambda *tests: all(tests)),
-        "Or": numbers.own.get("Or", lambda *tests: any(tests)),
+        "And": numbers.own.get("And", lambda *tests: all(test() for test in tests)),
+        "Or": numbers.own.get("Or", lambda *tests: any(test() for test in tests)),
         **{name: _comparing(numbers.own.get(name, test)) for name, test in _TESTS.items()},
         **{name: FUNCTIONS[name] for name in FUNCTION_NAMES},
     }

@@ -129,7 +129,7 @@ def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:
     uses: dict[str, int] = {}
     for node, name in zip(nodes, given, strict=True):
         base = chosen = name or next(numbers)
-        while chosen in unique:
+        while chosen in unique or (chosen in taken and chosen != base):
             use = uses[base] = uses.get(base, 0) + 1
             chosen = base + ("'" * use if use < 3 else f"'{use}")
         unique[chosen] = node

@@ -237,13 +237,15 @@ class Arithmetic:
             def _call(self, name: str, *arguments: ast.expr) -> ast.expr:
                 return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
+            def _later(self, *parts: ast.expr) -> list[ast.expr]:
+                nothing = ast.arguments([], [], None, [], [], None, [])
+                return [ast.Lambda(nothing, each) for each in parts]
+
             def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
                 self.generic_visit(node)
                 if not arithmetic.symbolic:
                     return node
-                nothing = ast.arguments([], [], None, [], [], None, [])
-                branches = (ast.Lambda(nothing, each) for each in (node.body, node.orelse))
-                return self._call("choose", node.test, *branches)
+                return self._call("choose", node.test, *self._later(node.body, node.orelse))
 
             def visit_Compare(self, node: ast.Compare) -> ast.expr:
                 self.generic_visit(node)
@@ -254,13 +256,13 @@ class Arithmetic:
                     self._call(type(test).__name__, *sides[place : place + 2])
                     for place, test in enumerate(node.ops)
                 ]
-                return tests[0] if len(tests) == 1 else self._call("And", *tests)
+                return tests[0] if len(tests) == 1 else self._call("And", *self._later(*tests))
 
             def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
                 self.generic_visit(node)
                 if not arithmetic.symbolic:
                     return node
-                return self._call(type(node.op).__name__, *node.values)
+                return self._call(type(node.op).__name__, *self._later(*node.values))
 
         tree: ast.Expression = Translate().visit(ast.parse(source, mode="eval"))
         return ast.fix_missing_locations(tree)
@@ -308,7 +310,7 @@ def notation(text: str, parameters: tuple[str, ...], *, condition: bool = False)
                 return node
             return ast.Call(ast.Name("pow", ast.Load()), [node.left, node.right], [])
 
-    return ast.unparse(Powers().visit(tree)) if "**" in text else text
+    return ast.unparse(Powers().visit(tree))
 
 
 def _is_test(node: ast.expr) -> bool:

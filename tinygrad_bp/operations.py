@@ -86,7 +86,9 @@ def _check_operand(rule: Rule, operand: Value | Number) -> None:
 
 
 def _refuse_outside(rule: Rule, operands: tuple[Value | Number, ...]) -> NoReturn:
-    error = DivisionByZeroError if rule.domain.endswith("!= 0.0") else DomainError
+    to_a_power = rule.name == "**" and data_of(operands[0]) == 0
+    divides = rule.in_table and (to_a_power or rule.domain.endswith("!= 0.0"))
+    error = DivisionByZeroError if divides else DomainError
     raise error(
         f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
     )
@@ -176,7 +178,7 @@ def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
 
 
 def _short(number: Number) -> str:
-    text = " ".join(printed(number).split())
+    text = printed(number)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -16,6 +16,8 @@ This room may not know any number type, nor `Value`.
 
 from __future__ import annotations
 
+from _thread import allocate_lock
+
 from tinygrad_bp.errors import ExpressionError
 
 TYPE_CHECKING = False  # typing costs more to import than the whole engine
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Collection
     from typing import Any
+
+_FILTERS = allocate_lock()  # two threads would each put back what the other had set aside
 
 PARAMETERS = ("x", "y", "z")
 CONSTANTS = ("inf", "nan", "pi")
@@ -91,7 +95,7 @@ class Rule:
     @property
     def infix(self) -> bool:
         """Whether the symbol stands between its two operands."""
-        return self.arity == 2 and not self.variadic and not self.symbol[0].isalpha()
+        return self.arity == 2 and not self.variadic and not any(map(str.isalnum, self.symbol))
 
     @property
     def in_table(self) -> bool:
@@ -312,7 +316,7 @@ def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> a
     import warnings
 
     try:
-        with warnings.catch_warnings():
+        with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # 1if x is odd, but it is what was meant
             tree = ast.parse(text.strip(), mode="eval").body
         nodes = list(ast.walk(tree))

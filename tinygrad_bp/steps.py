@@ -22,6 +22,7 @@ from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.modules import make_callable
+from tinygrad_bp.operations import as_list
 from tinygrad_bp.paths import LIMIT, check_value
 from tinygrad_bp.text import format_number, plain, plain_number, visible
 from tinygrad_bp.value import Value
@@ -222,7 +223,7 @@ class Steps(Sequence[Step]):
         self._eta: Number = eta
         leaves = [node for node in nodes if node.rule is None]
         self._leaf_data = {leaf: leaf.data for leaf in leaves}
-        learning = set(leaves if wrt is None else wrt)
+        learning = set(leaves if wrt is None else as_list("steps(e, wrt=)", wrt))
         self._updated = tuple(leaf for leaf in leaves if eta is not None and leaf in learning)
 
     def __len__(self) -> int:
@@ -347,7 +348,11 @@ class Steps(Sequence[Step]):
 
     def _update(self, k: int, leaf: Value) -> Step:
         gradient, before = self.at(-1)[leaf], self._leaf_data[leaf]
-        change = self._eta * gradient
+        with meeting(
+            lambda: f"the update of {self.names[leaf]}", "give eta the leaf's number type"
+        ):
+            change = self._eta * gradient
+            data = before - change
         return Step(
             "update",
             k,
@@ -357,7 +362,7 @@ class Steps(Sequence[Step]):
             contribution=-change,
             grad_before=gradient,
             grad_after=gradient,
-            data=before - change,
+            data=data,
             operands=(before,),
             names=self.names,
         )
@@ -750,7 +755,7 @@ def _operation(node: Value, operands: Sequence[str]) -> str:
     if rule is None:
         return ""
     if _is_infix(node):
-        return f" {rule.name} ".join(operands)
+        return f" {rule.symbol} ".join(operands)
     if rule.variadic:
         size = len(operands) // rule.arity
         lists = [operands[start : start + size] for start in range(0, len(operands), size)]

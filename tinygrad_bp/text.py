@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 def printed(number: Number, how: Callable[[Number], str] = repr) -> str:
-    """The number's text; of a whole number or fraction too long for Python to print, its size."""
+    """The number's text on one line; of a whole number or fraction too long for Python to print, its size."""
     try:
-        return how(number)
+        return " ".join(how(number).split())
     except ValueError:
+        if not hasattr(number, "numerator"):  # a formula
+            return f"<{type(number).__name__} of numbers too long to print>"
         digits = (number.numerator.bit_length() - number.denominator.bit_length()) * 0.30103
-        return f"<exact number of size {'-' * (number < 0)}1e{digits:.0f}>"
+        return f"<exact number of size {'-' * bool(number < 0)}1e{digits:.0f}>"
 
 
 def format_number(number: Number, digits: int = 6) -> str:
@@ -35,8 +37,8 @@ def format_number(number: Number, digits: int = 6) -> str:
         import mpmath
 
         return str(mpmath.nstr(number, digits))
-    if family in ("int", "fractions", "sympy", ""):
-        return " ".join(printed(number, str).split())
+    if family in ("int", "numpy integer", "fractions", "sympy", ""):
+        return printed(number, str)
     return f"{number:.{digits}g}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import check_number, meeting
+from tinygrad_bp.arithmetic import TRUTH_VALUES, check_number, meeting
 from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import ArgumentError, GraphLostError
 from tinygrad_bp.text import printed
@@ -53,7 +53,18 @@ class Value:
     # One object a node and no tuple: up to two operands and their derivatives lie in the node itself,
     # and an operand that is a plain number has no derivative.  Of a list of operands, the parents lie
     # in _x and their derivatives in _y, with no _dx and _dy.  A leaf has neither rule nor operands.
-    __slots__ = ("_dx", "_dy", "_label", "_mark", "_rule", "_x", "_y", "data", "grad")
+    __slots__ = (
+        "__weakref__",  # as a parameter is a key of an optimiser's
+        "_dx",
+        "_dy",
+        "_label",
+        "_mark",
+        "_rule",
+        "_x",
+        "_y",
+        "data",
+        "grad",
+    )
 
     # Over that of a NumPy scalar, which then leaves the operator to the Value as it is and does not
     # turn into a float; under that of an array, which goes through its elements.
@@ -138,7 +149,7 @@ class Value:
     def __repr__(self) -> str:
         fields = [f"data={printed(self.data)}", f"grad={printed(self.grad)}"]
         fields += [f"op={self.op!r}"] * bool(self.op) + [f"label={self.label!r}"] * bool(self.label)
-        return f"Value({', '.join(' '.join(field.split()) for field in fields)})"
+        return f"Value({', '.join(fields)})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
@@ -282,7 +293,8 @@ class Value:
         """Itself, as of every real number: NumPy asks for it in ``np.var`` and ``np.vdot``."""
         return self
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         if (cls.__eq__, cls.__hash__) != (object.__eq__, object.__hash__):
             raise ArgumentError(
                 f"{cls.__name__}: == and hash of a Value are identity, for it is a key in graphs: "
@@ -326,6 +338,9 @@ def isclose(
     True
     """
     numbers = data_of(a), data_of(b)
+    for each in numbers:
+        if type(each).__name__ not in TRUTH_VALUES:  # they count as 0 and 1
+            check_number(each, where="an operand of isclose")
     with meeting(lambda: f"isclose({a!r:.60}, {b!r:.60})", "compare what float() takes"):
         floats = [*map(float, numbers)]
         for number, read in zip(numbers, floats, strict=True):

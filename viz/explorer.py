@@ -213,7 +213,7 @@ def _data(record: Steps, numbers: Mapping[Value, Number]) -> dict[str, Any]:
 
 def _row(rule: Rule) -> dict[str, Any]:
     return {
-        "name": shown(rule.name),
+        "name": shown(rule.symbol if rule.infix else rule.name),
         "infix": rule.infix,
         "variadic": rule.variadic,
         "arity": rule.arity,
