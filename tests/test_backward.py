@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import math
 import operator
 import subprocess
@@ -16,7 +17,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import DataError, Value, collector_paused, dot, exp, fsum, relu, tanh
+from tinygrad_bp import (
+    DataError,
+    NumberRangeError,
+    Value,
+    collector_paused,
+    contract,
+    derivation,
+    dot,
+    exp,
+    fsum,
+    gradients,
+    largest_paths,
+    path_sum,
+    paths,
+    primitive,
+    relu,
+    steps,
+    tanh,
+)
+from tinygrad_bp.backward import backward as backward_function
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.testing.strategies import RATIONAL, Program, numbers, programs
 
@@ -444,4 +464,83 @@ def test_many_threads_leave_the_collector_as_it_was():
             [*pool.map(pause, range(30))]
     finally:
         sys.setswitchinterval(interval)
+    assert gc.isenabled()
+
+
+def every_pass(e, a):
+    """All that multiplies the local derivatives between two nodes, to be called."""
+    return (
+        e.backward,
+        lambda: path_sum(e, a),
+        lambda: steps(e),
+        lambda: contract(e, [a]),
+        lambda: derivation(e, a),
+        lambda: largest_paths(e, a),
+        lambda: [path.product for path in paths(e, a)],
+    )
+
+
+def test_an_exact_number_too_large_for_the_float_it_meets_is_named_by_every_pass():
+    a = Value(1, "a")
+    e = (Value(0.5) + (a * 10**400 - 10**400)) * 0.5
+    for ask in every_pass(e, a):
+        with pytest.raises(NumberRangeError, match="use floats, or smaller exact numbers"):
+            ask()
+    with pytest.raises(NumberRangeError, match="use floats, or smaller exact numbers"):
+        gradients(e, [a], create_graph=True)
+
+
+def test_derivatives_that_cannot_be_multiplied_are_named_by_every_pass():
+    tenth = primitive("tenth", lambda x: Decimal(1), (lambda x, out: Decimal("0.1"),))
+    a = Value(2.0, "a")
+    e = tenth(a * 3.0)
+    for ask in every_pass(e, a):
+        with pytest.raises(
+            DataError, match=r"'tenth'.*Decimal.*give the leaves numbers of one type"
+        ):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "stop", ["node.grad = zero", "node._x.grad += grad * derivative", "leaf.grad = total"]
+)
+def test_an_interrupted_pass_leaves_the_leaves_what_they_had(stop):
+    a, b = Value(2.0), Value(3.0)
+    e = a * b
+    e = e * a
+    a.grad = b.grad = 5.0
+    source, first = inspect.getsourcelines(backward_function)
+    (line,) = [first + place for place, text in enumerate(source) if text.strip() == stop]
+
+    def interrupt(frame, event, _):
+        if event == "line" and frame.f_lineno == line and (a.grad, b.grad) != (5.0, 5.0):
+            raise KeyboardInterrupt
+        return interrupt
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            e.backward()
+    finally:
+        sys.settrace(before)
+    assert (a.grad, b.grad) == (5.0, 5.0)
+
+
+@pytest.mark.parametrize("grad", [1j, "1", None, Value(1.0)])
+def test_a_grad_that_is_no_number_is_refused(grad):
+    x = Value(2.0)
+    x.grad = grad
+    with pytest.raises(DataError, match="grad of"):
+        (x * x).backward()
+    assert x.grad is grad
+
+
+def test_a_pause_within_the_same_pause_ends_with_the_outer_one():
+    paused = collector_paused()
+    assert gc.isenabled()
+    with paused:
+        with paused:
+            pass
+        assert not gc.isenabled()
     assert gc.isenabled()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import RULES, Value, dot, fsum, primitive, tanh
+from tinygrad_bp import RULES, Value, dot, flat, fsum, primitive, tanh
 from tinygrad_bp.flat import _threads
 from tinygrad_bp.graph import topological_order
 
@@ -253,3 +256,91 @@ def test_a_deep_copy_has_been_met_by_no_pickler():
 
 def test_a_row_of_the_table_is_pickled_by_its_name():
     assert pickle.loads(pickle.dumps(tanh(Value(1.0)))).rule is RULES["tanh"]
+
+
+def test_many_nodes_of_one_chain_are_copied_in_their_natural_order_at_once():
+    chain = [Value(1.0)]
+    for _ in range(3000):
+        chain.append(chain[-1] * 1.5)
+    for again in (copy.deepcopy(chain), pickle.loads(pickle.dumps(chain))):
+        assert all(b.parents == (a,) for a, b in pairwise(again))
+
+
+def test_a_pickler_that_is_kept_does_not_disturb_the_copies_after_it():
+    x = Value(2.0, "x")
+    e = x * 3.0 * x
+    kept = pickle.Pickler(io.BytesIO())
+    kept.dump(x * x)
+    for _ in range(3):
+        for again in (copy.deepcopy(e), pickle.loads(pickle.dumps([e, e * 2.0]))[0]):
+            product, right = again.parents
+            assert (again.data, product.parents, right.label) == (12.0, (right,), "x")
+    kept.dump(e * e)
+    assert len(flat._threads.under_way().places) == 4
+
+
+def test_threads_copy_their_own_graphs():
+    failed = []
+    kept = pickle.Pickler(io.BytesIO())
+    kept.dump(Value(2.0) * 2.0)
+    with ThreadPoolExecutor(1) as pool:  # what is under way here is not under way there
+        assert (
+            pool.submit(lambda: flat._threads.under_way()).result()
+            is None
+            is not flat._threads.under_way()
+        )
+
+    def work():
+        try:
+            x = Value(2.0)
+            e = x * x
+            for _ in range(500):
+                pickle.loads(pickle.dumps(e))
+                copy.deepcopy([e, x])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert not failed
+
+
+class Named(Value):
+    def __init__(self, data, name, *, colour):
+        super().__init__(data, name)
+        self.colour = colour
+
+
+def test_a_subclass_keeps_what_is_its_own():
+    for again in (
+        copy.deepcopy(Named(2.0, "x", colour="red")),
+        pickle.loads(pickle.dumps(Named(2.0, "x", colour="red"))),
+        copy.copy(Named(2.0, "x", colour="red")),
+    ):
+        assert (type(again), again.data, again.label, again.colour) == (Named, 2.0, "x", "red")
+
+
+class Coloured(Value):
+    __slots__ = ("colour",)
+
+
+class Own(Value):
+    def __getstate__(self):
+        return {"kept": self.extra}
+
+    def __setstate__(self, state):
+        self.extra = state["kept"]
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))]
+)
+def test_the_slots_and_the_state_of_a_subclass_are_copied(again):
+    red, own = Coloured(2.0, "r"), Own(3.0)
+    red.colour, red.grad, own.extra = "red", 1.5, [7]
+    copied = again(red)
+    assert (copied.colour, copied.data, copied.grad, copied.label) == ("red", 2.0, 1.5, "r")
+    assert again(own).extra == [7]

@@ -6,10 +6,12 @@ import gc
 import math
 import operator
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import mpmath
+import numpy as np
 import pytest
 import sympy
 from hypothesis import given, settings
@@ -44,6 +46,7 @@ from tinygrad_bp.differences import finite_difference
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.rules import Rule
+from tinygrad_bp.value import data_of
 
 
 @pytest.mark.parametrize(
@@ -552,3 +555,96 @@ def test_joined_tests_of_symbols_are_those_of_numbers(test):
 def test_what_a_test_guards_is_not_asked_at_any_order(test):
     own = primitive("own", f"x if {test} else 0.0", (f"1.0 if {test} else 0.0",))
     assert grad(own)(0.0) == grad(grad(own))(0.0) == 0.0
+
+
+def test_second_derivatives_of_a_power_at_the_exponent_0():
+    assert hessian(lambda x, y: x**y)(2.0, 0.0)[0] == (0.0, 0.5)
+
+
+@pytest.mark.parametrize("x", [250.0, 350.0, -350.0])
+def test_the_second_derivative_of_tanh_far_out(x):
+    with mpmath.workdps(50):
+        at = mpmath.mpf(x)
+        truth = -2 * mpmath.tanh(at) * mpmath.sech(at) ** 2
+        assert abs(grad(grad(tanh))(x) / truth - 1) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("make", "moved"),
+    [
+        (lambda x, y: x * x, (-2.0, 3.0)),
+        (lambda x, y: x * y, (3.0, 2.0)),
+        (lambda x, y: abs(x) * 3.0, (-2.0, 3.0)),
+        (lambda x, y: 1.0 / x, (0.0, 3.0)),
+        (lambda x, y: tanh(x), (Fraction(1, 2), 3.0)),
+    ],
+)
+def test_a_stale_graph_is_seen_though_its_value_is_the_same(make, moved):
+    leaves = Value(2.0, "x"), Value(3.0, "y")
+    e = make(*leaves)
+    for leaf, data in zip(leaves, moved, strict=True):
+        leaf.data = data
+    with pytest.raises(StaleGraphError, match="record it again"):
+        gradients(e, leaves, create_graph=True)
+
+
+def test_a_nested_grad_in_another_thread_keeps_the_outer_derivative():
+    def outer(x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: grad(lambda y: x * y * y)(2.0)).result()
+
+    assert grad(outer)(3.0) == 4.0
+
+
+def test_a_grad_inside_two_others_sees_the_outermost():
+    def inner(x):
+        return grad(lambda y: y * grad(lambda z: x * z)(1.0))(1.0)
+
+    assert grad(inner)(5.0) == 1.0
+
+
+def test_an_argument_given_twice_is_two_arguments():
+    x = Value(3.0)
+    assert grad(lambda a: a * x)(x).data == 3.0
+    ((xx, xy), _) = hessian(lambda a, b: a * b)(x, x)
+    assert (data_of(xx), data_of(xy)) == (0, 1.0)
+
+
+def test_a_comparison_is_constant_for_numpy_too():
+    assert grad(lambda x: x > 0)(1.0) == grad(lambda x: x > 0)(np.float64(1.0)) == 0
+
+
+def test_a_result_with_constant_derivatives_is_stale_too():
+    x = Value(2.0, "x")
+    e = (x + 1.0) * 3.0
+    x.data = 5.0
+    with pytest.raises(StaleGraphError, match=r"operands have now \(x\)"):
+        gradients(e, [x], create_graph=True)
+
+
+def test_what_lies_below_the_node_asked_for_may_be_stale():
+    x = Value(1.0)
+    y = x * 3.0
+    e = y * y
+    x.data = 5.0
+    (slope,) = gradients(e, [y], create_graph=True)
+    assert slope.data == 6.0
+
+
+def test_a_recording_with_nan_is_not_stale():
+    x = Value(math.nan)
+    (slope,) = gradients(x * x, [x], create_graph=True)
+    assert math.isnan(slope.data)
+    d = Value(Decimal("nan"))
+    e = d * 2
+    d.data = Decimal(2)
+    with pytest.raises(StaleGraphError):
+        gradients(e * e, [d], create_graph=True)
+
+
+def test_another_precision_is_named_among_the_reasons():
+    with mpmath.workdps(50):
+        x = Value(mpmath.mpf(1), "x")
+        e = (x / 3) * x
+    with pytest.raises(StaleGraphError, match="or at another precision"):
+        gradients(e, [x], create_graph=True)

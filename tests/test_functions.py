@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import pickle
+import re
 import sys
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from decimal import Decimal
 from fractions import Fraction
 
 import mpmath
+import numpy as np
 import pytest
 import sympy
 from hypothesis import given, settings
@@ -21,12 +25,14 @@ from mpmath import mp, mpf
 import tinygrad_bp
 from tinygrad_bp import (
     RULES,
+    ArgumentError,
     DataError,
     DomainError,
     ExactnessError,
     ExpressionError,
     NumberRangeError,
     Value,
+    contract,
     dot,
     fsum,
     functions,
@@ -590,3 +596,165 @@ def test_primitives_in_threads_leave_the_warnings_filters_as_they_were():
     with ThreadPoolExecutor(8) as pool:
         [*pool.map(lambda n: primitive(f"own{n}", "x * x", ("2 * x",)), range(400))]
     assert list(warnings.filters) == before
+
+
+def test_a_sum_too_large_on_the_way_is_exact():
+    assert fsum([Value(x) for x in (1e308, 1e308, -1e308, -1e308, 5e-324)]).data == 5e-324
+
+
+def test_a_primitive_that_is_dropped_takes_what_was_compiled_with_it():
+    class Held:
+        pass
+
+    held = Held()
+    operation = primitive("held", lambda x, held=held: x, (lambda x, out: 1.0,))
+    assert operation(Value(1.0)).data == 1.0
+    seen = weakref.ref(held)
+    del held, operation
+    gc.collect()
+    assert seen() is None
+
+
+@pytest.mark.parametrize(
+    ("value", "derivatives"),
+    [
+        (lambda x, y: x, (lambda x, out: 1.0,)),
+        (lambda x: x, (lambda x: 1.0,)),
+        (lambda x: x, (lambda x, out: 1.0, lambda x, out: 1.0)),
+        (lambda x: x, None),
+        (lambda x: x, 5.0),
+    ],
+)
+def test_a_primitive_with_the_wrong_number_of_derivatives_is_refused_when_it_is_made(
+    value, derivatives
+):
+    with pytest.raises(ArgumentError, match="primitive 'odd'"):
+        primitive("odd", value, derivatives)
+
+
+def test_a_derivative_that_returns_no_number_for_a_value_is_named():
+    odd = primitive("odd", lambda q: q * q, (lambda q, out: None if type(q) is Value else 1.0,))
+    x = Value(1.0)
+    with pytest.raises(DataError, match="what a derivative of odd returns"):
+        gradients(odd(x), [x], create_graph=True)
+
+
+def test_the_error_of_a_user_s_own_function_tells_the_operation():
+    odd = primitive("odd", lambda q: q / 0, (lambda q, out: 1.0,))
+    with pytest.raises(ZeroDivisionError) as caught:
+        odd(Value(1.0, "x"))
+    assert caught.value.__notes__ == ["in the primitive odd(x=1.0)"]
+
+
+def test_a_written_power_is_as_exact_as_the_operator():
+    root = primitive("root", "x**0.5", ("0.5 / out",))
+    with pytest.raises(ExactnessError, match="root"):
+        root(Value(Fraction(2)))
+    with pytest.raises(DomainError, match="root"):
+        root(Value(-1.0))
+
+
+class Once:
+    """It has a length, and can be gone through once."""
+
+    def __init__(self, values):
+        self.left = list(values)
+
+    def __len__(self):
+        return len(self.left)
+
+    def __iter__(self):
+        while self.left:
+            yield self.left.pop(0)
+
+
+@pytest.mark.parametrize(
+    "kind", [Once, iter, tuple, lambda values: dict.fromkeys(values), np.array]
+)
+def test_dot_goes_through_its_lists_once(kind):
+    v, w = Value(2.0), Value(3.0)
+    for make in (lambda: dot(kind([v, w]), [w, v]), lambda: dot([w, v], kind([v, w]))):
+        e = make()
+        assert (len(e.parents), gradients(e, [v, w])) == (4, [6.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: fsum(v),
+        lambda v: fsum(5),
+        lambda v: dot(v, [v]),
+        lambda v: dot([v], None),
+        lambda v: gradients(v, None),
+        lambda v: contract(v * v, v),
+    ],
+)
+def test_what_is_no_list_is_named(call):
+    with pytest.raises(ArgumentError, match="takes a list of values, not"):
+        call(Value(2.0))
+
+
+def test_an_infinity_among_numbers_that_overflow_is_the_sum():
+    assert fsum([Value(1e308), 1e308, 1e308, -math.inf]).data == -math.inf
+    assert fsum([1e308, 1e308, 1e308, -math.inf]) == -math.inf
+
+
+def test_a_domain_is_a_condition_on_the_operands_that_it_names():
+    four = primitive(
+        "four", lambda a, b, c, d: a + b + c + d, (lambda *_: 1.0,) * 4, domain="x > 0.0"
+    )
+    assert four(Value(1.0), 1.0, 1.0, 1.0).data == 4.0
+    with pytest.raises(DomainError, match=r"four needs x > 0, and x is -1.0$"):
+        four(Value(-1.0), 1.0, 1.0, 1.0)
+    product = primitive("product", "x*y", ("y", "x"), domain="exp(y) < 2.0")
+    with pytest.raises(DomainError, match=r"product needs exp\(y\) < 2, and y is 5.0$"):
+        product(Value(math.nan), 5.0)
+
+
+@pytest.mark.parametrize(
+    ("domain", "shown"),
+    [
+        ("x > 1.05", "x > 1.05"),
+        ("0.05 < x", "0.05 < x"),
+        ("x > 10.0 and x < 20.025", "x > 10 and x < 20.025"),
+    ],
+)
+def test_the_bounds_of_a_domain_are_shown_as_they_are(domain, shown):
+    bounded = primitive("bounded", "x", ("1.0",), domain=domain)
+    with pytest.raises(DomainError, match=f"bounded needs {re.escape(shown)}, and x is -1.0"):
+        bounded(Value(-1.0))
+
+
+@pytest.mark.parametrize("wrong", [{"domain": lambda x: x > 0}, {"symbol": 5}, {"latex": 5}])
+def test_the_texts_of_a_primitive_are_texts(wrong):
+    with pytest.raises(ArgumentError, match=r"is a text, not"):
+        primitive("odd", "x", ("1.0",), **wrong)
+
+
+@pytest.mark.parametrize("value", ["fsum(x)", "dot(x, x)", "lost(x)", "exp(x, x)"])
+def test_a_call_in_a_primitive_has_its_operands(value):
+    with pytest.raises(ExpressionError):
+        primitive("odd", value, ("1.0",))
+
+
+def test_the_error_of_a_user_s_own_derivative_stays_what_it_is_at_every_order():
+    odd = primitive("odd", lambda x: 1.0, (lambda x, out: x % 2,))
+    x = Value(3.0)
+    with pytest.raises(TypeError, match="unsupported operand") as caught:
+        gradients(odd(x), [x], create_graph=True)
+    assert caught.value.__notes__ == ["in the primitive odd(3.0)"]
+    stopped = primitive(
+        "stopped", lambda x: 1.0, (lambda x, out: next(iter(())) if type(x) is Value else 1.0,)
+    )
+    with pytest.raises(StopIteration):
+        gradients(stopped(x), [x], create_graph=True)
+    with pytest.raises(OverflowError, match="math range error"):
+        primitive("boom", lambda x: math.exp(x), (lambda x, out: out,))(Value(1000.0))
+
+
+def test_a_literal_of_a_primitive_is_the_same_at_every_precision():
+    tenth = primitive("tenth", "0.1*x", ("0.1",))
+    with mpmath.workdps(3):
+        tenth(mpmath.mpf(1))
+    with mpmath.workdps(30):
+        assert tenth(mpmath.mpf(1)) == mpmath.mpf(0.1)

@@ -51,6 +51,7 @@ from tinygrad_bp import (
     ndtr,
     path_sum,
     primitive,
+    reciprocal,
     relu,
     sigmoid,
     silu,
@@ -59,6 +60,7 @@ from tinygrad_bp import (
     tanh,
 )
 from tinygrad_bp.graph import topological_order
+from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.testing.strategies import OPERATIONS, operands
 from tinygrad_bp.value import data_of
 
@@ -644,3 +646,80 @@ def test_lists_of_numpy_s_float64_are_lists_of_floats_in_its_type():
     assert (type(total.data), total.data) == (np.float64, fsum(w))
     mixed = dot([Value(0.5)] * 2, [np.float64(2), np.uint8(200)])
     assert mixed.local_derivatives == (2.0, 200.0)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.longdouble, np.int64])
+def test_grad_takes_a_numpy_scalar(kind):
+    assert grad(lambda x: x * x)(kind(2)) == 4
+    assert grad(grad(lambda x: x * x * x))(kind(2)) == 12
+
+
+@pytest.mark.parametrize("name", [n for n, r in RULES.items() if r.arity == 1 and n.isidentifier()])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.longdouble])
+def test_a_function_of_a_numpy_float_keeps_its_type(name, kind):
+    at = kind(1.5 if name == "arccosh" else 0.5)
+    operand = [Value(at)] if RULES[name].variadic else Value(at)
+    if kind is np.longdouble and name in ("erf", "erfc", "gaussian", "ndtr", "gelu"):
+        with pytest.raises(ExactnessError, match="known to the digits of a float only: use float"):
+            FUNCTIONS[name](operand)
+        return
+    node = FUNCTIONS[name](operand)
+    assert type(node.data) is kind
+
+
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [(reciprocal, np.int64(4)), (sigmoid, np.uint8(3)), (silu, np.uint8(2)), (ndtr, np.int16(-2))],
+)
+def test_a_function_of_a_numpy_integer_is_that_of_the_float(function, at):
+    assert function(Value(at)).data == pytest.approx(function(float(at)), rel=1e-15)
+
+
+def test_a_sum_of_mixed_numbers_is_what_python_adds():
+    assert fsum([Value(Decimal(1)), Value(np.int64(1))]).data == Decimal(2)
+    assert fsum([Value(np.int64(2**53 + 1)), Value(np.int64(0))]).data == 2**53 + 1
+    with pytest.raises(DataError):
+        fsum([Value(Decimal(1)), Value(np.float64(0.5))])
+
+
+@pytest.mark.parametrize("function", [relu, abs, sigmoid, silu, tanh])
+def test_nan_of_sympy_propagates(function):
+    node = function(Value(sympy.nan))
+    assert (node.data, *node.local_derivatives) == (sympy.nan, sympy.nan)
+
+
+@pytest.mark.parametrize("make", [relu, abs, lambda x: maximum(x, 1), lambda x: x**2])
+def test_nan_of_decimal_propagates(make):
+    node = make(Value(Decimal("NaN")))
+    assert node.data.is_nan()
+    assert all(each.is_nan() for each in node.local_derivatives)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [1 + sympy.I, sympy.Symbol("A", commutative=False), mpmath.iv.mpf([1, 2])],
+    ids=str,
+)
+def test_what_is_no_real_number_is_refused(number):
+    with pytest.raises(DataError):
+        Value(number)
+
+
+def test_a_symbol_s_power_and_tanh_have_the_plain_formula():
+    x, y = sympy.symbols("x y")
+    power = Value(x) ** Value(y)
+    assert power.local_derivatives == (y * x ** (y - 1), x**y * sympy.log(x))
+    assert tanh(Value(x)).local_derivatives == (1 / sympy.cosh(x) ** 2,)
+
+
+def test_a_power_of_mpmath_and_a_fraction_or_a_sympy_number():
+    assert (Value(mpmath.mpf(4)) ** Fraction(1, 2)).data == 2
+    assert (Value(mpmath.mpf(4)) ** Value(sympy.Rational(1, 2))).data == 2
+
+
+def test_a_decimal_s_trap_is_named_by_the_pass():
+    x, a, b = Value(Decimal("1e-999999")), Value(Decimal("1e999990")), Value(Decimal("1e999990"))
+    with pytest.raises(
+        NumberRangeError, match="decimal's context traps Overflow; give it other limits"
+    ):
+        ((x * a) * b).backward()

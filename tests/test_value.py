@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tinygrad_bp import (
     RULES,
     ArgumentError,
+    BackpropError,
     DataError,
     DomainError,
     GraphLostError,
@@ -30,12 +31,15 @@ from tinygrad_bp import (
     exp,
     gradients,
     isclose,
+    jacobian,
     log,
     maximum,
     minimum,
+    path_sum,
+    primitive,
     tanh,
 )
-from tinygrad_bp.operations import FUNCTIONS, apply
+from tinygrad_bp.operations import FUNCTIONS, _Method, _operator, apply
 from tinygrad_bp.testing.strategies import numbers, values
 
 T = TypeVar("T")
@@ -683,3 +687,57 @@ def test_0_to_a_negative_power_is_a_division_by_zero(zero):
     for exponent in (-1, -1.0, Value(-2.0)):
         with pytest.raises(ZeroDivisionError, match="has no value"):
             Value(zero, "x") ** exponent
+
+
+def test_the_first_call_of_a_method_through_super_is_one_call():
+    class Loud(Value):
+        def __mul__(self, other):
+            return 2 * super().__mul__(other)
+
+        def softplus(self):
+            return 2 * super().softplus()
+
+    held = {name: vars(Value)[name] for name in ("__mul__", "softplus")}
+    for name, make, of in (
+        ("__mul__", _operator, ("*", "left", "__mul__")),
+        ("softplus", FUNCTIONS.__getitem__, ("softplus",)),
+    ):
+        setattr(Value, name, _Method(name, make, *of))  # as before anything has asked for it
+    try:
+        assert [(Loud(3.0) * 5.0).data for _ in range(2)] == [30.0, 30.0]
+        assert Loud(0.0).softplus().data == Loud(0.0).softplus().data
+    finally:
+        for name, method in held.items():
+            setattr(Value, name, method)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: jacobian(lambda x: x * x)(1.0),
+        lambda v: gradients(v, v),
+        lambda v: Value(1.0, 5),
+        lambda v: dot([v], [v, v]),
+        lambda v: path_sum(1.0, v),
+        lambda v: primitive("", "x", ("1.0",)),
+    ],
+)
+def test_a_call_that_does_not_fit_is_an_error_of_ours(call):
+    with pytest.raises(BackpropError):
+        call(Value(2.0, "v"))
+
+
+def test_a_label_stays_on_its_line_and_is_cut():
+    with pytest.raises(DomainError, match=r"^log\(aU\+000AbU\+001B=-1.0\) has no value"):
+        FUNCTIONS["log"](Value(-1.0, "a\nb\x1b"))
+    with pytest.raises(DomainError, match=r"^log\(θ{57}\.\.\.=-1.0\)"):
+        FUNCTIONS["log"](Value(-1.0, "θ" * 1000))
+
+
+def test_data_that_became_a_value_is_named_by_its_label():
+    p = Value(2.0, "p")
+    p.data = Value(1.0)
+    with pytest.raises(
+        DataError, match=r"the data of p, an operand of \*, must be a real number, not Value"
+    ):
+        _ = p * p
