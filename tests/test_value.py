@@ -464,7 +464,8 @@ def test_every_function_is_a_method(name):
     assert FUNCTIONS[name](*at) == function.data
     assert FUNCTIONS[name].__name__ == name
     assert RULES[name].meaning
-    assert FUNCTIONS[name].__doc__.startswith(f"{name}: {RULES[name].meaning}.\n\nValue: ")
+    shown = f"{name}({'x, y' if RULES[name].arity == 2 else 'x'})"
+    assert FUNCTIONS[name].__doc__.startswith(f"{shown}: {RULES[name].meaning}.\n\nValue: ")
 
 
 @settings(max_examples=50)

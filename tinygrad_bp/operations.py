@@ -485,7 +485,9 @@ def function_of(rule: Rule) -> Callable[..., Any]:
 
 
 def _document(rule: Rule) -> str:
-    lines = [f"{rule.name}: {rule.meaning or 'a primitive of the user'}.", ""]
+    operands = ", ".join(PARAMETERS[: rule.arity]) if rule.arity <= len(PARAMETERS) else "..."
+    call = f" {rule.symbol} ".join("xy") if rule.infix else f"{rule.name}({operands})"
+    lines = [f"{call}: {rule.meaning or 'a primitive of the user'}.", ""]
     if isinstance(rule.value, str):
         lines += [f"Value: {rule.value}."]
     lines += [
