@@ -59,6 +59,7 @@ from tinygrad_bp import (
     sqrt,
     tanh,
 )
+from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.testing.strategies import OPERATIONS, operands
@@ -503,7 +504,9 @@ def test_derivatives_of_numpy_integers_alone_do_not_go_round():
     e.backward()
     assert (e.data, x.grad) == (0, 40000.0)
     assert type((x * y).data) is np.uint8
-    assert hessian(lambda a, b: a * b * b)(np.uint8(3), np.uint8(200)) == ((0, 400.0), (400.0, 6.0))
+    with np.errstate(over="ignore"):  # the value goes round, as NumPy's
+        second = hessian(lambda a, b: a * b * b)(np.uint8(3), np.uint8(200))
+    assert second == ((0, 400.0), (400.0, 6.0))
 
 
 @pytest.mark.parametrize(
@@ -624,11 +627,12 @@ def test_a_graph_of_numpy_s_float64_is_that_of_floats_in_its_type(data):
     ours = function(*map(Value, at))
     numpys = function(*[Value(kind(x)) for kind, x in zip(kinds, at, strict=True)])
     assert type(numpys.data) is np.float64
-    assert np.float64(ours.data).tobytes() == numpys.data.tobytes()
-    assert repr([*map(float, numpys.local_derivatives)]) == repr(
-        [*map(float, ours.local_derivatives)]
-    )
+    for found, truth in zip(
+        (numpys.data, *numpys.local_derivatives), (ours.data, *ours.local_derivatives), strict=True
+    ):
+        assert repr(float(found)) == repr(float(truth))
     assert {*map(type, numpys.local_derivatives)} <= {np.float64, float}
+    assert still_gives(numpys, [data_of(each) for each in numpys.operands])
 
 
 def test_lists_of_numpy_s_float64_are_lists_of_floats_in_its_type():

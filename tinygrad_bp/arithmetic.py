@@ -382,7 +382,7 @@ def _numpy(kind: Any) -> Arithmetic:
 
     def nearer_cbrt(x: Number) -> Number:
         root = numpys_cbrt(x)
-        return nearer_root(root, x) if isinstance(x, np.generic) else root
+        return root if real is np.float64 or not isinstance(x, np.generic) else nearer_root(root, x)
 
     numpys_cbrt = typed("cbrt")
     of_any_type = ("inf", "nan", "pi", "abs", "lost", "dot")
