@@ -635,6 +635,24 @@ def test_a_graph_of_numpy_s_float64_is_that_of_floats_in_its_type(data):
     assert still_gives(numpys, [data_of(each) for each in numpys.operands])
 
 
+def test_derivatives_of_numpy_s_float64_are_of_its_type():
+    x, w = Value(np.float64(0.5), "x"), Value(2.0, "w")
+    for node in (
+        x * w,
+        w * x,
+        x * 2.0,
+        2.0 / x,
+        w ** np.float64(2),
+        tanh(x),
+        np.float64(3) - w / x,
+    ):
+        kinds = {type(each) for each in node.local_derivatives if each not in (1.0, -1.0)}
+        assert kinds <= {np.float64}
+    e = tanh(x * w) * w
+    e.backward()
+    assert {type(x.grad), type(w.grad)} == {np.float64}
+
+
 def test_lists_of_numpy_s_float64_are_lists_of_floats_in_its_type():
     w, x = [0.1, -0.7, 3.0], [0.3, 1.1, -2.0]
     truth = dot([*map(Value, w)], [*map(Value, x)])
