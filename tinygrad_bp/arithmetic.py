@@ -309,10 +309,10 @@ def _numpy_kind(kinds: Iterable[type]) -> Any:
     """The type that NumPy's numbers among these meet in; a plain number adapts itself to a float."""
     import numpy as np
 
-    numpys = [np.dtype(kind) for kind in kinds if issubclass(kind, np.generic)]
-    kind = np.result_type(*numpys).type
-    plain = not {*kinds} <= {int} | {kind for kind in kinds if issubclass(kind, np.generic)}
-    return np.float64 if plain and issubclass(kind, np.integer) else kind
+    numpys = {kind for kind in kinds if issubclass(kind, np.generic)}
+    kind = np.result_type(*map(np.dtype, numpys)).type
+    among_floats = not {*kinds} <= numpys | {int}
+    return np.float64 if among_floats and issubclass(kind, np.integer) else kind
 
 
 def _numpy(kind: Any) -> Arithmetic:

@@ -263,7 +263,7 @@ def _record_list(
 # Most of all time goes into making nodes.  For floats the row is therefore written into the function
 # that makes its nodes, and so is `record`: calling them would cost half as much again.
 _NODE = (
-    "node = new(Value); node.data = {value}; node._x = {x}; node._dx = {dx}; node._y = {y}; "
+    "node = new(Value); node.data = {data}; node._x = {x}; node._dx = {dx}; node._y = {y}; "
     "node._dy = {dy}; node._rule = rule; node.grad = node._mark = 0; return node"
 )
 
@@ -373,16 +373,17 @@ _READ = {
     **dict.fromkeys(("constant_a", "constants_a"), "a"),
     **dict.fromkeys(("constant_b", "constants_b"), "b"),
 }
+_REAL = "(float(number) if type(number := {}) is float64 else number)"
 _READ_FLOAT64 = {
-    "read_x": "real(a.data)",
-    "read_y": "real(b.data)",
-    "read_v": "real(v._number)",
+    "read_x": _REAL.format("a.data"),
+    "read_y": _REAL.format("b.data"),
+    "read_v": _REAL.format("v._number"),
     "plain_a": "type(a) in plain",
     "plain_b": "type(b) in plain",
-    "constant_a": "real(a)",
-    "constant_b": "real(b)",
-    "constants_a": "[*map(real, a)]",
-    "constants_b": "[*map(real, b)]",
+    "constant_a": _REAL.format("a"),
+    "constant_b": _REAL.format("b"),
+    "constants_a": f"[{_REAL.format('v')} for v in a]",
+    "constants_b": f"[{_REAL.format('v')} for v in b]",
 }
 
 
@@ -403,14 +404,12 @@ def _define(
         """A derivative as it is put into the node; the table's literals are floats for every type."""
         return f"float64({text})" if float64 and text.strip("-.0123456789") else text
 
-    def finite(out: float) -> Any:
-        if out - out != 0.0:  # NumPy may have something to say to an infinity, or nan
-            raise ValueError
-        return float64(out)
+    def not_finite() -> NoReturn:
+        raise ValueError  # NumPy may have something to say to that
 
-    def node(value: str, **parts: str | None) -> str:
-        data = f"finite({value})" if float64 else value
-        return _NODE.format(value=data, **{"dx": None, "dy": None, **parts})
+    def node(**parts: str | None) -> str:
+        data = "float64(out) if out - out == 0.0 else not_finite()" if float64 else "out"
+        return _NODE.format(data=data, **{"dx": None, "dy": None, **parts})
 
     value = BARE_FLOAT.value_of(rule)
     dx, dy = (*(BARE_FLOAT.derivative_of(rule, slot) for slot in range(rule.arity)), "")[:2]
@@ -421,16 +420,16 @@ def _define(
         **(_READ_FLOAT64 if float64 else _READ),
         "value": value,
         "dx": dx,
-        "unary": node("out", x="a", dx=kept("dx"), y=None),
+        "unary": node(x="a", dx=kept("dx"), y=None),
         # x ** 0.5 of a user's may be complex
         "unary_checked": rule.in_table or "type(out) is float is type(dx)",
-        "binary": both + node("out", x="a", dx=kept(dx), y="b", dy=kept(dy)),
-        "left": both + node("out", x="a", dx=kept(dx), y="b"),
-        "right": both + node("out", x="a", y="b", dy=kept(dy)),
-        "list": node("out", x="a", y=f"tuple({dxs})"),
-        "two_lists": node("out", x="(*a, *b)", y=f"(*{dxs}, *{dys})"),
-        "left_list": node("out", x="(*a,)", y=f"partly_constant({dxs}, (*[None] * len(a), *b))"),
-        "right_list": node("out", x="(*b,)", y=f"partly_constant({dys}, (*a, *[None] * len(b)))"),
+        "binary": both + node(x="a", dx=kept(dx), y="b", dy=kept(dy)),
+        "left": both + node(x="a", dx=kept(dx), y="b"),
+        "right": both + node(x="a", y="b", dy=kept(dy)),
+        "list": node(x="a", y=f"tuple({dxs})"),
+        "two_lists": node(x="(*a, *b)", y=f"(*{dxs}, *{dys})"),
+        "left_list": node(x="(*a,)", y=f"partly_constant({dxs}, (*[None] * len(a), *b))"),
+        "right_list": node(x="(*b,)", y=f"partly_constant({dys}, (*a, *[None] * len(b)))"),
     }
     names = {
         "Value": Value,
@@ -438,9 +437,8 @@ def _define(
         "as_list": as_list,
         "partly_constant": partly_constant,
         "plain": PLAIN | {float64},
-        "real": lambda number: float(number) if type(number) is float64 else number,
         "float64": float64,
-        "finite": finite,
+        "not_finite": not_finite,
         "rule": rule,
         "otherwise": otherwise if float64 else _after_floats(template, otherwise),
     }
