@@ -323,22 +323,22 @@ def _numpy(kind: Any) -> Arithmetic:
 
     def as_real(number: Number) -> Number:
         """A factor, as a derivative: a uint8 would go round at 256."""
-        return (
-            real(number) if isinstance(number, np.generic) and type(number) is not real else number
-        )
+        narrow = isinstance(number, np.generic) and type(number) is not real
+        return real(number) if narrow else number
 
     def typed(name: str) -> Callable[..., Any]:
-        """NumPy's function, or one of floats made to keep the type; plain numbers stay plain."""
+        """NumPy's function, or that of floats made to keep the type; plain numbers stay plain.
+
+        Of float64 it is always that of floats: its last bits are then those that the tests measure.
+        """
         plain_one: Any = EXTENDED[name]
         numpys = getattr(np, name, None)
 
         def function(*operands: Number) -> Number:
             if not any(isinstance(each, np.generic) for each in operands):
                 return plain_one(*operands)
-            if isinstance(numpys, np.ufunc) and real is not np.float64:  # which are floats
-                return numpys(
-                    *map(as_real, operands)
-                )  # of a uint8 it would be one in half precision
+            if isinstance(numpys, np.ufunc) and real is not np.float64:
+                return numpys(*operands)
             if np.finfo(real).nmant > np.finfo(float).nmant:
                 raise ExactnessError(
                     f"{name} of {real.__name__} is known to the digits of a float only: use float(...) "
@@ -360,18 +360,12 @@ def _numpy(kind: Any) -> Arithmetic:
 
         Nor may a narrow operand make the derivatives narrow, where the result is not.
         """
-        if _keeps_exact(rule) and rule.name != "**":
-            if real is not kind:
-                return None
-            return lambda operand: isinstance(operand, np.generic) and type(operand) is not real
-        exact = (
-            ("fractions",)
-            if _keeps_exact(rule) and real is not kind
-            else ("numpy integer", "fractions")
-        )
+        exact = _keeps_exact(rule)
+        narrow = np.generic if real is kind or not exact else np.floating
+        others = {"fractions"} if not exact or rule.name == "**" else set()
         return lambda operand: (
-            family_of(type(operand)) in exact
-            or (isinstance(operand, np.floating) and type(operand) is not real)
+            (isinstance(operand, narrow) and type(operand) is not real)
+            or family_of(type(operand)) in others
         )
 
     def has_digits(x: Any) -> bool:
