@@ -61,6 +61,7 @@ def __getattr__(name: str) -> functions.Function:
     from importlib import import_module
 
     module = import_module(f"{__name__}.{_LATER[name]}")
+    # Type checkers see all else imported above: what is left for them are the table's functions.
     found: functions.Function = globals().setdefault(name, getattr(module, name, module))
     return found
 

@@ -407,7 +407,7 @@ _LOADERS: dict[str, Callable[..., Arithmetic]] = {
 }
 _RANKS = {name: rank for rank, name in enumerate(_LOADERS)}
 _LOADED: dict[tuple[Any, ...], Arithmetic] = {}
-_MET: dict[frozenset[type], Arithmetic] = {}
+_MET: dict[frozenset[type], Arithmetic] = {}  # in which the types met that were seen so far
 _BASES = {
     ("builtins", "float"): "float",
     ("builtins", "int"): "int",

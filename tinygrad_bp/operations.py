@@ -55,8 +55,7 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         raise ArgumentError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
     data = tuple([each.data if isinstance(each, Value) else each for each in operands])
     if not are_numbers(data):
-        for operand in operands:
-            _check_operand(rule, operand)
+        _check_operands(rule, operands)
     arithmetic = arithmetic_of(data)
     wrt = tuple([slot for slot, each in enumerate(operands) if isinstance(each, Value)])
     try:
@@ -78,11 +77,12 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     return _record(rule, out, operands, wrt, derivatives)
 
 
-def _check_operand(rule: Rule, operand: Value | Number) -> None:
-    where = f"an operand of {rule.name}"
-    if isinstance(operand, Value):
-        where = f"the data of {_short_label(operand) or 'a Value'}, {where},"
-    check_number(data_of(operand), where=where)
+def _check_operands(rule: Rule, operands: tuple[Value | Number, ...]) -> None:
+    for operand in operands:
+        where = f"an operand of {rule.name}"
+        if isinstance(operand, Value):
+            where = f"the data of {_short_label(operand) or 'a Value'}, {where},"
+        check_number(data_of(operand), where=where)
 
 
 def _refuse_outside(rule: Rule, operands: tuple[Value | Number, ...]) -> NoReturn:
@@ -226,8 +226,7 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
         return 0
     numbers = [each.data if isinstance(each, Value) else each for each in operands]
     if not are_numbers(numbers):
-        for operand in operands:
-            _check_operand(rule, operand)
+        _check_operands(rule, operands)
     try:
         kernel = arithmetic_of(numbers).kernel(rule, tuple(range(rule.arity)))
         out, *derivatives = kernel(*arguments_of(rule, numbers))

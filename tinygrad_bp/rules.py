@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from typing import Any
 
-_FILTERS = allocate_lock()  # two threads would each put back what the other had set aside
+_FILTERS_LOCK = allocate_lock()  # two threads would each put back what the other had set aside
 
 PARAMETERS = ("x", "y", "z")
 CONSTANTS = ("inf", "nan", "pi")
@@ -316,7 +316,7 @@ def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> a
     import warnings
 
     try:
-        with _FILTERS, warnings.catch_warnings():
+        with _FILTERS_LOCK, warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # 1if x is odd, but it is what was meant
             tree = ast.parse(text.strip(), mode="eval").body
         nodes = list(ast.walk(tree))
