@@ -34,11 +34,13 @@ from tinygrad_bp import (
     sqrt,
     tanh,
 )
+from tinygrad_bp.arithmetic import FLOAT
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.operations import function_of
-from tinygrad_bp.rules import PARAMETERS, Rule
+from tinygrad_bp.rules import Rule
 from tinygrad_bp.testing.gradcheck import gradcheck
 from tinygrad_bp.testing.strategies import operands, programs
+from tinygrad_bp.value import data_of
 
 ROWS = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 PAGE = Path(__file__).parent.parent / "docs" / "gradcheck.md"
@@ -139,15 +141,9 @@ def test_each_kind_of_wrong_row_is_found_at_an_ordinary_point(rule, place):
 def at_a_kink(e):
     """Whether an operation in the graph stands at its kink, where its derivative is a convention."""
     return any(
-        node.rule.kink
-        and eval(node.rule.kink, dict(zip(PARAMETERS, map(data, node.operands), strict=False)))
+        node.rule and FLOAT.at_kink(node.rule, tuple(map(data_of, node.operands)))
         for node in topological_order(e)
-        if node.rule
     )
-
-
-def data(operand):
-    return operand.data if isinstance(operand, Value) else operand
 
 
 def test_conventions_at_two_kinks_that_make_a_smooth_function_differ():

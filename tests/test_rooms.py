@@ -58,6 +58,7 @@ OPTIONAL = {  # what is not of the standard library, and which rooms may ask for
     "sympy": {"arithmetic", "formula"},
     "numpy": {"arithmetic"},
     "hypothesis": {"testing"},
+    "pytest": {"testing"},
     "rich": {*FRONT_DOOR, "testing"},
     "IPython": {*FRONT_DOOR},
     "torch": {"exchange"},

@@ -204,6 +204,18 @@ def same(a, b):
     return a == b or (math.isnan(a) and math.isnan(b))
 
 
+@pytest.mark.parametrize("name", KINKS)
+def test_a_kink_is_known_for_one(name):
+    points, _ = KINKS[name]
+    assert all(FLOAT.at_kink(RULES[name], at) for at in points)
+    beside = (0.5, 0.25)[: RULES[name].arity]
+    assert not FLOAT.at_kink(RULES[name], beside)
+
+
+def test_an_operation_without_a_kink_is_never_at_one():
+    assert not FLOAT.at_kink(RULES["tanh"], (0.0,))
+
+
 def test_every_kink_has_a_test():
     assert KINKS.keys() == {name for name, rule in RULES.items() if rule.kink}
     for rule in RULES.values():

@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-bp demo``, ``explain``, ``draw``, ``step`` and ``explore``.
+"""The command line: ``tinygrad-bp demo``, ``explain``, ``draw``, ``step``, ``explore``, ``conformance``.
 
 Part of the front door: it reads what a person typed, asks the rooms behind it, and prints.  Bad
 input ends in one line on standard error and a non-zero exit; nothing else is left behind.
@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
 from tinygrad_bp.derivation import TERMS, derivation
-from tinygrad_bp.errors import BackpropError, DrawingError, ExpressionError, NetworkError
+from tinygrad_bp.errors import (
+    ArgumentError,
+    BackpropError,
+    DrawingError,
+    ExpressionError,
+    NetworkError,
+)
 from tinygrad_bp.expressions import names_in, record_expression
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
@@ -31,18 +37,21 @@ from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from tinygrad_bp.derivation import Derivation
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.network import Run
     from tinygrad_bp.report import Block, Page
 
+    _T = TypeVar("_T")
+
 BAD_INPUT = 2
 FAILED = 1
 _OUTPUTS = 4  # of a network, in the heading
 EPILOG = """\
-exit codes: 0 done; 1 a file could not be read or written, or a picture not be drawn; 2 bad input"""
+exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
+engine fails; 2 bad input"""
 EXAMPLE = '"(t - tanh(w*x - b))**2" w=0.5 x=2 b=0.1 t=1'
 NETWORK_EXAMPLE = "net.json --input 0.8,-0.5 --target 0.3,-0.2 --weight 1,2,1"
 
@@ -64,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
-        options.run(options)
+        code: int = options.run(options) or 0
         if sys.stdout:  # which may have been closed before we began
             sys.stdout.flush()
     except (BackpropError, IndexError, ArithmeticError, ValueError) as error:
@@ -76,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(options.command, error, FAILED)
     except KeyboardInterrupt:
         return _complain(options.command, "interrupted", 130)
-    return 0
+    return code
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -123,7 +132,7 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(
-        name: str, run: Callable[[argparse.Namespace], None], what: str, examples: str
+        name: str, run: Callable[[argparse.Namespace], int | None], what: str, examples: str
     ) -> _Parser:
         command: _Parser = commands.add_parser(
             name,
@@ -181,6 +190,14 @@ def _build_parser() -> argparse.ArgumentParser:
         f"  tinygrad-bp explore {EXAMPLE} -o chain.html\n"
         f"  tinygrad-bp explore {NETWORK_EXAMPLE} -o net.html",
     )
+    conformance = add(
+        "conformance",
+        _conformance,
+        "try a scalar autograd engine on random programs with exact answers, and on named properties",
+        "  tinygrad-bp conformance micrograd.engine:Value\n"
+        "  tinygrad-bp conformance scalar:Scalar --grad derivative --json",
+    )
+    _add_conformance(conformance)
     for command in (explain, draw, step, explore):
         command.add_argument("what", metavar="EXPR|NETWORK.json", help="what to differentiate")
         command.add_argument(
@@ -264,6 +281,30 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     draw.add_argument("--force", action="store_true", help="replace FILE if it exists")
     return parser
+
+
+def _add_conformance(conformance: _Parser) -> None:
+    conformance.add_argument(
+        "engine",
+        metavar="MODULE:NAME",
+        help="a class of nodes, or an Engine that says how to use one",
+    )
+    for name, default, what in (
+        ("data", "data", "the attribute with a node's number"),
+        ("grad", "grad", "the attribute with its gradient"),
+        ("backward", "backward", "the method that runs the pass"),
+    ):
+        conformance.add_argument(f"--{name}", metavar="NAME", help=f"{what}; default: {default}")
+    conformance.add_argument(
+        "--bits", metavar="N", type=_count, help="of the engine's floats; default: 53; single: 24"
+    )
+    conformance.add_argument(
+        "--examples",
+        metavar="N",
+        type=_count,
+        help="programs to try for each property; default: 200",
+    )
+    conformance.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 # ---- the commands
@@ -442,10 +483,20 @@ def _explore(options: argparse.Namespace) -> None:
     _show(f"wrote {options.output}")
 
 
-def _demo(options: argparse.Namespace) -> None:
-    from rich.console import Console
-    from rich.progress import track
+def _conformance(options: argparse.Namespace) -> int:
+    try:
+        from tinygrad_bp.testing.conformance import EXAMPLES, Report, Suite, load
+    except ModuleNotFoundError as error:
+        raise ArgumentError(f"it needs {error.name}: pip install 'tinygrad-bp[test]'") from None
+    named = {name: getattr(options, name) for name in ("data", "grad", "backward", "bits")}
+    engine = load(options.engine, **{name: each for name, each in named.items() if each})
+    suite = Suite(engine, options.examples or EXAMPLES)
+    report = Report(engine.name, tuple(map(suite.check, _track(suite.names, "checking"))))
+    _show(json.dumps(report.to_dict()) if options.json else str(report))
+    return 0 if report.holds else FAILED
 
+
+def _demo(options: argparse.Namespace) -> None:
     from tinygrad_bp import demo
 
     if options.output and os.path.lexists(options.output):
@@ -456,15 +507,7 @@ def _demo(options: argparse.Namespace) -> None:
         f"Fisher's iris data: {len(iris.train)} flowers to train on, {len(iris.test)} held out.\n"
         f"A {'-'.join(map(str, net.sizes))} network, e = Σ (t − o)², Δw = −η de/dw, η = {demo.ETA}."
     )
-    errors = list(
-        track(
-            demo.train(net, iris.train),
-            "training",
-            total=demo.EPOCHS,
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
-    )
+    errors = list(_track(demo.train(net, iris.train), "training", demo.EPOCHS))
     _show(
         f"Mean error {errors[0]:.4f} after the first epoch, {errors[-1]:.4f} after {len(errors)}.\n"
         f"Held-out accuracy: {demo.accuracy(net, iris.test):.3f}\n"
@@ -479,6 +522,20 @@ def _demo(options: argparse.Namespace) -> None:
     _show(_about(run, derived) + "\n")
     written = demo.write(demo.new_folder(options.output), run, derived)
     _show("wrote " + "\n      ".join(str(file) for file in written))
+
+
+def _track(some: Iterable[_T], doing: str, total: int | None = None) -> Iterable[_T]:
+    """The same one by one, with a bar for a person who waits."""
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(
+        some,
+        doing,
+        total=total,
+        console=Console(stderr=True),
+        disable=not (sys.stderr and sys.stderr.isatty()),
+    )
 
 
 # ---- reading what was typed

@@ -167,6 +167,15 @@ class Arithmetic:
             return False
         return bool(inside) if not self.symbolic else inside != False  # noqa: E712 - undecided is inside
 
+    def at_kink(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
+        """Whether the derivatives at the operands are but a convention."""
+        if not rule.kink:
+            return False
+        if (self, "kink") not in rule.compiled:
+            condition = Rule(rule.name, "x", rule.derivatives, domain=rule.kink)
+            rule.compiled[self, "kink"] = lambda given: self.in_domain(condition, given)
+        return bool(rule.compiled[self, "kink"](operands))
+
     def _callable(
         self, text: str | Callable[..., Any], parameters: tuple[str, ...]
     ) -> Callable[..., Any]:

@@ -4,5 +4,6 @@
 """
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # the room is callable, and importing it from here loads it
+if TYPE_CHECKING:  # the rooms are callable, and importing one from here loads it
+    from tinygrad_bp.testing.conformance import conformance as conformance
     from tinygrad_bp.testing.gradcheck import gradcheck as gradcheck

@@ -277,11 +277,10 @@ def fair(rule: Rule, measured: Measured) -> Measured:
 
     Conventions differ at a kink, and a compiler may take subnormal numbers for 0.
     """
-    kinks = Rule("kink", "x", rule.derivatives, domain=rule.kink)
     return [
         (at, given)
         for at, given in measured
-        if not (rule.kink and FLOAT.in_domain(kinks, at)) and all(map(_is_normal, _flat(at)))
+        if not FLOAT.at_kink(rule, at) and all(map(_is_normal, _flat(at)))
     ]
 
 

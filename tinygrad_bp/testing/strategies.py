@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _LARGEST = sys.float_info.max
 _NEAR = 9.0
-_EXPONENTS = st.integers(-3, 3).map(Fraction)
+EXPONENTS = st.integers(-3, 3).map(Fraction)
+"""Small whole numbers."""
 
 
 # ---- leaves
@@ -207,13 +208,16 @@ class Program(NamedTuple):
             registers.append(operations[op](*map(read, operands)))
         return registers
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         lines = [f"v{place} = {leaf}" for place, leaf in enumerate(self.leaves)]
         for place, (op, operands) in enumerate(self.instructions, len(lines)):
             shown = [*map(_show, operands)]
             call = f" {op} ".join(shown) if not op.isidentifier() else f"{op}({', '.join(shown)})"
             lines.append(f"v{place} = {call}")
-        return f"Program({'; '.join(lines)})"
+        return "; ".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Program({self})"
 
 
 def _show(operand: Any) -> str:
@@ -259,7 +263,7 @@ def _instructions(op: str, size: int) -> st.SearchStrategy[Instruction]:
     register = st.integers(0, size - 1)
     operand = register | numbers(Fraction)
     if op == "**":
-        return st.builds(Instruction, st.just(op), st.tuples(register, _EXPONENTS))
+        return st.builds(Instruction, st.just(op), st.tuples(register, EXPONENTS))
     arity = RULES[op].arity
     some = st.tuples(*[operand] * arity)
     one: st.SearchStrategy[Any] = st.one_of(

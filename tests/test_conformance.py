@@ -1,0 +1,643 @@
+"""Conformance: a right engine conforms, and each kind of wrong one is found by the property of its name."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import math
+import random
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from tinygrad_bp import ArgumentError, Value, functions
+from tinygrad_bp.cli import main
+from tinygrad_bp.rules import FUNCTION_NAMES
+from tinygrad_bp.testing import conformance
+from tinygrad_bp.testing.conformance import Engine, Suite, load
+from tinygrad_bp.testing.exact import FORMS, exact_answer, exact_programs, pruned
+from tinygrad_bp.testing.strategies import Instruction, Program
+
+
+class Scalar:
+    """A scalar engine as people write them, right in all that is tried; each fault below changes one thing."""
+
+    __slots__ = ("data", "grad", "parents")
+
+    def __init__(self, data, parents=()):
+        self.data = data
+        self.grad = 0.0
+        self.parents = parents  # pairs of a parent and the local derivative
+
+    @classmethod
+    def of(cls, other):
+        return other if isinstance(other, Scalar) else cls(float(other))
+
+    def result(self, data, *parents):
+        return type(self)(data, parents)
+
+    def __add__(self, other):
+        other = self.of(other)
+        return self.result(self.data + other.data, (self, 1.0), (other, 1.0))
+
+    def __mul__(self, other):
+        other = self.of(other)
+        return self.result(self.data * other.data, (self, other.data), (other, self.data))
+
+    def __pow__(self, n):
+        if not isinstance(n, (int, float)):
+            raise NotImplementedError("a plain number")
+        slope = n * self.data ** (n - 1) if n else 0.0
+        return self.result(float(self.data) ** n, (self, slope))
+
+    def relu(self):
+        return self.result(max(self.data, 0.0), (self, float(self.data > 0)))
+
+    def tanh(self):
+        out = math.tanh(self.data)
+        return self.result(
+            out, (self, 1.0 / math.cosh(self.data) ** 2 if abs(self.data) < 300 else 0.0)
+        )
+
+    def log(self):
+        return self.result(math.log(self.data), (self, 1.0 / self.data))
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + (-self.of(other))
+
+    def __rsub__(self, other):
+        return self.of(other) - self
+
+    def __truediv__(self, other):
+        return self * self.of(other) ** -1
+
+    def __rtruediv__(self, other):
+        return self.of(other) / self
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def order(self):
+        order, seen, stack = [], {id(self)}, [(self, iter(self.parents))]
+        while stack:
+            node, rest = stack[-1]
+            for parent, _ in rest:
+                if id(parent) not in seen:
+                    seen.add(id(parent))
+                    stack.append((parent, iter(parent.parents)))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+        return order
+
+    def backward(self):
+        order = self.order()
+        for node in order:
+            if node.parents:
+                node.grad = 0.0
+        self.grad += 1.0
+        for node in reversed(order):
+            for parent, local in node.parents:
+                parent.grad += node.grad * local
+
+
+NAMED = {name: getattr(functions, name) for name in FUNCTION_NAMES if name not in ("neg", "abs")}
+OURS = Engine(Value, "ours", functions=NAMED)
+
+
+# ---- right engines
+
+
+def verdicts(report):
+    return {each.name: each.verdict for each in report.findings}
+
+
+def test_a_right_engine_conforms():
+    report = conformance(Scalar, examples=60)
+    assert report.holds, report
+    found = verdicts(report)
+    for name in ("a / b", "2 / a", "relu", "kinks", "tanh", "tanh, everywhere", "random programs"):
+        assert found[name] == "holds"
+    for name in ("second pass", "two results", "recording", "training", "deep graph", "no cycles"):
+        assert found[name] == "holds"
+    for name in ("abs", "exp", "exp, everywhere", "a ** b", "2 ** a", "dot"):
+        assert found[name] == "not offered"
+
+
+def test_ours_conforms_in_every_property():
+    report = conformance(OURS, examples=20)
+    assert {*verdicts(report).values()} == {"holds"}, report
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "conformance.md").read_text(encoding="utf-8")
+
+
+def test_micrograd_as_the_page_has_it():
+    engine = Engine(pytest.importorskip("micrograd.engine").Value, "micrograd.engine:Value")
+    report = conformance(engine)
+    heading, *lines = str(report).splitlines()
+    of_python = ("RecursionError", "should give 0.0")  # which versions say and count differently
+    assert heading in PAGE
+    assert all(line in PAGE for line in lines if not line.strip().startswith(of_python))
+    assert {each.name for each in report.having("fails")} == {
+        *("second pass", "two results", "recording", "powers of 0", "deep graph", "no cycles"),
+    }
+
+
+def test_the_session_on_the_page_runs_as_printed():
+    test = doctest.DocTestParser().get_doctest(PAGE, {}, "conformance", "conformance.md", 0)
+    results = doctest.DocTestRunner().run(test)
+    assert results.attempted > 5
+    assert results.failed == 0
+
+
+class Shuffled(Scalar):
+    """Adds up in any order: each node collects what comes in."""
+
+    def backward(self):
+        order = self.order()
+        coming = {id(node): [] for node in order}
+        coming[id(self)] = [1.0]
+        rng = random.Random(len(order))
+        for node in reversed(order):
+            rng.shuffle(coming[id(node)])
+            grad = sum(coming[id(node)])
+            node.grad = grad if node.parents else node.grad + grad
+            for parent, local in node.parents:
+                coming[id(parent)].append(grad * local)
+
+
+def test_programs_are_exact_in_whatever_order_an_engine_adds():
+    suite = Suite(Shuffled, examples=300)
+    assert suite.check("random programs").verdict == "holds"
+    assert suite.check("second pass").verdict == "holds"
+
+
+class Single(Scalar):
+    """An engine with floats of single precision."""
+
+    def result(self, data, *parents):
+        kept = [(parent, float(np.float32(local))) for parent, local in parents]
+        return type(self)(float(np.float32(data)), kept)
+
+    def backward(self):
+        order = self.order()
+        for node in order:
+            if node.parents:
+                node.grad = 0.0
+        self.grad += 1.0
+        for node in reversed(order):
+            for parent, local in node.parents:
+                parent.grad = float(np.float32(parent.grad + float(np.float32(node.grad * local))))
+
+
+def test_an_engine_of_single_precision_conforms_with_its_bits_and_not_without():
+    suite = Suite(Engine(Single, bits=24), examples=300)
+    for name in ("random programs", "second pass", "a / b", "tanh", "log"):
+        assert suite.check(name).verdict == "holds", suite.check(name)
+    assert suite.check("tanh, everywhere").verdict == "not offered"
+    assert Suite(Single).check("tanh").verdict == "fails"
+
+
+# ---- wrong engines
+
+
+class ParentsInASet(Scalar):
+    def backward(self):
+        order = self.order()
+        for node in order:
+            if node.parents:
+                node.grad = 0.0
+        self.grad += 1.0
+        for node in reversed(order):
+            for parent, local in dict(node.parents).items():
+                parent.grad += node.grad * local
+
+
+class NoOrder(Scalar):
+    def backward(self):
+        self.grad = 1.0
+        self.push()
+
+    def push(self):
+        for parent, local in self.parents:
+            parent.grad += self.grad * local
+            NoOrder.push(parent)
+
+
+class Overwrites(Scalar):
+    def backward(self):
+        self.grad = 1.0
+        for node in reversed(self.order()):
+            for parent, local in node.parents:
+                parent.grad = node.grad * local
+
+
+class KeepsInnerGradients(Scalar):
+    def backward(self):
+        self.grad = 1.0
+        for node in reversed(self.order()):
+            for parent, local in node.parents:
+                parent.grad += node.grad * local
+
+
+class ClearsLeaves(Scalar):
+    def backward(self):
+        for node in self.order():
+            node.grad = 0.0
+        super().backward()
+
+
+class BreadthFirst(Scalar):
+    def order(self):
+        order = [self]
+        for node in order:
+            order += [parent for parent, _ in node.parents if parent not in order]
+        return order[::-1]
+
+
+class WrongReflected(Scalar):
+    def __rsub__(self, other):
+        return self - other
+
+
+class WrongDivisor(Scalar):
+    def __truediv__(self, other):
+        other = self.of(other)
+        slope = self.data / other.data**2  # the sign
+        return self.result(self.data / other.data, (self, 1 / other.data), (other, slope))
+
+
+class WrongPower(Scalar):
+    def __pow__(self, n):
+        return self.result(float(self.data) ** n, (self, n * self.data**n if n else 0.0))
+
+
+class WrongRelu(Scalar):
+    def relu(self):
+        return self.result(max(self.data, 0.0), (self, 1.0))
+
+
+class WrongAtTheKink(Scalar):
+    def relu(self):
+        slope = 2.0 if self.data == 0 else float(self.data > 0)
+        return self.result(max(self.data, 0.0), (self, slope))
+
+
+class WrongTanh(Scalar):
+    def tanh(self):
+        return self.result(math.tanh(self.data), (self, 1.0 - self.data**2))
+
+
+class AlmostTanh(Scalar):
+    def tanh(self):
+        out = math.tanh(self.data)
+        return self.result(out, (self, (1.0 - out**2) * (1.0 + 1e-7)))
+
+
+class NaiveTanh(Scalar):
+    def tanh(self):
+        up, down = math.exp(self.data), math.exp(-self.data)
+        out = (up - down) / (up + down)
+        return self.result(out, (self, 1.0 - out**2))
+
+
+class Recurses(Scalar):
+    def order(self):
+        order, seen = [], set()
+
+        def visit(node):
+            if id(node) not in seen:
+                seen.add(id(node))
+                for parent, _ in node.parents:
+                    visit(parent)
+                order.append(node)
+
+        visit(self)
+        return order
+
+
+class ReadsTheLeavesAgain(Scalar):
+    def __mul__(self, other):
+        other = self.of(other)
+        return self.result(self.data * other.data, (self, None), (other, None))
+
+    def backward(self):
+        for node in self.order():
+            if len(node.parents) == 2 and node.parents[0][1] is None:
+                (a, _), (b, _) = node.parents
+                node.parents = ((a, b.data), (b, a.data))
+        super().backward()
+
+
+class MovesItsData(Scalar):
+    def backward(self):
+        super().backward()
+        self.data += 1.0
+
+
+class StartsWithNone(Scalar):
+    """Not wrong: a gradient that is not there counts as 0, but it cannot be added to."""
+
+    def __init__(self, data, parents=()):
+        super().__init__(data, parents)
+        self.grad = 5.0
+
+
+class NoSum(Scalar):
+    def __radd__(self, other):
+        return self.of(other) * 1.5 + self
+
+
+class ZeroToThePower(Scalar):
+    def __pow__(self, n):
+        return self.result(float(self.data) ** n, (self, n * float(self.data) ** (n - 1)))
+
+
+class LeafPassFails(Scalar):
+    def backward(self):
+        self.parents[0]
+        super().backward()
+
+
+FAULTS = {
+    ParentsInASet: {"repeated operand", "random programs"},
+    NoOrder: {"shared node", "random programs"},
+    Overwrites: {"repeated operand", "shared node", "random programs", "second pass"},
+    KeepsInnerGradients: {"second pass", "two results"},
+    ClearsLeaves: {"second pass", "two results"},
+    BreadthFirst: {"shared node", "random programs"},
+    WrongReflected: {"2 - a"},
+    WrongDivisor: {"a / b", "2 / a"},
+    WrongPower: {"a ** 2", "a / b"},
+    WrongRelu: {"relu"},
+    WrongAtTheKink: {"kinks"},
+    WrongTanh: {"tanh"},
+    AlmostTanh: {"tanh"},
+    NaiveTanh: {"tanh, everywhere"},
+    Recurses: {"deep graph", "no cycles"},
+    ReadsTheLeavesAgain: {"recording"},
+    MovesItsData: {"a + b", "a * b"},
+    StartsWithNone: {"gradient before"},
+    NoSum: {"2 + a"},
+    ZeroToThePower: {"powers of 0"},
+    LeafPassFails: {"pass from a leaf"},
+}
+
+
+@pytest.mark.parametrize("engine", FAULTS, ids=[each.__name__ for each in FAULTS])
+def test_each_kind_of_wrong_engine_is_found_by_the_property_of_its_name(engine):
+    suite = Suite(engine, examples=100)
+    for name in FAULTS[engine]:
+        assert suite.check(name).verdict == "fails", suite.check(name)
+
+
+def test_a_fault_is_found_only_where_it_is():
+    suite = Suite(WrongReflected, examples=40)
+    for name in ("2 - a", "a - b", "a - 2", "2 + a", "random programs", "shared node"):
+        assert suite.check(name).verdict == ("fails" if name == "2 - a" else "holds")
+
+
+def test_the_smallest_program_is_told():
+    finding = Suite(KeepsInnerGradients).check("second pass")
+    assert finding.example.startswith("v0 = 0; v1 = v0 + v0; v2 = ")
+    assert finding.found == "the derivative of v2 + v2 for v0 is 6; the engine has 8.0"
+    finding = Suite(NaiveTanh).check("tanh, everywhere")
+    assert finding.example == "tanh(12.0): the value and the derivatives"
+    assert finding.found.startswith("should give 0.999999999924497")
+
+
+def test_a_pass_that_moves_data_is_told():
+    finding = Suite(MovesItsData).check("a + b")
+    assert finding.found == "after the pass v2 is 0; the engine has 1.0"
+
+
+def test_a_second_pass_may_be_refused():
+    class Frees(Scalar):
+        def backward(self):
+            if self.parents is None:
+                raise RuntimeError("backward through the graph a second time")
+            super().backward()
+            self.parents = None
+
+    finding = Suite(Frees, examples=20).check("second pass")
+    assert (finding.verdict, finding.found) == (
+        "not offered",
+        "refused: RuntimeError: backward through the graph a second time",
+    )
+
+
+def test_data_that_cannot_be_assigned_is_not_offered():
+    class Fixed(Scalar):
+        def __setattr__(self, name, value):
+            if name == "data" and hasattr(self, "data"):
+                raise AttributeError("data is read-only")
+            super().__setattr__(name, value)
+
+    suite = Suite(Fixed, examples=20)
+    for name in ("training", "recording"):
+        assert suite.check(name).verdict == "not offered"
+        assert "data is read-only" in suite.check(name).found
+
+
+def test_other_names_and_functions_are_said_with_an_engine():
+    class Node(Scalar):
+        value = property(lambda self: self.data)
+        derivative = property(lambda self: self.grad or None)
+        run = Scalar.backward
+
+    engine = Engine(
+        Node, "node", data="value", grad="derivative", backward="run", functions={"exp": exp_of}
+    )
+    suite = Suite(engine, examples=40)
+    for name in ("a * b", "exp", "exp, everywhere", "random programs", "gradient before"):
+        assert suite.check(name).verdict == "holds", suite.check(name)
+
+
+def exp_of(node):
+    out = math.exp(node.data) if node.data < 700 else float(np.exp(np.float64(node.data)))
+    return node.result(out, (node, out))
+
+
+# ---- the exact programs
+
+
+@given(exact_programs(FORMS))
+def test_a_program_without_what_it_does_not_need_gives_the_same(program):
+    answer = exact_answer(program, [-1])
+    if answer is None:
+        return
+    small = pruned(program, [-1])
+    found = exact_answer(small, [-1])
+    assert found.values[-1] == answer.values[-1]
+    assert [each for each in found.gradients if each] == [each for each in answer.gradients if each]
+    assert pruned(small, [-1]) == small
+
+
+def test_a_plain_number_is_no_register_when_programs_are_pruned():
+    one = Fraction(1)
+    program = Program((one, one), (Instruction("neg", (0,)), Instruction("+", (1, one))))
+    assert str(pruned(program, [-1])) == "v0 = 1; v1 = v0 + 1"
+
+
+def test_answers_that_floats_do_not_hold_are_not_asked_for():
+    third = Program((Fraction(3),), (Instruction("*", (0, Fraction(1, 4))),))
+    assert exact_answer(third, [-1]).gradients == [Fraction(1, 4)]
+    squares = tuple(Instruction("square", (place,)) for place in range(6))
+    assert exact_answer(Program((Fraction(3),), squares), [-1]) is None
+    assert exact_answer(Program((Fraction(2),), ()), [-2]) is None
+
+
+# ---- loading, and the command
+
+
+def test_the_engine_is_loaded_from_the_folder_in_which_it_was_started(tmp_path, monkeypatch):
+    (tmp_path / "my_engine.py").write_text(
+        "from tinygrad_bp import Value\n"
+        "from tinygrad_bp.testing.conformance import Engine\n"
+        "class Inner:\n    V = Value\n"
+        "engine = Engine(Value, bits=24)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert load("my_engine:Inner.V").make is Value
+    assert load("my_engine:engine").bits == 24
+    assert load("my_engine:engine").name == "my_engine:engine"
+    sys.modules.pop("my_engine")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("math", "'math' is not of the form MODULE:NAME, as micrograd.engine:Value"),
+        ("no_such_room:Value", "no_such_room cannot be imported: ModuleNotFoundError: No module named 'no_such_room'"),
+        ("math:Value", "math has no Value"),
+        ("math:pi", "math:pi is 3.141592653589793, and neither a class of nodes nor an Engine"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_loaded_is_said(path, message):
+    with pytest.raises(ArgumentError) as caught:
+        load(path)
+    assert str(caught.value) == message
+
+
+def test_what_makes_no_nodes_is_said():
+    with pytest.raises(ArgumentError) as caught:
+        Suite(Fraction)
+    assert str(caught.value) == (
+        "Fraction makes no node with a number in 'data', its gradient in 'grad' and a method "
+        "'backward': AttributeError: 'Fraction' object has no attribute 'data'; say what they are called"
+    )
+    with pytest.raises(ArgumentError, match="'speed' is none of a \\+ b, "):
+        Suite(Value).check("speed")
+
+
+@pytest.fixture
+def rooms(monkeypatch):
+    """Modules with a right and a wrong engine, for the command to load."""
+    room = ModuleType("engines_of_this_test")
+    room.Right, room.Wrong = Scalar, WrongReflected
+    monkeypatch.setitem(sys.modules, room.__name__, room)
+    return room.__name__
+
+
+def test_the_command_prints_the_table_and_its_exit_code_tells(rooms, capsys):
+    assert main(["conformance", f"{rooms}:Right", "--examples", "4"]) == 0
+    assert f"{rooms}:Right: " in capsys.readouterr().out
+    assert main(["conformance", f"{rooms}:Wrong", "--examples", "40"]) == 1
+    printed = capsys.readouterr().out
+    assert "\n  2 - a                   FAILS  Value and derivatives are exact\n" in printed
+    assert "v0 = 0; v1 = 0 - v0\n" in printed
+    assert "  not offered: abs, square, " in printed
+
+
+def test_the_command_gives_json(rooms, capsys):
+    assert main(["conformance", f"{rooms}:Wrong", "--examples", "40", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["engine"] == f"{rooms}:Wrong"
+    (finding,) = [each for each in found["findings"] if each["verdict"] == "fails"]
+    assert finding == {
+        "name": "2 - a",
+        "statement": "Value and derivatives are exact",
+        "verdict": "fails",
+        "example": "v0 = 0; v1 = 0 - v0",
+        "found": "the derivative of v1 for v0 is -1; the engine has 1.0",
+    }
+
+
+def test_bad_input_to_the_command_is_one_line(capsys):
+    assert main(["conformance", "math:sqrt", "--grad", "slope"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "tinygrad-bp conformance: math:sqrt makes no node with a number in 'data', "
+    )
+    assert "'slope'" in told
+    assert told.count("\n") == 1
+
+
+def test_without_hypothesis_the_way_out_is_said(rooms, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    for name in [name for name in sys.modules if name.startswith("tinygrad_bp.testing.")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert main(["conformance", f"{rooms}:Right"]) == 2
+    assert "it needs hypothesis: pip install 'tinygrad-bp[test]'" in capsys.readouterr().err
+
+
+# ---- the plugin
+
+
+ENGINE = """
+from tinygrad_bp import Value
+
+class Wrong(Value):
+    def relu(self):
+        return self * 1.0
+"""
+
+
+def pytest_on(folder, *options):
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, *options], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_plugin_tries_each_property_as_a_test(tmp_path):
+    (tmp_path / "mine.py").write_text(ENGINE)
+    done = pytest_on(tmp_path, "--scalar-engine=mine:Wrong", "-k", "relu or dot or shared", "-rfs")
+    assert done.returncode == 1, done.stdout
+    assert "1 failed, 3 passed, 1 skipped" in done.stdout
+    assert "FAILED mine:Wrong::relu - Value and derivatives are exact" in done.stdout
+    assert "v0 = -1; v1 = relu(v0)\nv1 is 0; the engine has -1.0\n" in done.stdout
+    assert "not offered: dot is for an Engine to give" in done.stdout
+
+
+def test_the_plugin_takes_engines_from_the_settings(tmp_path):
+    (tmp_path / "mine.py").write_text(ENGINE)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nscalar_engine =\n    mine:Wrong\n    mine:Value\n"
+    )
+    done = pytest_on(tmp_path, "-k", "sum or a_leaf")
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
+def test_the_plugin_says_what_is_wrong_with_an_engine(tmp_path):
+    done = pytest_on(tmp_path, "--scalar-engine=math:pi")
+    assert done.returncode == 4
+    assert "--scalar-engine: math:pi is 3.14" in done.stderr
+
+
+def test_the_plugin_does_nothing_unless_asked(tmp_path):
+    (tmp_path / "test_one.py").write_text("def test_one():\n    pass\n")
+    assert "1 passed" in pytest_on(tmp_path).stdout

@@ -1,0 +1,206 @@
+"""What should be true of any scalar engine, case by case, beyond random programs.
+
+The docstring of each property is what it says; it yields cases, and ends where an engine does not
+offer what they need.  This room knows an engine by its `Engine` alone.
+"""
+
+from __future__ import annotations
+
+import gc
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tinygrad_bp.collector import collector_paused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tinygrad_bp.testing.conformance import Engine
+
+DEPTHS = (100, 1_000, 10_000, 100_000)
+REFUSALS = (TypeError, AttributeError, NotImplementedError, AssertionError)
+"""With what engines refuse an operation that they do not have."""
+
+
+class NotOffered(Exception):  # noqa: N818 - it is no error
+    """There is nothing to try a property on."""
+
+
+class Claim(NamedTuple):
+    """One case of a property.
+
+    Attributes:
+        example: what is done.
+        wanted: the numbers that it should come to.
+        run: does it, and returns the numbers.
+    """
+
+    example: str
+    wanted: tuple[float, ...]
+    run: Callable[[], tuple[float, ...]]
+
+
+def told(error: Exception) -> str:
+    """An error on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+
+
+def _assign(node: Any, name: str, number: float) -> None:
+    try:
+        setattr(node, name, number)
+    except Exception as error:
+        raise NotOffered(f"{name} cannot be assigned: {told(error)}") from error
+
+
+def repeated_operand(engine: Engine) -> Iterator[Claim]:
+    """A node that one operation uses twice counts twice."""
+    yield Claim("a + a, at a = 3", (6.0, 2.0), partial(engine.derive, lambda a: a + a, 3.0))
+    yield Claim("a * a, at a = 3", (9.0, 6.0), partial(engine.derive, lambda a: a * a, 3.0))
+
+
+def shared_node(engine: Engine) -> Iterator[Claim]:
+    """A node passes its gradient on when all of it has come in."""
+
+    def diamond(a: Any) -> Any:
+        b = a + a
+        return b + b
+
+    def ladder(a: Any) -> Any:
+        for _ in range(4):
+            a = a * a + a
+        return a
+
+    yield Claim("b = a + a; b + b, at a = 3", (12.0, 4.0), partial(engine.derive, diamond, 3.0))
+    value, slope = 1.0, 1.0
+    for _ in range(4):
+        value, slope = value * value + value, (2.0 * value + 1.0) * slope
+    example = "a = a * a + a, four times, at a = 1"
+    yield Claim(example, (value, slope), partial(engine.derive, ladder, 1.0))
+
+
+def builtin_sum(engine: Engine) -> Iterator[Claim]:
+    """Python's own sum works, which begins with 0."""
+    total = partial(engine.derive, lambda a, b: sum([a, b, a]), 3.0, 2.0)
+    yield Claim("sum([a, b, a]), at a = 3, b = 2", (8.0, 2.0, 1.0), total)
+
+
+def gradient_before(engine: Engine) -> Iterator[Claim]:
+    """A gradient is 0 before a pass, and where no path leads."""
+    yield Claim("a new leaf", (0.0,), lambda: (engine.gradient(engine.make(3.0)),))
+    other = partial(engine.derive, lambda a, _: a + a, 3.0, 2.0)
+    yield Claim("a + a, at a = 3, b = 2", (6.0, 2.0, 0.0), other)
+
+
+def pass_from_a_leaf(engine: Engine) -> Iterator[Claim]:
+    """The derivative of a leaf for itself is 1."""
+    yield Claim("a, at a = 3", (3.0, 1.0), partial(engine.derive, lambda a: a, 3.0))
+
+
+def training(engine: Engine) -> Iterator[Claim]:
+    """Data can be moved and gradients set to 0, step after step."""
+
+    def train() -> tuple[float, ...]:
+        a = engine.make(8.0)
+        for _ in range(3):
+            engine.run_back(a * a)
+            _assign(a, engine.data, engine.number(a) - 0.25 * engine.gradient(a))
+            _assign(a, engine.grad, 0.0)
+        return (engine.number(a),)
+
+    yield Claim(
+        "(a * a).backward(); a.data -= a.grad / 4; a.grad = 0; from a = 8, 3 times", (1.0,), train
+    )
+
+
+def recording(engine: Engine) -> Iterator[Claim]:
+    """A pass tells of what was computed, though a leaf has moved since."""
+
+    def move() -> tuple[float, ...]:
+        a, b = engine.make(3.0), engine.make(5.0)
+        e = a * b
+        _assign(a, engine.data, 7.0)
+        engine.run_back(e)
+        return (engine.gradient(b),)
+
+    yield Claim("a.data = 3; e = a * b; a.data = 7; e.backward(); b.grad", (3.0,), move)
+
+
+def kinks(engine: Engine) -> Iterator[Claim]:
+    """The derivatives at a kink lie between the slopes beside it."""
+
+    def outside(name: str, low: float, count: int) -> tuple[float, ...]:
+        value, *slopes = engine.derive(engine.operations[name], *[0.0] * count)
+        beyond = [max(low - slope, slope - 1.0, 0.0) for slope in slopes]
+        return value, *beyond, sum(slopes) - 1.0 if count == 2 else 0.0
+
+    tried = False
+    for name, low, count in (
+        ("relu", 0.0, 1),
+        ("abs", -1.0, 1),
+        ("maximum", 0.0, 2),
+        ("minimum", 0.0, 2),
+    ):
+        try:
+            engine.operations[name](*[engine.make(0.0) for _ in range(count)])
+        except REFUSALS:
+            continue
+        tried = True
+        example = f"{name} at 0: its value, how far its derivatives lie outside, their sum at a tie, less 1"
+        yield Claim(example, (0.0,) * (count + 2), partial(outside, name, low, count))
+    if not tried:
+        raise NotOffered("none of relu, abs, maximum, minimum")
+
+
+def powers_of_zero(engine: Engine) -> Iterator[Claim]:
+    """0 ** n has its value and derivative, for n = 0, 1, 2, 3."""
+    for n, wanted in enumerate([(1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (0.0, 0.0)]):
+        yield Claim(f"a ** {n}, at a = 0", wanted, partial(engine.derive, lambda a, n=n: a**n, 0.0))
+
+
+def deep_graph(engine: Engine) -> Iterator[Claim]:
+    """A chain of a hundred thousand operations is differentiated."""
+
+    def derive(depth: int) -> tuple[float, ...]:
+        def chain(a: Any) -> Any:
+            v = a
+            for _ in range(depth):
+                v = v + a
+            return v
+
+        with collector_paused():
+            return engine.derive(chain, 1.0)
+
+    for depth in DEPTHS:
+        yield Claim(f"v = v + a, {depth:,} times", (depth + 1.0,) * 2, partial(derive, depth))
+
+
+def no_cycles(engine: Engine) -> Iterator[Claim]:
+    """A graph is freed when it is dropped, without the cyclic collector."""
+
+    def left() -> tuple[float, ...]:
+        with collector_paused():
+            gc.collect()
+            for _ in range(10):
+                engine.derive(lambda a: (a * a + a) * a, 2.0)
+            return (float(gc.collect()),)
+
+    engine.derive(lambda a: (a * a + a) * a, 2.0)
+    yield Claim(
+        "(a * a + a) * a, ten times: objects that only the collector can free", (0.0,), left
+    )
+
+
+PROPERTIES = {
+    "repeated operand": (repeated_operand, ("a + b", "a * b")),
+    "shared node": (shared_node, ("a + b", "a * b")),
+    "sum()": (builtin_sum, ("a + b",)),
+    "gradient before": (gradient_before, ()),
+    "pass from a leaf": (pass_from_a_leaf, ()),
+    "training": (training, ("a * b",)),
+    "recording": (recording, ("a * b",)),
+    "kinks": (kinks, ()),
+    "powers of 0": (powers_of_zero, ("a ** 2",)),
+    "deep graph": (deep_graph, ("a + b",)),
+    "no cycles": (no_cycles, ("a + b", "a * b")),
+}
+"""Each property by its name, and the operations that have to hold by themselves for it to tell anything."""

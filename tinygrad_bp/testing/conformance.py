@@ -1,0 +1,544 @@
+"""Conformance: whether a scalar autograd engine, of whatever make, gives the right gradients.
+
+Random programs are run on it and compared with exact answers, and named properties are tried: shared
+nodes, second passes, deep graphs.  For what fails, the smallest program is told.  What an engine does
+not offer is told too, and not held against it.
+
+This room knows the engine under test by an `Engine` alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from random import Random
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from tinygrad_bp.arithmetic import FLOAT
+from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.modules import make_callable
+from tinygrad_bp.rules import FUNCTION_NAMES, RULES
+from tinygrad_bp.testing.claims import PROPERTIES, REFUSALS, Claim, NotOffered, told
+from tinygrad_bp.testing.exact import (
+    DOUBLE,
+    FORMS,
+    Form,
+    exact_answer,
+    exact_programs,
+    pruned,
+    single_operations,
+)
+from tinygrad_bp.testing.strategies import OPERATIONS, Program, operands
+from tinygrad_bp.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from fractions import Fraction
+
+HOLDS, FAILS, NOT_OFFERED = "holds", "fails", "not offered"
+EXAMPLES = 200
+
+_OPERATORS = ("+", "-", "*", "/", "**", "neg", "abs")
+_ROUNDED = (
+    Form("a ** b", "**", (True, True)),
+    Form("2 ** a", "**", (False, True)),
+    *map(Form.of, (name for name in FUNCTION_NAMES if name not in {form.op for form in FORMS})),
+)
+"""The operations whose results are no fractions, and so have to be rounded."""
+
+_FAR = 1e-6  # over the whole domain, where a right formula too may lose digits
+_MODERATE = st.integers(-24, 24).map(lambda n: n / 8.0)
+_EVERYWHERE = ", everywhere"
+
+
+# ---- the engine under test
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How to talk to a scalar engine.
+
+    Attributes:
+        make: a leaf of a float: for most engines the class itself.
+        name: what to call it.
+        data: the attribute that has a node's number.
+        grad: the attribute that has its gradient after a pass; ``None`` there counts as 0.
+        backward: the method that runs the pass.
+        functions: operations by their names in our table, where they are no methods of a node.
+        bits: of its floats: 53, or 24 if they are of single precision.
+
+    Numbers are read with `float`, so that a tensor of one element will do.
+
+    >>> engine = Engine(Value, functions={"square": lambda a: a * a})
+    >>> engine.derive(engine.operations["square"], 3.0)
+    (9.0, 6.0)
+    """
+
+    make: Callable[[float], Any]
+    name: str = ""
+    data: str = "data"
+    grad: str = "grad"
+    backward: str = "backward"
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    bits: int = DOUBLE
+
+    @cached_property
+    def operations(self) -> dict[str, Callable[..., Any]]:
+        """Each operation of our table: as an operator, as a method of a node, or as it was given."""
+        methods = {
+            name: partial(_call_method, name) for name in FUNCTION_NAMES if not RULES[name].variadic
+        }
+        return {**methods, **{op: OPERATIONS[op] for op in _OPERATORS}, **self.functions}
+
+    def number(self, node: Any) -> float:
+        """The number of a node."""
+        return float(getattr(node, self.data))
+
+    def gradient(self, node: Any) -> float:
+        """The gradient of a node."""
+        grad = getattr(node, self.grad)
+        return 0.0 if grad is None else float(grad)
+
+    def run_back(self, node: Any) -> None:
+        """The pass from a node."""
+        getattr(node, self.backward)()
+
+    def derive(self, f: Callable[..., Any], *at: float) -> tuple[float, ...]:
+        """The value of a function of nodes, and its derivative for each of them."""
+        leaves = [*map(self.make, at)]
+        out = f(*leaves)
+        self.run_back(out)
+        return self.number(out), *map(self.gradient, leaves)
+
+
+def _call_method(name: str, node: Any, *others: Any) -> Any:
+    return getattr(node, name)(*others)
+
+
+def load(path: str, **settings: Any) -> Engine:
+    """The engine at ``module:name``: a class of nodes, or an `Engine`.
+
+    As with ``python -m``, modules are looked for in the folder in which this was started, too.
+
+    Args:
+        path: where it is, as ``micrograd.engine:Value``.
+        **settings: of the `Engine` for a class, as ``grad="derivative"``.
+
+    Raises:
+        ArgumentError: there is none.
+
+    >>> load("tinygrad_bp:Value").name
+    'tinygrad_bp:Value'
+    """
+    module, _, name = path.partition(":")
+    if not module or not name:
+        raise ArgumentError(f"{path!r} is not of the form MODULE:NAME, as micrograd.engine:Value")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module)
+    except Exception as error:
+        raise ArgumentError(f"{module} cannot be imported: {told(error)}") from error
+    for each in name.split("."):
+        if not hasattr(found, each):
+            raise ArgumentError(f"{module} has no {name}")
+        found = getattr(found, each)
+    if isinstance(found, Engine):
+        return replace(found, name=found.name or path)
+    if not callable(found):
+        raise ArgumentError(f"{path} is {found!r:.60}, and neither a class of nodes nor an Engine")
+    return Engine(found, path, **settings)
+
+
+# ---- the report
+
+
+class Finding(NamedTuple):
+    """What one property came to.
+
+    Attributes:
+        name: of the property.
+        statement: what it says.
+        verdict: ``"holds"``, ``"fails"`` or ``"not offered"``.
+        example: the smallest program, or call, for which it fails.
+        found: what is wrong there; or why the property could not be tried.
+    """
+
+    name: str
+    statement: str
+    verdict: str
+    example: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What `conformance` found; printed, it is a table.
+
+    Attributes:
+        engine: its name.
+        findings: one for each property.
+    """
+
+    engine: str
+    findings: tuple[Finding, ...]
+
+    def having(self, verdict: str) -> list[Finding]:
+        """The findings with one verdict."""
+        return [each for each in self.findings if each.verdict == verdict]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing failed that the engine offers."""
+        return not self.having(FAILS)
+
+    def __str__(self) -> str:
+        held, failed, missing = map(self.having, (HOLDS, FAILS, NOT_OFFERED))
+        names = [each.name for each in missing if not each.name.endswith(_EVERYWHERE)]
+        lines = [f"{self.engine}: {len(held)} hold, {len(failed)} fail, {len(names)} not offered"]
+        width = max(len(each.name) for each in self.findings)
+        for finding in self.findings:
+            if finding.verdict == NOT_OFFERED:
+                continue
+            verdict = finding.verdict.upper() if finding.verdict == FAILS else finding.verdict
+            lines.append(f"  {finding.name:{width}}  {verdict}  {finding.statement}")
+            if finding.verdict == FAILS:
+                lines += [f"  {'':{width}}    {each}" for each in (finding.example, finding.found)]
+        last = f"not offered: {', '.join(names) or 'none'}"
+        return "\n".join([*lines, *wrap(last, 98, initial_indent="  ", subsequent_indent="    ")])
+
+    __repr__ = __str__
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data, for JSON."""
+        return {"engine": self.engine, "findings": [each._asdict() for each in self.findings]}
+
+
+# ---- the properties
+
+
+class _Failure(NamedTuple):
+    example: str
+    found: str
+
+
+class Suite:
+    """All properties, to be tried on one engine, each by its name.
+
+    Args:
+        engine: the engine under test; a class of nodes will do.
+        examples: how many programs to try for each property.
+
+    Raises:
+        ArgumentError: it makes no node with a number, a gradient and a pass.
+
+    >>> suite = Suite(Value)
+    >>> suite.check("second pass").verdict
+    'holds'
+    """
+
+    def __init__(self, engine: Engine | Callable[[float], Any], examples: int = EXAMPLES) -> None:
+        if not isinstance(engine, Engine):
+            engine = Engine(engine, getattr(engine, "__qualname__", repr(engine)))
+        try:
+            leaf = engine.make(2.0)
+            engine.number(leaf), engine.gradient(leaf), getattr(leaf, engine.backward)
+        except Exception as error:
+            raise ArgumentError(
+                f"{engine.name} makes no node with a number in {engine.data!r}, its gradient in "
+                f"{engine.grad!r} and a method {engine.backward!r}: {told(error)}; say what they are called"
+            ) from error
+        self.engine = engine
+        self.examples = examples
+        self._found: dict[str, Finding] = {}
+        self._properties = self._by_name()
+
+    def _by_name(self) -> dict[str, tuple[str, Callable[[], _Failure | None]]]:
+        """For each property what it says, and what looks for a failure."""
+        properties: dict[str, tuple[str, Callable[[], _Failure | None]]] = {
+            form.name: ("Value and derivatives are exact", partial(self._operation, form))
+            for form in FORMS
+        }
+        properties["random programs"] = (
+            "So they are in programs of several operations",
+            self._programs,
+        )
+        properties["second pass"] = (
+            "A second pass adds exactly the same to the leaves",
+            partial(self._passes, -1, -1),
+        )
+        properties["two results"] = (
+            "Passes from two results of one graph add up in the leaves",
+            partial(self._passes, -2, -1),
+        )
+        for name, (claims, needs) in PROPERTIES.items():
+            said = (claims.__doc__ or "").rstrip(".")
+            properties[name] = said, partial(self._claims, claims, needs)
+        for form in _ROUNDED:
+            near = f"Value and derivatives are right to {_nearness(self.engine):.0e}"
+            far = f"So they are, to {_FAR:.0e}, in the tails and at the edges"
+            properties[form.name] = near, partial(self._function, form)
+            properties[form.name + _EVERYWHERE] = far, partial(self._everywhere, form)
+        return properties
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The properties, by name."""
+        return tuple(self._properties)
+
+    def check(self, name: str) -> Finding:
+        """Try one property; what was found once is kept.
+
+        Raises:
+            ArgumentError: there is none of that name.
+        """
+        if name not in self._properties:
+            raise ArgumentError(f"{name!r} is none of {', '.join(self._properties)}")
+        if name not in self._found:
+            statement, look = self._properties[name]
+            try:
+                failure = look()
+            except NotOffered as reason:
+                self._found[name] = Finding(name, statement, NOT_OFFERED, found=str(reason))
+            else:
+                verdict = FAILS if failure else HOLDS
+                self._found[name] = Finding(name, statement, verdict, *(failure or ()))
+        return self._found[name]
+
+    def report(self) -> Report:
+        """Try them all."""
+        return Report(self.engine.name, tuple(map(self.check, self._properties)))
+
+    # ---- what is offered, and what holds by itself
+
+    def _require(self, form: Form) -> None:
+        """Try an operation once.
+
+        Raises:
+            NotOffered: the engine has it not.
+        """
+        if form.op not in self.engine.operations:
+            raise NotOffered(f"{form.op} is for an Engine to give among its functions")
+        given = [self.engine.make(2.0) if node else 2 for node in form.nodes]
+        lists = [[self.engine.make(2.0)] for _ in range(RULES[form.op].arity)]
+        try:
+            self.engine.operations[form.op](*(given or lists))
+        except REFUSALS as error:
+            raise NotOffered(told(error)) from error
+        except Exception:  # noqa: BLE001, S110 - what is wrong with it will be found out
+            pass
+
+    def _need(self, *names: str) -> None:
+        """Go on only if some operations hold by themselves.
+
+        Raises:
+            NotOffered: one of them does not.
+        """
+        for name in names:
+            verdict = self.check(name).verdict
+            if verdict != HOLDS:
+                raise NotOffered(f"{name}: {verdict}")
+
+    # ---- programs
+
+    def _failure(self, program: Program, results: Sequence[int]) -> _Failure | None:
+        """What the engine does wrong with a program, and passes from some of its registers."""
+        engine = self.engine
+        answer = exact_answer(program, results, engine.bits)
+        if answer is None or len(program.instructions) < -min(results):  # a leaf is no result
+            return None
+        try:
+            leaves = [engine.make(float(each)) for each in program.leaves]
+            registers = program.run(leaves, operations=engine.operations, constant=_plain)
+            values = [*map(engine.number, registers)]
+            for place in results:
+                engine.run_back(registers[place])
+            after = [*map(engine.number, registers)]
+            found = [*map(engine.gradient, leaves)]
+        except Exception as error:  # noqa: BLE001 - an engine under test may raise anything
+            return _Failure(str(program), told(error))
+        of = " + ".join(f"v{range(len(registers))[place]}" for place in results)
+        for what, wanted, got in (
+            ("v{place}", answer.values, values),
+            ("after the pass v{place}", answer.values, after),
+            (f"the derivative of {of} for v{{place}}", answer.gradients, found),
+        ):
+            for place, (want, have) in enumerate(zip(wanted, got, strict=True)):
+                if want != have:
+                    wrong = f"{what.format(place=place)} is {want}; the engine has {have!r}"
+                    return _Failure(str(program), wrong)
+        return None
+
+    @staticmethod
+    def _smallest(
+        strategy: st.SearchStrategy[Any],
+        failure: Callable[[Any], _Failure | None],
+        examples: int,
+    ) -> Any:
+        """The smallest example that fails, if any does."""
+        try:
+            return find(
+                strategy,
+                lambda example: failure(example) is not None,
+                settings=settings(
+                    max_examples=examples,
+                    phases=[Phase.generate, Phase.shrink],
+                    deadline=None,
+                    database=None,
+                    suppress_health_check=[*HealthCheck],
+                ),
+                random=Random(0),  # noqa: S311 - everyone sees the same
+            )
+        except NoSuchExample:
+            return None
+
+    def _smallest_program(
+        self, programs: st.SearchStrategy[Program], results: Sequence[int], examples: int
+    ) -> _Failure | None:
+        failure = partial(self._failure, results=results)
+        program = self._smallest(programs, failure, examples)
+        return program and (failure(pruned(program, results)) or failure(program))
+
+    def _operation(self, form: Form) -> _Failure | None:
+        self._require(form)
+        few = self.examples // 2 + 1  # of programs of one operation most are soon alike
+        return self._smallest_program(single_operations(form), [-1], few)
+
+    def _held(self) -> list[Form]:
+        """The operations that hold by themselves, so that what fails is not they.
+
+        Raises:
+            NotOffered: none does.
+        """
+        held = [form for form in FORMS if self.check(form.name).verdict == HOLDS]
+        if not held:
+            raise NotOffered("no operation holds by itself")
+        return held
+
+    def _programs(self) -> _Failure | None:
+        return self._smallest_program(exact_programs(self._held()), [-1], self.examples)
+
+    def _passes(self, *results: int) -> _Failure | None:
+        self._need("a * b")
+        a = self.engine.make(3.0)
+        nodes = [a, square := a * a, square * a]
+        self.engine.run_back(nodes[results[0]])
+        try:
+            self.engine.run_back(nodes[results[1]])
+        except Exception as error:  # as PyTorch, which frees its graph
+            raise NotOffered(f"refused: {told(error)}") from error
+        return self._smallest_program(exact_programs(self._held()), results, self.examples)
+
+    def _claims(
+        self, claims: Callable[[Engine], Iterator[Claim]], needs: tuple[str, ...]
+    ) -> _Failure | None:
+        """The first claim that is not true."""
+        self._need(*needs)
+        for example, wanted, run in claims(self.engine):
+            try:
+                got = run()
+            except NotOffered:
+                raise
+            except Exception as error:  # noqa: BLE001 - an engine under test may raise anything
+                return _Failure(example, told(error))
+            if got != wanted:
+                return _Failure(example, f"should give {_listed(wanted)}; gives {_listed(got)}")
+        return None
+
+    # ---- functions
+
+    def _function(self, form: Form) -> _Failure | None:
+        self._require(form)
+        points = st.tuples(*[_MODERATE] * RULES[form.op].arity)
+        return self._point(form, points, _nearness(self.engine))
+
+    def _everywhere(self, form: Form) -> _Failure | None:
+        self._need(form.name)
+        if self.engine.bits < DOUBLE:
+            raise NotOffered("single precision has another range")
+        return self._point(form, operands(RULES[form.op]), _FAR)
+
+    def _point(self, form: Form, points: st.SearchStrategy[Any], allowed: float) -> _Failure | None:
+        """The simplest point at which an operation is off by more than is allowed."""
+
+        def failure(at: tuple[float, ...]) -> _Failure | None:
+            if not FLOAT.in_domain(RULES[form.op], at) or FLOAT.at_kink(RULES[form.op], at):
+                return None
+            true = OPERATIONS[form.op](*_given(form, Value, at))
+            wanted = true.data, *true.local_derivatives
+            if not all(map(_is_normal, (*at, *wanted))):
+                return None
+            engine = self.engine
+            call = f"{form.op}({', '.join(map(str, at))}): the value and the derivatives"
+            try:
+                given = _given(form, engine.make, at)
+                out = engine.operations[form.op](*given)
+                engine.run_back(out)
+                nodes = [each for each, node in zip(given, form.nodes, strict=True) if node]
+                got = engine.number(out), *map(engine.gradient, nodes)
+            except Exception as error:  # noqa: BLE001 - an engine under test may raise anything
+                return _Failure(call, told(error))
+            near = [abs(b - a) <= allowed * abs(a) for a, b in zip(wanted, got, strict=True)]
+            found = f"should give {_listed(wanted)}; gives {_listed(got)}"
+            return None if all(near) else _Failure(call, found)
+
+        smallest = self._smallest(points, failure, self.examples)
+        return smallest and failure(smallest)
+
+
+def _nearness(engine: Engine) -> float:
+    """How near a right formula comes at moderate operands, relatively; a wrong one not at all of them."""
+    return max(1e-9, 1e4 * 2.0**-engine.bits)
+
+
+def _plain(number: Fraction) -> int | float:
+    return number.numerator if number.denominator == 1 else float(number)
+
+
+def _given(form: Form, make: Callable[[float], Any], at: Sequence[float]) -> list[Any]:
+    return [make(x) if node else x for x, node in zip(at, form.nodes, strict=True)]
+
+
+def _is_normal(number: float) -> bool:
+    return number == 0.0 or sys.float_info.min <= abs(number) < math.inf
+
+
+def _listed(numbers: tuple[float, ...]) -> str:
+    return ", ".join(map(repr, numbers))
+
+
+# ---- the check
+
+
+def conformance(engine: Engine | Callable[[float], Any], examples: int = EXAMPLES) -> Report:
+    """Try all properties on a scalar engine.
+
+    Args:
+        engine: a class of nodes, which is called with a float and whose nodes have ``data``, ``grad``
+            and ``backward()``; or an `Engine`, which says how else they are called.
+        examples: how many programs, or points, to try for each property.
+
+    Returns:
+        The report; `Report.holds` tells whether nothing failed.
+
+    Raises:
+        ArgumentError: it makes no such nodes.
+
+    >>> from tinygrad_bp.testing import conformance
+    >>> conformance(Value, examples=10).holds
+    True
+    """
+    return Suite(engine, examples).report()
+
+
+make_callable(__name__)
