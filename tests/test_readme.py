@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import io
 import re
 import shlex
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,7 +27,10 @@ def test_the_sessions_run_as_printed(tmp_path, monkeypatch):
         "README.md",
         0,
     )
-    results = doctest.DocTestRunner().run(test)
+    session = ModuleType("__main__")  # as for a person, whose variables have names
+    monkeypatch.setitem(sys.modules, "__main__", session)
+    test.globs = vars(session)
+    results = doctest.DocTestRunner().run(test, clear_globs=False)
     assert results.attempted > 10
     assert results.failed == 0
     assert [each.name for each in tmp_path.iterdir()] == ["chain.svg"]
@@ -35,7 +40,8 @@ CONSOLE = re.findall(r"```console\n\$ tinygrad-bp (.*?)\n(.*?)```", README, re.D
 
 
 @pytest.mark.parametrize(("command", "printed"), CONSOLE, ids=[each[0][:20] for each in CONSOLE])
-def test_the_command_prints_what_the_readme_prints(command, printed, capsys):
+def test_the_command_prints_what_the_readme_prints(command, printed, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert main(shlex.split(command)) == 0
     found = capsys.readouterr().out
     error = re.compile("± .*")  # its digits are the platform's

@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-bp demo``, ``explain``, ``draw``, ``step``, ``explore``, ``conformance``.
+"""The command line: ``tinygrad-bp demo``, ``explain``, ``draw``, ``step``, ``explore``, ``repl``, ``conformance``.
 
 Part of the front door: it reads what a person typed, asks the rooms behind it, and prints.  Bad
 input ends in one line on standard error and a non-zero exit; nothing else is left behind.
@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -190,6 +191,14 @@ def _build_parser() -> argparse.ArgumentParser:
         f"  tinygrad-bp explore {EXAMPLE} -o chain.html\n"
         f"  tinygrad-bp explore {NETWORK_EXAMPLE} -o net.html",
     )
+    repl = add(
+        "repl",
+        _repl,
+        "open Python with an expression or a network in it, and a verb for each question",
+        f"  tinygrad-bp repl\n  tinygrad-bp repl {EXAMPLE}\n"
+        "  tinygrad-bp repl net.json --input 0.8,-0.5 --target 0.3,-0.2",
+    )
+    repl.add_argument("--plain", action="store_true", help="Python's own prompt, without IPython")
     conformance = add(
         "conformance",
         _conformance,
@@ -198,14 +207,19 @@ def _build_parser() -> argparse.ArgumentParser:
         "  tinygrad-bp conformance scalar:Scalar --grad derivative --json",
     )
     _add_conformance(conformance)
-    for command in (explain, draw, step, explore):
-        command.add_argument("what", metavar="EXPR|NETWORK.json", help="what to differentiate")
+    for command in (explain, draw, step, explore, repl):
+        command.add_argument(
+            "what",
+            metavar="EXPR|NETWORK.json",
+            help="what to differentiate",
+            nargs="?" if command is repl else None,
+        )
         command.add_argument(
             "values", nargs="*", metavar="NAME=VALUE", help="a value for each name: 0.5, 2 or 1/3"
         )
         command.add_argument("--input", metavar="X1,X2,...", help="the network's input")
         command.add_argument("--target", metavar="T1,T2,...", help="the network's target")
-        if command is step:
+        if command in (step, repl):
             continue
         which = command.add_mutually_exclusive_group()
         which.add_argument("--weight", metavar="I,J,K", help="layer, node, node below; from 1")
@@ -481,6 +495,26 @@ def _explore(options: argparse.Namespace) -> None:
         page = viz.explore(e, title=options.what)
     page.save(options.output, overwrite=options.force)
     _show(f"wrote {options.output}")
+
+
+def _repl(options: argparse.Namespace) -> None:
+    from tinygrad_bp import repl
+
+    if options.what is None:
+        options.what, *options.values = shlex.split(EXAMPLE)
+    if _is_network(options.what):
+        run = _read_forward(options)
+        x = [run.x(k).data for k in range(1, run.network.sizes[0] + 1)]
+        t = [run.t(j).data for j in range(1, run.network.sizes[-1] + 1)]
+        session = repl.network_session(options.what, x, t)
+    else:
+        leaves, _ = _read_expression(options)
+        if not leaves:
+            raise ExpressionError(
+                f"{options.what!r} has no names: there is nothing to differentiate"
+            )
+        session = repl.expression_session(options.what, leaves, _root(leaves))
+    repl.start(session, ipython=not options.plain)
 
 
 def _conformance(options: argparse.Namespace) -> int:

@@ -65,7 +65,7 @@ def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
     'y'
     """
     scope = dict(operands)
-    for name, part in _statements(text):
+    for name, part in statements(text):
         if name in scope:
             raise ExpressionError(f"{name} has a value already, and is defined in {text!r}")
         result = _record(part, scope)
@@ -75,8 +75,15 @@ def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
     return result
 
 
-def _statements(text: str) -> list[tuple[str, str]]:
-    """The parts between semicolons, each with its name; an expression alone has none."""
+def statements(text: str) -> list[tuple[str, str]]:
+    """The parts between semicolons, each with its name; an expression alone has none.
+
+    Raises:
+        ExpressionError: a part has no name and is not the last, so that nothing can use it.
+
+    >>> statements("b = a + a; b * b")
+    [('b', 'a + a'), ('', 'b * b')]
+    """
     parts = []
     for each in text.rstrip("; ").split(";"):
         definition = re.fullmatch(r"\s*([^\W\d]\w*)\s*=(?!=)(.*)", each, re.DOTALL)
@@ -114,7 +121,7 @@ def names_in(text: str) -> list[str]:
     """
     wanted: dict[str, None] = {}
     defined = set()
-    for name, part in _statements(text):
+    for name, part in statements(text):
         wanted |= dict.fromkeys(each for each in _parsed(part)[1] if each not in defined)
         defined.add(name)
     return list(wanted)

@@ -31,7 +31,7 @@ except ImportError:  # pragma: no cover - on Windows a line is read for each key
     termios = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from tinygrad_bp.kernels import Number
@@ -112,6 +112,32 @@ def tree(e: Value) -> list[Row]:
                 for slot, parent in reversed([*enumerate(node.parents)])
             ]
     return rows
+
+
+def spelled(text: str) -> str:
+    """The text in ASCII."""
+    return plain(text, ascii_only=True).translate(_SIGNS)
+
+
+def branches(rows: Sequence[Row], row: Row, base: int = 0) -> str:
+    """What stands before a row of a tree, from a depth on."""
+    parts = []
+    if row.depth > base:
+        parts.append("└─ " if row.last else "├─ ")
+        row = rows[row.above]
+    while row.depth > base:
+        parts.append("   " if row.last else "│  ")
+        row = rows[row.above]
+    return "".join(reversed(parts))
+
+
+def row_name(row: Row, named: Mapping[Value, str]) -> str:
+    """A node with its operation, where the tree has what is below it."""
+    name = named[row.node]
+    rule = row.node.rule
+    # The operands of a list have rows of their own below.
+    how = rule.name if rule and rule.variadic else written(row.node, named)
+    return f"{name} (see above)" if row.again else f"{name} = {how}" if how else name
 
 
 class _Column(NamedTuple):
@@ -230,9 +256,7 @@ class Screen:
         return Text(self._spelled(text), style)
 
     def _spelled(self, text: str) -> str:
-        if self.ascii_only:
-            text = plain(text, ascii_only=True).translate(_SIGNS)
-        return visible(text)
+        return visible(spelled(text) if self.ascii_only else text)
 
     # ---- the tree
 
@@ -274,7 +298,8 @@ class Screen:
         depths = [row.depth for _, row in rows]
         base = max(min(depths), max(depths) - _BRANCHES)
         names = [
-            (marks.get(place, ""), self._prefix(row, base), self._named(row)) for place, row in rows
+            (marks.get(place, ""), branches(self._rows, row, base), self._named(row))
+            for place, row in rows
         ]
         shown = [row.node if place in marks or not row.again else None for place, row in rows]
         columns = self._filled(shown, k)
@@ -313,24 +338,8 @@ class Screen:
         line.rstrip()
         return line
 
-    def _prefix(self, row: Row, base: int) -> str:
-        """The branches before a row, from a depth on."""
-        parts = []
-        if row.depth > base:
-            parts.append("└─ " if row.last else "├─ ")
-            row = self._rows[row.above]
-        while row.depth > base:
-            parts.append("   " if row.last else "│  ")
-            row = self._rows[row.above]
-        return "".join(reversed(parts))
-
     def _named(self, row: Row) -> str:
-        name = self.record.names[row.node]
-        rule = row.node.rule
-        # The operands of a list have rows of their own below.
-        how = rule.name if rule and rule.variadic else written(row.node, self.record.names)
-        text = f"{name} (see above)" if row.again else f"{name} = {how}" if how else name
-        return self._spelled(text)
+        return self._spelled(row_name(row, self.record.names))
 
     # ---- the columns
 
