@@ -345,11 +345,12 @@ class _Console(code.InteractiveConsole):
             super().showtraceback()
 
 
-_QUESTIONS = """\
-draw({e})     the graph as a picture       tree({e})      the same as text
-steps({e})    the pass, step by step       order({e})     what each node waits for
-why({w})   the gradient, written out    terms({w})  its path terms
-check({e})    against differences          explore({e})   a page to step through"""
+_QUESTIONS = (
+    (("draw({e})", "the graph as a picture"), ("tree({e})", "the same as text")),
+    (("steps({e})", "the pass, step by step"), ("order({e})", "what each node waits for")),
+    (("why({w})", "the gradient, written out"), ("terms({w})", "its path terms")),
+    (("check({e})", "against differences"), ("explore({e})", "a page to step through")),
+)
 _IMPORTS = ("from tinygrad_bp import *", "from tinygrad_bp.repl import *")
 _SPREAD = {"fsum", "logsumexp", "max", "min", "pow"}
 """What an expression calls otherwise than Python does."""
@@ -431,14 +432,24 @@ def start(session: Session, *, ipython: bool = True) -> None:
         for line in session.lines:
             # An expression was parsed before, and has nothing in it but the table's notation.
             exec(compile(line, "<repl>", "exec"), vars(main))  # noqa: S102
-        questions = _QUESTIONS.format(e=session.e, w=session.w)
-        told = [*(f">>> {line}" for line in session.lines), "", questions]
+        told = [*(f">>> {line}" for line in session.lines), "", *_questions(session)]
         print(repr(Shown("\n".join(told))), flush=True)
         if not (ipython and sys.stdin.isatty() and _ipython(vars(main))):
             _complete(vars(main))
             _Console(vars(main)).interact(banner="", exitmsg="")
     finally:
         sys.modules["__main__"] = before
+
+
+def _questions(session: Session) -> list[str]:
+    asked = [
+        [(call.format(e=session.e, w=session.w), what) for call, what in row] for row in _QUESTIONS
+    ]
+    left, right = (max(len(call) for call, _ in column) for column in zip(*asked, strict=True))
+    return [
+        f"{f'{one:{left}}  {what}':{left + 29}}{other:{right}}  {same}"
+        for (one, what), (other, same) in asked
+    ]
 
 
 def _ipython(namespace: dict[str, Any]) -> bool:
