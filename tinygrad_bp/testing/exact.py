@@ -20,7 +20,7 @@ from tinygrad_bp.testing.strategies import EXPONENTS, RATIONAL, Instruction, Pro
 from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 DOUBLE = 53
 """The bits of a float."""
@@ -66,7 +66,7 @@ FORMS = (
 
 
 @st.composite
-def exact_programs(draw: st.DrawFn, forms: Sequence[Form], max_size: int = 8) -> Program:
+def exact_programs(draw: st.DrawFn, forms: Sequence[Form], max_size: int = 10) -> Program:
     """Programs of some operations, whose registers and local derivatives are floats.
 
     Args:
@@ -76,12 +76,14 @@ def exact_programs(draw: st.DrawFn, forms: Sequence[Form], max_size: int = 8) ->
 
     >>> from hypothesis import find
     >>> find(exact_programs(FORMS), lambda program: len(program.instructions) == 2)
-    Program(v0 = 0; v1 = v0 + v0; v2 = v0 + v0)
+    Program(v0 = 0; v1 = v0 + v0; v2 = v1 + v0)
     """
     leaves = tuple(draw(st.lists(_DYADIC, min_size=1, max_size=3)))
     registers = [*map(Value, leaves)]
     instructions = []
-    for form in draw(st.lists(st.sampled_from(forms), min_size=1, max_size=max_size)):
+    # What makes a graph of a chain is operations on several nodes.
+    often = [form for form in forms for _ in range(1 if form.nodes.count(True) == 1 else 4)]
+    for form in draw(st.lists(st.sampled_from(often), min_size=1, max_size=max_size)):
         instruction = Instruction(form.op, draw(_operands(form, len(registers))))
         out = _exact(instruction, registers)
         if out is not None:
@@ -112,11 +114,26 @@ def single_operations(draw: st.DrawFn, form: Form) -> Program:
 
 
 def _operands(form: Form, size: int) -> st.SearchStrategy[tuple[Any, ...]]:
-    register = st.integers(0, size - 1)
+    """Operands for the next register after ``size`` others; the first node is a late one.
+
+    So most registers are used, and often again: of operands drawn from all alike, few lead to the end.
+    """
+    late = st.integers(0, min(1, size - 1)).map(lambda back: size - 1 - back)
+    any_one = st.integers(0, size - 1)
     if not form.nodes:
-        rows = st.lists(st.tuples(*[register] * RULES[form.op].arity), min_size=1, max_size=3)
-        return rows.map(lambda drawn: tuple(zip(*drawn, strict=True)))
-    return st.tuples(*[register if node else _plain(form) for node in form.nodes])
+        arity = RULES[form.op].arity
+        rows = st.tuples(
+            st.tuples(late, *[any_one] * (arity - 1)),
+            st.lists(st.tuples(*[any_one] * arity), max_size=2),
+        )
+        return rows.map(lambda drawn: tuple(zip(drawn[0], *drawn[1], strict=True)))
+    first = form.nodes.index(True)
+    return st.tuples(
+        *(
+            (late if place == first else any_one) if node else _plain(form)
+            for place, node in enumerate(form.nodes)
+        )
+    )
 
 
 def _plain(form: Form) -> st.SearchStrategy[Fraction]:
@@ -156,20 +173,25 @@ def exact_answer(program: Program, results: Iterable[int], bits: int = DOUBLE) -
     """The answer, after passes from some of the registers.
 
     Args:
-        program: one of `exact_programs`.
+        program: the program.
         results: the registers, by number; negative ones from the last.
         bits: of an engine's floats.
 
     Returns:
-        The answer; ``None`` where these floats do not hold every number on the way, or there is no
-        such register.
+        The answer; ``None`` where these floats do not hold every number on the way, where it is a
+        convention, or there is no such register.
 
     >>> square = Program((Fraction(3),), (Instruction("*", (0, 0)),))
     >>> exact_answer(square, [-1])
     Answer(values=[Fraction(3, 1), Fraction(9, 1)], gradients=[Fraction(6, 1)])
     """
     leaves = [Value(number) for number in program.leaves]
-    registers = program.run(leaves)
+    registers = [*leaves]
+    for instruction in program.instructions:
+        out = _exact(instruction, registers)
+        if out is None:
+            return None
+        registers.append(out)
     found = [Fraction(0)] * len(leaves)
     for place in results:
         if not -len(registers) <= place < len(registers):
@@ -215,16 +237,47 @@ def pruned(program: Program, results: Iterable[int]) -> Program:
     """
     count = len(program.leaves)
     size = count + len(program.instructions)
-    needed = {range(size)[place] for place in results}
+    needed = {range(size)[place] for place in results if -size <= place < size}
     for place in reversed(range(count, size)):
         if place in needed:
             needed.update(_registers(program.instructions[place - count].operands))
-    renumbered = {old: new for new, old in enumerate(sorted(needed))}
+    places = {old: new for new, old in enumerate(sorted(needed))}
     leaves = tuple(each for place, each in enumerate(program.leaves) if place in needed)
-    kept = (each for place, each in enumerate(program.instructions, count) if place in needed)
-    return Program(
-        leaves, tuple(Instruction(op, _renumber(given, renumbered)) for op, given in kept)
-    )
+    kept = [each for place, each in enumerate(program.instructions, count) if place in needed]
+    return _renumbered(leaves, kept, places)
+
+
+def smaller(program: Program) -> Iterator[Program]:
+    """The programs with one register less, where another can stand in its place.
+
+    For an instruction that is one of its operands, for a leaf an earlier one of the same number.
+
+    >>> one, two = Fraction(1), Instruction("+", (0, 1))
+    >>> [*smaller(Program((one, one), (two,)))]
+    [Program(v0 = 1; v1 = v0 + v0), Program(v0 = 1; v1 = 1), Program(v0 = 1; v1 = 1)]
+    """
+    leaves, instructions = program
+    size = len(leaves) + len(instructions)
+    for left_out in range(size):
+        place = left_out - len(leaves)
+        others = (
+            {leaves.index(leaves[left_out])} - {left_out}
+            if place < 0
+            else _registers(instructions[place].operands)
+        )
+        places = {old: old - (old > left_out) for old in range(size)}
+        for other in sorted(others):
+            yield _renumbered(
+                tuple(each for k, each in enumerate(leaves) if k != left_out),
+                [each for k, each in enumerate(instructions) if k != place],
+                {**places, left_out: other},
+            )
+
+
+def _renumbered(
+    leaves: tuple[Fraction, ...], kept: Iterable[Instruction], places: Mapping[int, int]
+) -> Program:
+    return Program(leaves, tuple(Instruction(op, _renumber(given, places)) for op, given in kept))
 
 
 def _registers(operands: Iterable[Any]) -> set[int]:
@@ -232,7 +285,7 @@ def _registers(operands: Iterable[Any]) -> set[int]:
     return {each for each in operands if type(each) is int}.union(*inner)
 
 
-def _renumber(operands: tuple[Any, ...], places: dict[int, int]) -> tuple[Any, ...]:
+def _renumber(operands: tuple[Any, ...], places: Mapping[int, int]) -> tuple[Any, ...]:
     return tuple(
         _renumber(each, places)
         if isinstance(each, tuple)
