@@ -111,6 +111,11 @@ class Scalar:
                 parent.grad += node.grad * local
 
 
+def exp_of(node):
+    out = math.exp(node.data) if node.data < 700 else float(np.exp(np.float64(node.data)))
+    return node.result(out, (node, out))
+
+
 NAMED = {name: getattr(functions, name) for name in FUNCTION_NAMES if name not in ("neg", "abs")}
 OURS = Engine(Value, "ours", functions=NAMED)
 
@@ -346,9 +351,7 @@ class MovesItsData(Scalar):
         self.data += 1.0
 
 
-class StartsWithNone(Scalar):
-    """Not wrong: a gradient that is not there counts as 0, but it cannot be added to."""
-
+class StartsWithFive(Scalar):
     def __init__(self, data, parents=()):
         super().__init__(data, parents)
         self.grad = 5.0
@@ -370,6 +373,86 @@ class LeafPassFails(Scalar):
         super().backward()
 
 
+class KeepsPositiveGradients(Scalar):
+    """Guided back-propagation: a relu passes on only what is above 0."""
+
+    def backward(self):
+        order = self.order()
+        for node in order:
+            if node.parents:
+                node.grad = 0.0
+        self.grad += 1.0
+        for node in reversed(order):
+            for parent, local in node.parents:
+                share = node.grad * local
+                parent.grad += max(share, 0.0) if isinstance(node, Relu) else share
+
+    def relu(self):
+        return Relu(max(self.data, 0.0), [(self, float(self.data > 0))])
+
+
+class Relu(KeepsPositiveGradients):
+    pass
+
+
+class DropsTheFifthUse(Scalar):
+    def backward(self):
+        order = self.order()
+        uses = {id(node): 0 for node in order}
+        for node in order:
+            if node.parents:
+                node.grad = 0.0
+        self.grad += 1.0
+        for node in reversed(order):
+            for parent, local in node.parents:
+                uses[id(parent)] += 1
+                if not parent.parents or uses[id(parent)] < 5:
+                    parent.grad += node.grad * local
+
+
+class AddsInPlace(Scalar):
+    def __iadd__(self, other):
+        self.data += self.of(other).data
+        return self
+
+
+class Misspelt(Scalar):
+    def relu(self):
+        return self.result(max(self.dta, 0.0), (self, 1.0))
+
+    def __mul__(self, other):
+        return self.result(self.data * self.of(other).dat, (self, 1.0))
+
+    __rmul__ = __mul__
+
+
+class Exits(Scalar):
+    def backward(self):
+        if len(self.order()) > 5:
+            sys.exit(0)
+        super().backward()
+
+
+class Unprintable(Scalar):
+    def relu(self):
+        class UnprintableError(Exception):
+            def __str__(self):
+                raise ValueError("bad str")
+
+        raise UnprintableError
+
+
+class RoundsToSingle(Scalar):
+    def result(self, data, *parents):
+        return type(self)(float(np.float32(data)), parents)
+
+
+class WrongFractionalPower(Scalar):
+    def __pow__(self, n):
+        slope = 1.0 if n != round(n) else n * self.data ** (n - 1) if n else 0.0
+        return self.result(float(self.data) ** n, (self, slope))
+
+
 FAULTS = {
     ParentsInASet: {"repeated operand", "random programs"},
     NoOrder: {"shared node", "random programs"},
@@ -379,7 +462,7 @@ FAULTS = {
     BreadthFirst: {"shared node", "random programs"},
     WrongReflected: {"2 - a"},
     WrongDivisor: {"a / b", "2 / a"},
-    WrongPower: {"a ** 2", "a / b"},
+    WrongPower: {"a ** n", "a / b"},
     WrongRelu: {"relu"},
     WrongAtTheKink: {"kinks"},
     WrongTanh: {"tanh"},
@@ -388,10 +471,18 @@ FAULTS = {
     Recurses: {"deep graph", "no cycles"},
     ReadsTheLeavesAgain: {"recording"},
     MovesItsData: {"a + b", "a * b"},
-    StartsWithNone: {"gradient before"},
+    StartsWithFive: {"gradient before"},
     NoSum: {"2 + a"},
     ZeroToThePower: {"powers of 0"},
     LeafPassFails: {"pass from a leaf"},
+    KeepsPositiveGradients: {"upstream gradient", "random programs"},
+    DropsTheFifthUse: {"shared node"},
+    AddsInPlace: {"+="},
+    Misspelt: {"relu", "a * b"},
+    Exits: {"random programs"},
+    Unprintable: {"relu"},
+    RoundsToSingle: {"a * b"},
+    WrongFractionalPower: {"a ** 0.5"},
 }
 
 
@@ -413,9 +504,11 @@ def test_the_smallest_program_is_told():
     assert finding.example == "v0 = 0; v1 = v0 + v0; v2 = v1 + v1"
     finding = Suite(KeepsInnerGradients).check("second pass")
     assert finding.example == "v0 = 0; v1 = v0 + v0; v2 = v1 + v0"
-    assert finding.found == "the derivative of v2 + v2 for v0 is 6; the engine has 8.0"
+    assert finding.found == (
+        "after the pass from v2 and then from v2 the gradient of v0 is 6; the engine has 8.0"
+    )
     finding = Suite(NaiveTanh).check("tanh, everywhere")
-    assert finding.example == "tanh(12.0): the value and the derivatives"
+    assert finding.example == "tanh(a), at a = 12.0: the value and the derivatives"
     assert finding.found.startswith("should give 0.999999999924497")
 
 
@@ -462,11 +555,98 @@ class BreaksOnTheWay(Scalar):
 
 def test_an_error_on_the_way_to_a_property_is_a_failure_and_no_crash():
     finding = Suite(BreaksOnTheWay, examples=10).check("second pass")
-    assert (finding.verdict, finding.example, finding.found) == (
-        "fails",
-        "on the way",
-        "KeyError: '27'",
-    )
+    assert finding[2:] == ("fails", "v0 = 3; v1 = v0 * v0; v2 = v1 * v0", "KeyError: '27'")
+
+
+def test_what_would_tell_nothing_is_not_tried():
+    suite = Suite(Misspelt, examples=10)
+    finding = suite.check("second pass")
+    assert (finding.verdict, finding.found) == ("not tried", "a * b fails")
+    assert "not tried: " in str(suite.report())
+
+
+@pytest.mark.parametrize("examples", [1, 2])
+def test_nothing_holds_for_want_of_examples(examples):
+    assert Suite(WrongRelu, examples).check("relu").verdict in ("not tried", "fails")
+
+
+def test_a_refusal_of_some_operands_is_not_held_against_an_engine():
+    class OnlyPositivePowers(Scalar):
+        def __pow__(self, n):
+            if n < 1:
+                raise NotImplementedError("powers from 1 on")
+            return super().__pow__(n)
+
+        def __truediv__(self, other):
+            other = self.of(other)
+            slopes = 1.0 / other.data, -self.data / other.data**2
+            return self.result(self.data / other.data, (self, slopes[0]), (other, slopes[1]))
+
+    suite = Suite(OnlyPositivePowers, examples=40)
+    for name, verdict in (("a ** n", "holds"), ("a / b", "holds"), ("powers of 0", "not offered")):
+        assert suite.check(name).verdict == verdict, suite.check(name)
+
+
+def test_right_formulas_of_other_kinds_hold():
+    class Other(Scalar):
+        def __pow__(self, n):
+            return (n * self.log()).exp() if isinstance(n, Scalar) else super().__pow__(n)
+
+        def __rpow__(self, base):
+            return (self * self.of(base).log()).exp()
+
+        def exp(self):
+            return exp_of(self)
+
+        def sin(self):
+            return self.result(math.sin(self.data), (self, math.cos(self.data)))
+
+        def cos(self):
+            return (self + math.pi / 2).sin()
+
+    suite = Suite(Other, examples=60)
+    for name in ("a ** b", "2 ** a", "cos", "sin"):
+        assert suite.check(name).verdict == "holds", suite.check(name)
+
+
+def test_an_engine_with_numbers_of_its_own_trains():
+    class Exact(Scalar):
+        def __init__(self, data, parents=()):
+            super().__init__(Fraction(data), parents)
+            self.grad = Fraction(0)
+
+        def backward(self):
+            self.grad += 1
+            for node in reversed(self.order()):
+                for parent, local in node.parents:
+                    parent.grad += node.grad * Fraction(local)
+
+    assert Suite(Exact, examples=20).check("training").verdict == "holds"
+
+
+def test_what_an_engine_prints_is_dropped(capsys):
+    class Prints(Scalar):
+        def backward(self):
+            print("backward!")
+            super().backward()
+
+    assert Suite(Prints, examples=10).check("a + b").verdict == "holds"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"functions": {"sigmiod": exp_of}}, "'sigmiod' is none of "),
+        ({"bits": 2}, "the bits of a float are 8 to 53, not 2"),
+        ({"bits": 64}, "the bits of a float are 8 to 53, not 64"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, message):
+    with pytest.raises(ArgumentError, match=message):
+        Engine(Scalar, **settings)
+    with pytest.raises(ArgumentError, match="there have to be examples, not 0"):
+        Suite(Scalar, 0)
 
 
 def test_a_function_is_first_tried_where_it_has_a_value():
@@ -505,11 +685,6 @@ def test_other_names_and_functions_are_said_with_an_engine():
     suite = Suite(engine, examples=40)
     for name in ("a * b", "exp", "exp, everywhere", "random programs", "gradient before"):
         assert suite.check(name).verdict == "holds", suite.check(name)
-
-
-def exp_of(node):
-    out = math.exp(node.data) if node.data < 700 else float(np.exp(np.float64(node.data)))
-    return node.result(out, (node, out))
 
 
 # ---- the exact programs
@@ -567,6 +742,34 @@ def test_answers_that_floats_do_not_hold_are_not_asked_for():
         assert exact_answer(program, [-1]) is None
 
 
+@pytest.mark.parametrize(
+    ("leaves", "lines", "bits"),
+    [
+        # of each pair the first is held and the second is just beyond
+        ([5000], [("*", (0, 0))], 53),
+        ([5000], [("*", (0, 0))], 24),
+        ([1], [("*", (0, Fraction(1, 2**20))), ("*", (0, Fraction(2**20))), ("+", (1, 2))], 53),
+        ([1], [("*", (0, Fraction(1, 2**30))), ("*", (0, Fraction(2**22))), ("+", (1, 2))], 53),
+        ([2**40, 1], [("dot", ((0, 1), (1, 1)))], 53),
+        ([2**49, -(2**49), Fraction(1, 4)], [("fsum", ((0, 1, 2),))], 53),
+    ],
+)  # fmt: skip
+def test_a_program_is_held_or_not_by_its_bits(leaves, lines, bits, request):
+    program = Program(tuple(map(Fraction, leaves)), tuple(Instruction(*each) for each in lines))
+    held = request.node.callspec.indices["leaves"] % 2 == 0
+    assert (exact_answer(program, [-1], bits) is not None) == held
+
+
+def test_a_division_is_asked_for_only_where_an_engine_may_multiply_by_the_reciprocal():
+    for divisor, held in ((2, True), (3, False)):
+        program = Program((Fraction(6), Fraction(divisor)), (Instruction("/", (0, 1)),))
+        assert (exact_answer(program, [-1]) is not None) == held
+
+
+def test_a_leaf_is_no_result():
+    assert Suite(LeafPassFails, examples=60).check("two results").verdict == "holds"
+
+
 # ---- loading, and the command
 
 
@@ -582,6 +785,7 @@ def test_the_engine_is_loaded_from_the_folder_in_which_it_was_started(tmp_path, 
     assert load("my_engine:Inner.V").make is Value
     assert load("my_engine:engine").bits == 24
     assert load("my_engine:engine").name == "my_engine:engine"
+    assert load("my_engine:engine", bits=53, grad="slope").grad == "slope"
     sys.modules.pop("my_engine")
 
 
@@ -604,8 +808,9 @@ def test_what_makes_no_nodes_is_said():
     with pytest.raises(ArgumentError) as caught:
         Suite(Fraction)
     assert str(caught.value) == (
-        "Fraction makes no node with a number in 'data', its gradient in 'grad' and a method "
-        "'backward': AttributeError: 'Fraction' object has no attribute 'data'; say what they are called"
+        "Fraction makes no node of a float with a number in 'data', its gradient in 'grad' and a "
+        "method 'backward': AttributeError: 'Fraction' object has no attribute 'data'; say what they "
+        "are called, or write an Engine"
     )
     with pytest.raises(ArgumentError, match="'speed' is none of a \\+ b, "):
         Suite(Value).check("speed")
@@ -640,15 +845,23 @@ def test_the_command_gives_json(rooms, capsys):
         "statement": "Value and derivatives are exact",
         "verdict": "fails",
         "example": "v0 = 0; v1 = 0 - v0",
-        "found": "the derivative of v1 for v0 is -1; the engine has 1.0",
+        "found": "after the pass from v1 the gradient of v0 is -1; the engine has 1.0",
     }
+
+
+def test_a_property_can_be_skipped(rooms, capsys):
+    command = ["conformance", f"{rooms}:Wrong", "--examples", "20", "--seed", "1"]
+    assert main([*command, "--skip", "2 - a"]) == 0
+    assert "2 - a" not in capsys.readouterr().out
+    assert main([*command, "--skip", "speed"]) == 2
+    assert "--skip: 'speed' is none of a + b, " in capsys.readouterr().err
 
 
 def test_bad_input_to_the_command_is_one_line(capsys):
     assert main(["conformance", "math:sqrt", "--grad", "slope"]) == 2
     told = capsys.readouterr().err
     assert told.startswith(
-        "tinygrad-bp conformance: math:sqrt makes no node with a number in 'data', "
+        "tinygrad-bp conformance: math:sqrt makes no node of a float with a number in 'data', "
     )
     assert "'slope'" in told
     assert told.count("\n") == 1
@@ -688,7 +901,7 @@ def test_the_plugin_tries_each_property_as_a_test(tmp_path):
     assert "1 failed, 3 passed, 1 skipped" in done.stdout
     assert "FAILED mine:Wrong::relu - Value and derivatives are exact" in done.stdout
     assert "v0 = -1; v1 = relu(v0)\nv1 is 0; the engine has -1.0\n" in done.stdout
-    assert "not offered: dot is for an Engine to give" in done.stdout
+    assert "not offered: there is no dot" in done.stdout
 
 
 def test_the_plugin_takes_engines_from_the_settings(tmp_path):
@@ -701,10 +914,22 @@ def test_the_plugin_takes_engines_from_the_settings(tmp_path):
     assert "2 passed" in done.stdout
 
 
+def test_the_settings_are_those_of_the_root_and_leave_named_tests_alone(tmp_path):
+    (tmp_path / "mine.py").write_text(ENGINE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nscalar_engine = mine:Value\n")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "test_one.py").write_text("def test_one():\n    pass\n")
+    done = pytest_on(inner, "-k", "sum or test_one")
+    assert "2 passed" in done.stdout, done.stdout
+    assert "collected 112 items / 109 deselected / 3 selected" in done.stdout
+    assert "1 passed" in pytest_on(inner, "test_one.py").stdout
+
+
 def test_the_plugin_says_what_is_wrong_with_an_engine(tmp_path):
     done = pytest_on(tmp_path, "--scalar-engine=math:pi")
     assert done.returncode == 4
-    assert "--scalar-engine: math:pi is 3.14" in done.stderr
+    assert "scalar engine: math:pi is 3.14" in done.stderr
 
 
 def test_the_plugin_does_nothing_unless_asked(tmp_path):

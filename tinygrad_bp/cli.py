@@ -204,7 +204,8 @@ def _build_parser() -> argparse.ArgumentParser:
         _conformance,
         "try a scalar autograd engine on random programs with exact answers, and on named properties",
         "  tinygrad-bp conformance micrograd.engine:Value\n"
-        "  tinygrad-bp conformance scalar:Scalar --grad derivative --json",
+        "  tinygrad-bp conformance scalar:Scalar --grad derivative --json\n"
+        '  tinygrad-bp conformance engine:Value --skip "deep graph" --skip "no cycles"',
     )
     _add_conformance(conformance)
     for command in (explain, draw, step, explore, repl):
@@ -317,6 +318,16 @@ def _add_conformance(conformance: _Parser) -> None:
         metavar="N",
         type=_count,
         help="programs to try for each property; default: 200",
+    )
+    conformance.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="other programs for another N; default: 0"
+    )
+    conformance.add_argument(
+        "--skip",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="leave a property out; may be repeated",
     )
     conformance.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -524,8 +535,12 @@ def _conformance(options: argparse.Namespace) -> int:
         raise ArgumentError(f"it needs {error.name}: pip install 'tinygrad-bp[test]'") from None
     named = {name: getattr(options, name) for name in ("data", "grad", "backward", "bits")}
     engine = load(options.engine, **{name: each for name, each in named.items() if each})
-    suite = Suite(engine, options.examples or EXAMPLES)
-    report = Report(engine.name, tuple(map(suite.check, _track(suite.names, "checking"))))
+    suite = Suite(engine, options.examples or EXAMPLES, options.seed)
+    unknown = [name for name in options.skip if name not in suite.names]
+    if unknown:
+        raise ArgumentError(f"--skip: {unknown[0]!r} is none of {', '.join(suite.names)}")
+    names = [name for name in suite.names if name not in options.skip]
+    report = Report(engine.name, tuple(map(suite.check, _track(names, "checking"))))
     _show(json.dumps(report.to_dict()) if options.json else str(report))
     return 0 if report.holds else FAILED
 
@@ -647,10 +662,9 @@ def _root(leaves: Collection[str]) -> str:
 
 def _count(text: str) -> int:
     """A whole number above 0, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def _read_number(name: str, text: str) -> Number:

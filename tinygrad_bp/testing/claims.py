@@ -7,10 +7,14 @@ offer what they need.  This room knows an engine by its `Engine` alone.
 from __future__ import annotations
 
 import gc
+import time
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
+from io import StringIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_bp.collector import collector_paused
+from tinygrad_bp.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,12 +22,37 @@ if TYPE_CHECKING:
     from tinygrad_bp.testing.conformance import Engine
 
 DEPTHS = (100, 1_000, 10_000, 100_000)
-REFUSALS = (TypeError, AttributeError, NotImplementedError, AssertionError)
-"""With what engines refuse an operation that they do not have."""
+PATIENCE = 5.0
+"""Seconds that a graph may take before one ten times as deep is not tried."""
 
 
 class NotOffered(Exception):  # noqa: N818 - it is no error
-    """There is nothing to try a property on."""
+    """The engine has not what a property is about."""
+
+
+class NotTried(Exception):  # noqa: N818 - it is no error
+    """A property would tell nothing, because something else fails, or takes too long."""
+
+
+class Broken(Exception):  # noqa: N818 - it is no error of ours
+    """What an engine raised, in words."""
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Whatever an engine raises becomes `Broken`, `SystemExit` too, and what it prints is dropped.
+
+    Raises:
+        Broken: the engine raised something.
+        NotImplementedError: so does the engine, which is a refusal and no fault.
+    """
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    except (NotOffered, NotTried, NotImplementedError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise Broken(told(error)) from error
 
 
 class Claim(NamedTuple):
@@ -40,16 +69,25 @@ class Claim(NamedTuple):
     run: Callable[[], tuple[float, ...]]
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """An error on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-
-
-def _assign(node: Any, name: str, number: float) -> None:
     try:
-        setattr(node, name, number)
+        text = str(error)
+    except Exception:  # noqa: BLE001 - it is the engine's own class
+        text = "an error that cannot be printed"
+    return f"{type(error).__name__}: {' '.join(text.split())}"[:200]
+
+
+def _assign(engine: Engine, node: Any, name: str, number: float) -> None:
+    """Give a node another number, of the type that the engine makes of it."""
+    try:
+        setattr(node, name, getattr(engine.make(number), engine.data) if number else _zero(engine))
     except Exception as error:
         raise NotOffered(f"{name} cannot be assigned: {told(error)}") from error
+
+
+def _zero(engine: Engine) -> Any:
+    return getattr(engine.make(0.0), engine.grad)
 
 
 def repeated_operand(engine: Engine) -> Iterator[Claim]:
@@ -70,12 +108,21 @@ def shared_node(engine: Engine) -> Iterator[Claim]:
             a = a * a + a
         return a
 
+    def fan(a: Any) -> Any:
+        b = a * a
+        total = b * b
+        for _ in range(10):
+            total = total + b
+        return total
+
     yield Claim("b = a + a; b + b, at a = 3", (12.0, 4.0), partial(engine.derive, diamond, 3.0))
     value, slope = 1.0, 1.0
     for _ in range(4):
         value, slope = value * value + value, (2.0 * value + 1.0) * slope
     example = "a = a * a + a, four times, at a = 1"
     yield Claim(example, (value, slope), partial(engine.derive, ladder, 1.0))
+    example = "b = a * a; e = b * b; e = e + b, ten times, at a = 2"
+    yield Claim(example, (56.0, 72.0), partial(engine.derive, fan, 2.0))
 
 
 def builtin_sum(engine: Engine) -> Iterator[Claim]:
@@ -103,8 +150,8 @@ def training(engine: Engine) -> Iterator[Claim]:
         a = engine.make(8.0)
         for _ in range(3):
             engine.run_back(a * a)
-            _assign(a, engine.data, engine.number(a) - 0.25 * engine.gradient(a))
-            _assign(a, engine.grad, 0.0)
+            _assign(engine, a, engine.data, engine.number(a) - 0.25 * engine.gradient(a))
+            _assign(engine, a, engine.grad, 0.0)
         return (engine.number(a),)
 
     yield Claim(
@@ -118,37 +165,63 @@ def recording(engine: Engine) -> Iterator[Claim]:
     def move() -> tuple[float, ...]:
         a, b = engine.make(3.0), engine.make(5.0)
         e = a * b
-        _assign(a, engine.data, 7.0)
+        _assign(engine, a, engine.data, 7.0)
         engine.run_back(e)
         return (engine.gradient(b),)
 
     yield Claim("a.data = 3; e = a * b; a.data = 7; e.backward(); b.grad", (3.0,), move)
 
 
+def in_place(engine: Engine) -> Iterator[Claim]:
+    """+= makes a new node and leaves the old one as it was."""
+
+    def add(a: Any) -> Any:
+        b = a
+        b += a
+        return b * a
+
+    yield Claim("b = a; b += a; b * a, at a = 3", (18.0, 12.0), partial(engine.derive, add, 3.0))
+
+
+def upstream(engine: Engine) -> Iterator[Claim]:
+    """A gradient passes through whatever its size and sign."""
+
+    def times(name: str, factor: float, a: Any) -> Any:
+        return engine.operations[name](a) * factor
+
+    for name, x, value, slope in (
+        ("neg", 2.0, -2.0, -1.0),
+        ("relu", 2.0, 2.0, 1.0),
+        ("relu", -2.0, 0.0, 0.0),
+        ("abs", 2.0, 2.0, 1.0),
+        ("abs", -2.0, 2.0, -1.0),
+    ):
+        if engine.offers(name):
+            for factor in (-3.0, 0.5):
+                wanted = value * factor, slope * factor
+                run = partial(engine.derive, partial(times, name, factor), x)
+                yield Claim(f"{name}(a) * {factor}, at a = {x}", wanted, run)
+
+
 def kinks(engine: Engine) -> Iterator[Claim]:
     """The derivatives at a kink lie between the slopes beside it."""
-
-    def outside(name: str, low: float, count: int) -> tuple[float, ...]:
-        value, *slopes = engine.derive(engine.operations[name], *[0.0] * count)
-        beyond = [max(low - slope, slope - 1.0, 0.0) for slope in slopes]
-        return value, *beyond, sum(slopes) - 1.0 if count == 2 else 0.0
-
-    tried = False
-    for name, low, count in (
-        ("relu", 0.0, 1),
-        ("abs", -1.0, 1),
-        ("maximum", 0.0, 2),
-        ("minimum", 0.0, 2),
-    ):
-        try:
-            engine.operations[name](*[engine.make(0.0) for _ in range(count)])
-        except REFUSALS:
-            continue
-        tried = True
-        example = f"{name} at 0: its value, how far its derivatives lie outside, their sum at a tie, less 1"
-        yield Claim(example, (0.0,) * (count + 2), partial(outside, name, low, count))
-    if not tried:
+    kinked = [name for name in ("relu", "abs", "maximum", "minimum") if engine.offers(name)]
+    if not kinked:
         raise NotOffered("none of relu, abs, maximum, minimum")
+    for name in kinked:
+        count = RULES[name].arity
+        low = -1.0 if name == "abs" else 0.0
+        with guarded():
+            value, *slopes = engine.derive(engine.operations[name], *[0.0] * count)
+        between = [min(max(slope, low), 1.0) for slope in slopes]
+        example = f"{name} at 0: its value, and derivatives from {low:g} to 1"
+        yield Claim(example, (0.0, *between), partial(tuple, (value, *slopes)))
+        if count == 2:
+            yield Claim(
+                f"{name} at a tie: the sum of its derivatives",
+                (1.0,),
+                partial(tuple, [sum(slopes)]),
+            )
 
 
 def powers_of_zero(engine: Engine) -> Iterator[Claim]:
@@ -171,7 +244,10 @@ def deep_graph(engine: Engine) -> Iterator[Claim]:
             return engine.derive(chain, 1.0)
 
     for depth in DEPTHS:
+        start = time.monotonic()
         yield Claim(f"v = v + a, {depth:,} times", (depth + 1.0,) * 2, partial(derive, depth))
+        if depth < DEPTHS[-1] and (seconds := time.monotonic() - start) > PATIENCE:
+            raise NotTried(f"{depth:,} operations take {seconds:.0f} seconds")
 
 
 def no_cycles(engine: Engine) -> Iterator[Claim]:
@@ -198,8 +274,10 @@ PROPERTIES = {
     "pass from a leaf": (pass_from_a_leaf, ()),
     "training": (training, ("a * b",)),
     "recording": (recording, ("a * b",)),
+    "+=": (in_place, ("a + b", "a * b")),
+    "upstream gradient": (upstream, ("a * 2",)),
     "kinks": (kinks, ()),
-    "powers of 0": (powers_of_zero, ("a ** 2",)),
+    "powers of 0": (powers_of_zero, ("a ** n",)),
     "deep graph": (deep_graph, ("a + b",)),
     "no cycles": (no_cycles, ("a + b", "a * b")),
 }

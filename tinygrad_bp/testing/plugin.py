@@ -1,7 +1,7 @@
 """The pytest plugin: ``pytest --scalar-engine MODULE:NAME`` tries all properties of conformance.
 
-Each property is a test of its own, ``conformance::second pass``; what the engine does not offer is
-skipped.  pytest loads this room at every start, so what it needs is imported when it is asked.
+Each property is a test of its own, ``MODULE:NAME::second pass``; what the engine does not offer is
+skipped, as is what would tell nothing.  pytest loads this room at every start, so what it needs is imported when it is asked.
 """
 
 from __future__ import annotations
@@ -27,19 +27,29 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add a test for each property of each engine."""
-    engines = config.getoption("--scalar-engine") or config.getini("scalar_engine")
-    if not engines:
+    asked, folder = config.getoption("--scalar-engine"), config.invocation_params.dir
+    if not asked and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        asked, folder = config.getini("scalar_engine"), config.rootpath  # unless tests were named
+    if not asked:
         return
-    from tinygrad_bp.errors import ArgumentError
-    from tinygrad_bp.testing.conformance import Suite, load
-
-    for path in engines:
+    try:
+        from tinygrad_bp.errors import ArgumentError
+        from tinygrad_bp.testing.conformance import Suite, load
+    except ModuleNotFoundError as error:
+        raise pytest.UsageError(
+            f"scalar engine: it needs {error.name}: pip install 'tinygrad-bp[test]'"
+        ) from None
+    for path in dict.fromkeys(asked):
         try:
-            suite = Suite(load(path))
+            suite = Suite(load(path, folder))
         except ArgumentError as error:
-            raise pytest.UsageError(f"--scalar-engine: {error}") from None
+            raise pytest.UsageError(f"scalar engine: {error}") from None
         room = Conformance.from_parent(session, name=path, nodeid=path)
-        items += [Property.from_parent(room, name=name, suite=suite) for name in suite.names]
+        found = [Property.from_parent(room, name=name, suite=suite) for name in suite.names]
+        items += found
+        config.hook.pytest_collectreport(
+            report=pytest.CollectReport(path, "passed", None, [*found])
+        )
 
 
 class Conformance(pytest.Collector):
@@ -64,8 +74,8 @@ class Property(pytest.Item):
     def runtest(self) -> None:
         """Try it."""
         finding: Finding = self.suite.check(self.name)
-        if finding.verdict == "not offered":
-            pytest.skip(f"not offered: {finding.found}")
+        if finding.verdict in ("not offered", "not tried"):
+            pytest.skip(f"{finding.verdict}: {finding.found}")
         if finding.verdict == "fails":
             raise _Fails(f"{finding.statement}\n{finding.example}\n{finding.found}")
 
