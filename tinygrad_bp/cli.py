@@ -14,6 +14,8 @@ import os
 import re
 import shlex
 import sys
+import unicodedata
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,7 +28,7 @@ from tinygrad_bp.errors import (
     ExpressionError,
     NetworkError,
 )
-from tinygrad_bp.expressions import names_in, record_expression
+from tinygrad_bp.expressions import names_in, record_expression, statements
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
@@ -524,7 +526,8 @@ def _repl(options: argparse.Namespace) -> None:
             raise ExpressionError(
                 f"{options.what!r} has no names: there is nothing to differentiate"
             )
-        session = repl.expression_session(options.what, leaves, _root(leaves))
+        taken = [*leaves, *(name for name, _ in statements(options.what))]
+        session = repl.expression_session(options.what, leaves, _root(taken))
     repl.start(session, ipython=not options.plain)
 
 
@@ -640,6 +643,7 @@ def _read_expression(options: argparse.Namespace) -> tuple[dict[str, Value], Val
     values: dict[str, Number] = {}
     for each in options.values:
         name, equals, text = (part.strip() for part in each.partition("="))
+        name = unicodedata.normalize("NFKC", name)  # as Python reads it in the expression
         if not equals or not name.isidentifier():
             raise ExpressionError(f"{each!r} is not of the form NAME=VALUE")
         if name in values:
@@ -657,7 +661,8 @@ def _read_expression(options: argparse.Namespace) -> tuple[dict[str, Value], Val
 
 def _root(leaves: Collection[str]) -> str:
     """A name for the result that no leaf has."""
-    return next(name for name in ("e", "out", "result", "e_") if name not in leaves)
+    names = chain(("e", "out", "result"), map("e{}".format, count(2)))
+    return next(name for name in names if name not in leaves)
 
 
 def _count(text: str) -> int:

@@ -170,7 +170,7 @@ def gradcheck(
         by_step = _complex_step(on_complex, floats[index], lambda: value(floats))
         (found, error), method = _better(by_step, by_differences)
         estimate = Estimate(found, error + 8.0 * math.ulp(found))  # the gradient is rounded too
-        verdict = _verdict(_float(given), estimate)
+        verdict = verdict_of(_float(given), estimate)
         about = result, names[index], numbers[index], given
         return Check(*about, *estimate, method=method, verdict=verdict)
 
@@ -241,7 +241,12 @@ def _better(by_step: Estimate | None, by_differences: Estimate) -> tuple[Estimat
     return Estimate(0.0 if abs(value) <= error else value, error), "differences"
 
 
-def _verdict(given: float, estimate: Estimate) -> str:
+def verdict_of(given: float, estimate: Estimate) -> str:
+    """Whether a derivative is as near to an estimate as that is to the truth.
+
+    >>> verdict_of(2.0, Estimate(2.1, 0.01)), verdict_of(2.0, Estimate(2.1, 1.0))
+    ('differs', 'inconclusive')
+    """
     value, error = estimate
     size = abs(value) or (abs(given) if math.isfinite(given) else 0.0)
     if not math.isfinite(error) or error > _SHARP * size > 0.0:
