@@ -732,3 +732,12 @@ def test_explain_takes_landmarks_and_says_what_is_wrong():
         assert done.returncode == 2
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_a_node_that_the_result_was_not_made_of_keeps_its_own_name():
+    w, x = Value(0.5, "w"), Value(2.0, "x")
+    d, other = w * x, x * 3.0
+    text = str(derivation(d, other))
+    assert "d/dw" not in text
+    assert "e does not depend on v2" in text  # and not on w, of which it was made
+    assert "e does not depend on x'" in str(derivation(d, Value(1.0, "x")))

@@ -812,7 +812,7 @@ def _of_graph(
     order = topological_order(e)
     named = named or names(order, root="e")
     of = Name(named.get(e, e.label or "e"))
-    by = Name(named.get(w, w.label or "w"))
+    by = Name(named.get(w) or names([*order, w])[w])
     notes: list[str] = []
     if landmarks is None:
         edges = between(e, w)
