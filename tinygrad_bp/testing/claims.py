@@ -177,7 +177,10 @@ def in_place(engine: Engine) -> Iterator[Claim]:
 
     def add(a: Any) -> Any:
         b = a
-        b += a
+        try:
+            b += a
+        except RuntimeError as error:  # as PyTorch, for a leaf
+            raise NotOffered(f"refused: {told(error)}") from error
         return b * a
 
     yield Claim("b = a; b += a; b * a, at a = 3", (18.0, 12.0), partial(engine.derive, add, 3.0))
