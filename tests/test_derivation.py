@@ -724,7 +724,7 @@ def test_explain_takes_landmarks_and_says_what_is_wrong():
     assert "de/dx" not in done.stdout
     for options, message in (
         (("--landmark", "nowhere"), "--landmark: 'nowhere' is none of"),
-        (("--terms", "0"), "invalid"),
+        (("--terms", "0"), "is not a whole number above 0"),
         (("--eta", "much"), "--eta: 'much' is not a number"),
         (("--json", "--html"), "not allowed with"),
     ):

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from fractions import Fraction
@@ -64,6 +65,7 @@ def terminal(tmp_path):
             dimensions=(40, 100), cwd=tmp_path,
             env={**os.environ, "TERM": "dumb", "LC_ALL": "C.UTF-8", "IPYTHONDIR": str(tmp_path),
                  "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job's may be ignored
         )  # fmt: skip
         children.append(child)
         return child

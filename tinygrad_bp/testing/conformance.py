@@ -292,7 +292,7 @@ class Suite:
     Raises:
         ArgumentError: it makes no node with a number, a gradient and a pass, or there are no examples.
 
-    >>> suite = Suite(Value)
+    >>> suite = Suite(Value, examples=20)
     >>> suite.check("second pass").verdict
     'holds'
     """
