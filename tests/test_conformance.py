@@ -750,6 +750,8 @@ def test_answers_that_floats_do_not_hold_are_not_asked_for():
         ([5000], [("*", (0, 0))], 24),
         ([1], [("*", (0, Fraction(1, 2**20))), ("*", (0, Fraction(2**20))), ("+", (1, 2))], 53),
         ([1], [("*", (0, Fraction(1, 2**30))), ("*", (0, Fraction(2**22))), ("+", (1, 2))], 53),
+        ([0], [("*", (0, Fraction(1, 2**20))), ("*", (0, Fraction(2**20))), ("+", (1, 2))], 53),
+        ([0], [("*", (0, Fraction(1, 2**30))), ("*", (0, Fraction(2**22))), ("+", (1, 2))], 53),
         ([2**40, 1], [("dot", ((0, 1), (1, 1)))], 53),
         ([2**49, -(2**49), Fraction(1, 4)], [("fsum", ((0, 1, 2),))], 53),
     ],
@@ -762,12 +764,15 @@ def test_a_program_is_held_or_not_by_its_bits(leaves, lines, bits, request):
 
 def test_a_division_is_asked_for_only_where_an_engine_may_multiply_by_the_reciprocal():
     for divisor, held in ((2, True), (3, False)):
-        program = Program((Fraction(6), Fraction(divisor)), (Instruction("/", (0, 1)),))
-        assert (exact_answer(program, [-1]) is not None) == held
+        for operands in ((0, 1), (Fraction(9), 1)):
+            program = Program((Fraction(9), Fraction(divisor)), (Instruction("/", operands),))
+            assert (exact_answer(program, [-1]) is not None) == held
 
 
 def test_a_leaf_is_no_result():
-    assert Suite(LeafPassFails, examples=60).check("two results").verdict == "holds"
+    suite = Suite(LeafPassFails, examples=60)
+    assert suite.check("random programs").verdict == "holds"
+    assert suite.check("two results").verdict == "holds"
 
 
 # ---- loading, and the command
