@@ -103,12 +103,18 @@ class Scalar:
     def backward(self):
         order = self.order()
         for node in order:
-            if node.parents:
-                node.grad = 0.0
+            node.begin()
         self.grad += 1.0
         for node in reversed(order):
-            for parent, local in node.parents:
-                parent.grad += node.grad * local
+            node.pass_on()
+
+    def begin(self):
+        if self.parents:
+            self.grad = 0.0
+
+    def pass_on(self):
+        for parent, local in self.parents:
+            parent.grad += self.grad * local
 
 
 def exp_of(node):
@@ -188,22 +194,20 @@ def test_programs_are_exact_in_whatever_order_an_engine_adds():
     assert suite.check("second pass").verdict == "holds"
 
 
+def single(x):
+    return float(np.float32(x))
+
+
 class Single(Scalar):
     """An engine with floats of single precision."""
 
     def result(self, data, *parents):
-        kept = [(parent, float(np.float32(local))) for parent, local in parents]
-        return type(self)(float(np.float32(data)), kept)
+        kept = [(parent, single(local)) for parent, local in parents]
+        return type(self)(single(data), kept)
 
-    def backward(self):
-        order = self.order()
-        for node in order:
-            if node.parents:
-                node.grad = 0.0
-        self.grad += 1.0
-        for node in reversed(order):
-            for parent, local in node.parents:
-                parent.grad = float(np.float32(parent.grad + float(np.float32(node.grad * local))))
+    def pass_on(self):
+        for parent, local in self.parents:
+            parent.grad = single(parent.grad + single(self.grad * local))
 
 
 def test_an_engine_of_single_precision_conforms_with_its_bits_and_not_without():
@@ -218,15 +222,9 @@ def test_an_engine_of_single_precision_conforms_with_its_bits_and_not_without():
 
 
 class ParentsInASet(Scalar):
-    def backward(self):
-        order = self.order()
-        for node in order:
-            if node.parents:
-                node.grad = 0.0
-        self.grad += 1.0
-        for node in reversed(order):
-            for parent, local in dict(node.parents).items():
-                parent.grad += node.grad * local
+    def pass_on(self):
+        for parent, local in dict(self.parents).items():
+            parent.grad += self.grad * local
 
 
 class NoOrder(Scalar):
@@ -241,26 +239,23 @@ class NoOrder(Scalar):
 
 
 class Overwrites(Scalar):
-    def backward(self):
-        self.grad = 1.0
-        for node in reversed(self.order()):
-            for parent, local in node.parents:
-                parent.grad = node.grad * local
+    def pass_on(self):
+        for parent, local in self.parents:
+            parent.grad = self.grad * local
 
 
 class KeepsInnerGradients(Scalar):
     def backward(self):
-        self.grad = 1.0
-        for node in reversed(self.order()):
-            for parent, local in node.parents:
-                parent.grad += node.grad * local
+        self.grad = 0.0
+        super().backward()
+
+    def begin(self):
+        pass
 
 
 class ClearsLeaves(Scalar):
-    def backward(self):
-        for node in self.order():
-            node.grad = 0.0
-        super().backward()
+    def begin(self):
+        self.grad = 0.0
 
 
 class BreadthFirst(Scalar):
@@ -376,23 +371,17 @@ class LeafPassFails(Scalar):
 class KeepsPositiveGradients(Scalar):
     """Guided back-propagation: a relu passes on only what is above 0."""
 
-    def backward(self):
-        order = self.order()
-        for node in order:
-            if node.parents:
-                node.grad = 0.0
-        self.grad += 1.0
-        for node in reversed(order):
-            for parent, local in node.parents:
-                share = node.grad * local
-                parent.grad += max(share, 0.0) if isinstance(node, Relu) else share
-
     def relu(self):
         return Relu(max(self.data, 0.0), [(self, float(self.data > 0))])
 
 
 class Relu(KeepsPositiveGradients):
-    pass
+    def result(self, data, *parents):
+        return KeepsPositiveGradients(data, parents)
+
+    def pass_on(self):
+        for parent, local in self.parents:
+            parent.grad += max(self.grad * local, 0.0)
 
 
 class DropsTheFifthUse(Scalar):

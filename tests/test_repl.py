@@ -7,7 +7,6 @@ import io
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from fractions import Fraction
@@ -48,31 +47,13 @@ def piped(lines, *arguments, **environment):
     )  # fmt: skip
 
 
-def answers(done):
-    """What each line was answered with."""
-    return done.stdout.split(">>> ")[
-        len(re.findall(r"^>>> ", done.stdout.split("\n\n")[0], re.MULTILINE)) :
-    ]
-
-
 @pytest.fixture
-def terminal(tmp_path):
-    children = []
+def terminal(pseudo_terminal, tmp_path):
+    def start(*arguments):
+        plain = {"TERM": "dumb", "IPYTHONDIR": str(tmp_path), "PROMPT_TOOLKIT_NO_CPR": "1"}
+        return pseudo_terminal([*COMMAND, *arguments], cwd=tmp_path, **plain)
 
-    def start(*arguments, **environment):
-        child = pexpect.spawn(
-            COMMAND[0], [*COMMAND[1:], *arguments], encoding="utf-8", timeout=30,
-            dimensions=(40, 100), cwd=tmp_path,
-            env={**os.environ, "TERM": "dumb", "LC_ALL": "C.UTF-8", "IPYTHONDIR": str(tmp_path),
-                 "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job's may be ignored
-        )  # fmt: skip
-        children.append(child)
-        return child
-
-    yield start
-    for child in children:
-        child.close(force=True)
+    return start
 
 
 @pytest.fixture

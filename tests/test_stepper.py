@@ -43,22 +43,11 @@ def run(*arguments, **environment):
 
 
 @pytest.fixture
-def terminal():
-    children = []
+def terminal(pseudo_terminal):
+    def start(*arguments, **settings):
+        return pseudo_terminal([*COMMAND, *arguments], **{"TERM": "xterm-256color", **settings})
 
-    def start(*arguments, rows=40, columns=100, **environment):
-        clean = {name: each for name, each in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}  # fmt: skip
-        child = pexpect.spawn(
-            COMMAND[0], [*COMMAND[1:], *arguments], encoding="utf-8", timeout=20,
-            dimensions=(rows, columns),
-            env={**clean, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **environment},
-        )  # fmt: skip
-        children.append(child)
-        return child
-
-    yield start
-    for child in children:
-        child.close(force=True)
+    return start
 
 
 def press(child, keys, *expected):

@@ -408,14 +408,17 @@ def _more(count: int, what: str) -> list[str]:
 
 # ---- the session
 
+_PLAIN = (OSError, IndexError, ValueError)
+"""Python's own errors that our rooms raise for a person."""
 
-def _says_what_to_do(error: BaseException | None) -> bool:
+
+def _says_what_to_do(error: BaseException) -> bool:
     """Whether an error was raised by us for a person, and needs no traceback."""
-    if not isinstance(error, (BackpropError, OSError, IndexError, ValueError)):
-        return False
-    *_, last = traceback.walk_tb(error.__traceback__)
-    ours = last[0].f_globals.get("__name__", "").partition(".")[0] in ("tinygrad_bp", "viz")
-    return ours or isinstance(error, BackpropError)
+    if isinstance(error, BackpropError):
+        return True
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    room = frames[-1].f_globals.get("__name__", "") if frames else ""
+    return isinstance(error, _PLAIN) and room.partition(".")[0] in ("tinygrad_bp", "viz")
 
 
 def _one_line(error: BaseException) -> str:
@@ -443,7 +446,7 @@ def shorten_errors(shell: Any) -> None:
         else:
             shell.showtraceback((kind, error, tb), tb_offset=tb_offset)
 
-    shell.set_custom_exc((BackpropError, OSError, IndexError, ValueError), show)
+    shell.set_custom_exc((BackpropError, *_PLAIN), show)
 
 
 _QUESTIONS = (

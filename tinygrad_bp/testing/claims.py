@@ -78,16 +78,21 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(text.split())}"[:200]
 
 
-def _assign(engine: Engine, node: Any, name: str, number: float) -> None:
-    """Give a node another number, of the type that the engine makes of it."""
+def _assign(node: Any, name: str, number: Any) -> None:
     try:
-        setattr(node, name, getattr(engine.make(number), engine.data) if number else _zero(engine))
+        setattr(node, name, number)
     except Exception as error:
         raise NotOffered(f"{name} cannot be assigned: {told(error)}") from error
 
 
-def _zero(engine: Engine) -> Any:
-    return getattr(engine.make(0.0), engine.grad)
+def _move(engine: Engine, leaf: Any, x: float) -> None:
+    """Give a leaf another number, of the type that the engine makes of it."""
+    _assign(leaf, engine.data, getattr(engine.make(x), engine.data))
+
+
+def _clear(engine: Engine, leaf: Any) -> None:
+    """Give a leaf the gradient of a new one."""
+    _assign(leaf, engine.grad, getattr(engine.make(0.0), engine.grad))
 
 
 def repeated_operand(engine: Engine) -> Iterator[Claim]:
@@ -150,8 +155,8 @@ def training(engine: Engine) -> Iterator[Claim]:
         a = engine.make(8.0)
         for _ in range(3):
             engine.run_back(a * a)
-            _assign(engine, a, engine.data, engine.number(a) - 0.25 * engine.gradient(a))
-            _assign(engine, a, engine.grad, 0.0)
+            _move(engine, a, engine.number(a) - 0.25 * engine.gradient(a))
+            _clear(engine, a)
         return (engine.number(a),)
 
     yield Claim(
@@ -165,7 +170,7 @@ def recording(engine: Engine) -> Iterator[Claim]:
     def move() -> tuple[float, ...]:
         a, b = engine.make(3.0), engine.make(5.0)
         e = a * b
-        _assign(engine, a, engine.data, 7.0)
+        _move(engine, a, 7.0)
         engine.run_back(e)
         return (engine.gradient(b),)
 
@@ -214,8 +219,7 @@ def kinks(engine: Engine) -> Iterator[Claim]:
     for name in kinked:
         count = RULES[name].arity
         low = -1.0 if name == "abs" else 0.0
-        with guarded():
-            value, *slopes = engine.derive(engine.operations[name], *[0.0] * count)
+        value, *slopes = engine.derive(engine.operations[name], *[0.0] * count)
         between = [min(max(slope, low), 1.0) for slope in slopes]
         example = f"{name} at 0: its value, and derivatives from {low:g} to 1"
         yield Claim(example, (0.0, *between), partial(tuple, (value, *slopes)))

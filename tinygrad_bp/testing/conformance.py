@@ -14,6 +14,7 @@ import math
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property, partial
 from pathlib import Path
 from random import Random
@@ -39,12 +40,11 @@ from tinygrad_bp.testing.exact import (
     single_operations,
     smaller,
 )
-from tinygrad_bp.testing.strategies import OPERATIONS, Program, operands
+from tinygrad_bp.testing.strategies import OPERATIONS, Instruction, Program, operands
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from fractions import Fraction
     from typing import TypeVar
 
     _Example = TypeVar("_Example")
@@ -63,6 +63,7 @@ _ROUNDED = (
 """The operations whose results are no fractions, and so have to be rounded."""
 
 _ROUNDING = 1e-15  # absolute, where the truth is 0
+_CUBE = Program((Fraction(3),), (Instruction("*", (0, 0)), Instruction("*", (1, 0))))
 _FAR = 1e-6  # over the whole domain, where a right formula too may lose digits
 _FEWEST = 8
 _MODERATE = st.integers(-24, 24).map(lambda n: n / 8.0)
@@ -533,20 +534,21 @@ class Suite:
 
     def _passes(self, *results: int) -> _Failure | None:
         self._need("a * b")
+        engine, cube = self.engine, _CUBE
+        first, second = results
         try:
             with guarded():
-                a = self.engine.make(3.0)
-                nodes = [a, square := a * a, square * a]
-                self.engine.run_back(nodes[results[0]])
+                registers = cube.run([engine.make(3.0)], operations=engine.operations)
+                engine.run_back(registers[first])
         except Broken as error:
-            return _Failure("v0 = 3; v1 = v0 * v0; v2 = v1 * v0", str(error))
+            return _Failure(str(cube), str(error))
         try:
             with guarded():
-                self.engine.run_back(nodes[results[1]])
+                engine.run_back(registers[second])
         except Broken as error:
             if str(error).startswith("RuntimeError"):  # as PyTorch, which frees its graph
                 raise NotOffered(f"refused: {error}") from error
-            return _Failure("v0 = 3; v1 = v0 * v0; v2 = v1 * v0", str(error))
+            return _Failure(str(cube), str(error))
         return self._smallest_program(partial(self._one_pass_too_many, results=results), results)
 
     def _smallest_program(
