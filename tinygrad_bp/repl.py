@@ -40,7 +40,7 @@ from tinygrad_bp.stepper import branches, row_name, spelled
 from tinygrad_bp.stepper import tree as rows_of
 from tinygrad_bp.steps import order as turns_of
 from tinygrad_bp.steps import steps as record_of
-from tinygrad_bp.testing.gradcheck import Check, Report, gradcheck, verdict_of
+from tinygrad_bp.testing.gradcheck import Check, Report, gradcheck, verdict_of, with_rounding
 from tinygrad_bp.text import format_number, takes_signs, visible
 from tinygrad_bp.value import Value, data_of
 
@@ -300,7 +300,7 @@ def _check(what: Value | Run, w: Value, named: Mapping[Value, str]) -> Check:
     else:
         derived = derivation(what, w, terms=1, named=named)
     value, error = derived.estimate or (math.nan, math.inf)
-    estimate = Estimate(0.0 if abs(value) <= error else value, error + 8.0 * math.ulp(value))
+    estimate = with_rounding(Estimate(0.0 if abs(value) <= error else value, error))
     given = float(derived.gradient)
     about = 0, named[w], w.data, derived.gradient
     return Check(*about, *estimate, method="differences", verdict=verdict_of(given, estimate))

@@ -169,7 +169,7 @@ def gradcheck(
         by_differences = finite_difference(value, floats, index)
         by_step = _complex_step(on_complex, floats[index], lambda: value(floats))
         (found, error), method = _better(by_step, by_differences)
-        estimate = Estimate(found, error + 8.0 * math.ulp(found))  # the gradient is rounded too
+        estimate = with_rounding(Estimate(found, error))
         verdict = verdict_of(_float(given), estimate)
         about = result, names[index], numbers[index], given
         return Check(*about, *estimate, method=method, verdict=verdict)
@@ -239,6 +239,16 @@ def _better(by_step: Estimate | None, by_differences: Estimate) -> tuple[Estimat
         unseen = error > _SHARP * abs(by_step.value)  # by the differences: it stands alone
         return Estimate(by_step.value, by_step.error + (error if unseen else 0.0)), "complex step"
     return Estimate(0.0 if abs(value) <= error else value, error), "differences"
+
+
+def with_rounding(estimate: Estimate) -> Estimate:
+    """The estimate with room for the rounding of the gradient itself.
+
+    >>> with_rounding(Estimate(math.nan, math.inf))
+    Estimate(value=nan, error=inf)
+    """
+    value, error = estimate
+    return Estimate(value, error + 8.0 * math.ulp(value)) if math.isfinite(value) else estimate
 
 
 def verdict_of(given: float, estimate: Estimate) -> str:
