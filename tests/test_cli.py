@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from fractions import Fraction
 
 import pexpect
@@ -455,6 +456,142 @@ def test_the_demos_network_can_be_explained(tmp_path):
         cwd=tmp_path,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# ---- train
+
+XOR = "a,b,xor\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n"
+
+
+@pytest.fixture
+def table(tmp_path):
+    (tmp_path / "xor.csv").write_text(XOR)
+    return tmp_path
+
+
+def test_train_prints_what_it_learned_and_its_network_gives_the_errors_that_were_printed(table):
+    done = run("train", "xor.csv", "--hidden", "4", "--epochs", "70", "-o", "net.json", cwd=table)
+    assert (done.returncode, done.stderr) == (0, "")
+    about, rows, end = done.stdout.split("\n\n")
+    assert about.splitlines()[:3] == ["4 samples to train on", "2 inputs: a, b", "1 target: xor"]
+    assert "a 2-4-1 network: tanh, identity; e = Σ (t − o)²" in about
+    assert rows.splitlines()[0].split() == ["epoch", "mean", "e"]
+    numbers = {int(line.split()[0]): line.split()[1] for line in rows.splitlines()[1:]}
+    assert [*numbers] == [0, 1, 2, 5, 10, 20, 50, 70]
+    net = Network.load(table / "net.json")
+    errors = [
+        net.forward([a, b], [t]).e.data for a, b, t in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0))
+    ]
+    assert numbers[70] == f"{sum(errors) / 4:.4g}"
+    wrote, hint = end.splitlines()
+    assert wrote == "wrote net.json"
+    command = hint.removeprefix("look at its first sample: tinygrad-bp ").split()
+    assert command[:6] == ["explore", "net.json", "--input", "0,0", "--target", "0"]
+    assert run(*command, cwd=table).returncode == 0
+    assert (table / "explorer.html").exists()
+
+
+def test_train_as_json_is_the_same_again_and_goes_on_from_what_was_saved(table):
+    options = ["--held-out", "0.2", "--epochs", "10", "--json"]
+    first, second = (
+        run("train", "iris", *options, "-o", name, cwd=table) for name in ("a.json", "b.json")
+    )
+    assert (first.returncode, first.stderr, first.stdout) == (0, "", second.stdout)
+    assert (table / "a.json").read_bytes() == (table / "b.json").read_bytes()
+    said = json.loads(first.stdout)
+    assert (said["samples"], said["held_out"], said["sizes"]) == (120, 30, [4, 5, 3])
+    assert said["targets"] == ["setosa", "versicolor", "virginica"]
+    last = said["epochs"][-1]
+    assert last["epoch"] == 10
+    assert last["accuracy held out"] > 0.9
+    again = json.loads(run("train", "iris", "--from", "a.json", *options, cwd=table).stdout)
+    for name, number in again["epochs"][0].items():
+        assert name == "epoch" or number == pytest.approx(last[name], rel=1e-12)
+    other = run("train", "iris", *options, "--seed", "1", cwd=table)
+    assert json.loads(other.stdout)["epochs"] != said["epochs"]
+
+
+def test_train_of_chosen_columns_and_of_numbers_that_are_classes(table):
+    (table / "data.csv").write_text("id;a;b;kind\n1;2;3;0\n2;3;5;1\n3;4;4;0\n")
+    done = run(
+        "train",
+        "data.csv",
+        "--inputs",
+        "a, b",
+        "--targets",
+        "kind",
+        "--classes",
+        "--json",
+        cwd=table,
+    )
+    said = json.loads(done.stdout)
+    assert (said["inputs"], said["targets"], said["classes"]) == (["a", "b"], ["0", "1"], True)
+    assert [*said["epochs"][0]] == ["epoch", "mean e", "accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.csv"], "No such file or directory"),
+        (["picture.csv"], "'picture.csv' is not text in UTF-8"),
+        (["xor.csv", "--targets", "c"], "xor.csv has no column 'c': it has a, b, xor"),
+        (["xor.csv", "--hidden", "4,x"], "--hidden: '4,x' is not none, nor sizes such as 5 or 8,4"),
+        (["xor.csv", "--hidden", "0"], "--hidden: '0' is not none"),
+        (["xor.csv", "--activation", "tangent"], "unknown activation 'tangent'; known: "),
+        (["xor.csv", "--activation", "tanh,tanh,tanh"], "3 activations for 2 layers"),
+        (["xor.csv", "--eta", "fast"], "--eta: 'fast' is not a number"),
+        (["xor.csv", "--held-out", "1"], "at least 0 and less than 1, not 1.0"),
+        (["xor.csv", "--from", "xor.csv"], "'xor.csv' is not a network: "),
+        (
+            ["xor.csv", "--from", "net.json"],
+            "<Network 2-3-3-2> does not fit 2 inputs and 1 targets",
+        ),
+        (["xor.csv", "--from", "net.json", "--hidden", "3"], "leave --hidden, --activation out"),
+        (["xor.csv", "-o", "net.json"], "'net.json' exists already"),
+    ],
+)
+def test_train_refuses_in_one_line_and_writes_nothing(table, net, arguments, message):
+    (table / "picture.csv").write_bytes(b"\x89PNG\xff\xfe")
+    before = sorted(each.name for each in table.iterdir())
+    output = [] if "-o" in arguments else ["-o", "new.json"]
+    done = run("train", *arguments, *output, cwd=table)
+    assert_refused(done)
+    assert message in done.stderr
+    assert sorted(each.name for each in table.iterdir()) == before
+
+
+def test_train_says_that_a_rate_is_too_large_and_writes_nothing(table):
+    done = run("train", "xor.csv", "--eta", "50", "-o", "net.json", cwd=table)
+    assert done.returncode == 2
+    assert re.fullmatch(
+        r"tinygrad-bp train: in epoch \d+ .* eta = 50.0 is too large here\n", done.stderr
+    )
+    assert not (table / "net.json").exists()
+
+
+def test_an_interrupt_of_train_keeps_what_was_learned(table, pseudo_terminal):
+    child = pseudo_terminal(
+        [*COMMAND, "train", "xor.csv", "--epochs", "1000000", "-o", "net.json"], cwd=table
+    )
+    child.expect("training .*[1-9][0-9]*%|0:0[0-9]")
+    time.sleep(1)
+    child.sendintr()
+    child.expect(r"epoch +mean e")
+    child.expect(r"interrupted after epoch (\d+)")
+    assert int(child.match.group(1)) > 0
+    child.expect("wrote net.json")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 130
+    assert Network.load(table / "net.json").sizes == (2, 5, 1)
+
+
+def test_names_in_a_table_cannot_move_the_terminal_s_cursor(table):
+    (table / "evil.csv").write_text("a\x1b[2J,b\n1,2\n3,4\n")
+    done = run("train", "evil.csv", "--epochs", "1", cwd=table)
+    assert done.returncode == 0
+    assert "aU+001B[2J" in done.stdout
+    assert "\x1b" not in done.stdout
 
 
 def test_plain_ascii_where_the_terminal_has_no_utf8():

@@ -40,7 +40,8 @@ CONSOLE = re.findall(r"```console\n\$ tinygrad-bp (.*?)\n(.*?)```", README, re.D
 
 
 @pytest.mark.parametrize(("command", "printed"), CONSOLE, ids=[each[0][:20] for each in CONSOLE])
-def test_the_command_prints_what_the_readme_prints(command, printed, capsys, monkeypatch):
+def test_the_command_prints_what_the_readme_prints(command, printed, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert main(shlex.split(command)) == 0
     found = capsys.readouterr().out

@@ -16,6 +16,7 @@ from tinygrad_bp.errors import (
     GraphLostError,
     NetworkError,
     NumberRangeError,
+    SamplesError,
     StaleGraphError,
     TooManyPathsError,
 )
@@ -86,6 +87,7 @@ __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "Network",
     "NetworkError",
     "NumberRangeError",
+    "SamplesError",
     "StaleGraphError",
     "TooManyPathsError",
     "Value",

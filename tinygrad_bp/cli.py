@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-bp demo``, ``explain``, ``draw``, ``step``, ``explore``, ``repl``, ``conformance``.
+"""The command line: ``tinygrad-bp explain``, ``draw``, ``train`` and the others; `_build_parser` has all.
 
 Part of the front door: it reads what a person typed, asks the rooms behind it, and prints.  Bad
 input ends in one line on standard error and a non-zero exit; nothing else is left behind.
@@ -27,9 +27,10 @@ from tinygrad_bp.errors import (
     DrawingError,
     ExpressionError,
     NetworkError,
+    SamplesError,
 )
 from tinygrad_bp.expressions import names_in, record_expression, statements
-from tinygrad_bp.files import write_atomically
+from tinygrad_bp.files import check_free, write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
 from tinygrad_bp.paths import flow
@@ -46,11 +47,13 @@ if TYPE_CHECKING:
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.network import Run
     from tinygrad_bp.report import Block, Page
+    from tinygrad_bp.samples import Samples
 
     _T = TypeVar("_T")
 
 BAD_INPUT = 2
 FAILED = 1
+INTERRUPTED = 130
 _OUTPUTS = 4  # of a network, in the heading
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
@@ -87,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(options.command, error, FAILED)
     except KeyboardInterrupt:
-        return _complain(options.command, "interrupted", 130)
+        return _complain(options.command, "interrupted", INTERRUPTED)
     return code
 
 
@@ -193,6 +196,16 @@ def _build_parser() -> argparse.ArgumentParser:
         f"  tinygrad-bp explore {EXAMPLE} -o chain.html\n"
         f"  tinygrad-bp explore {NETWORK_EXAMPLE} -o net.html",
     )
+    train = add(
+        "train",
+        _train,
+        "train a network on a table of numbers, by the note's update after each sample",
+        "  tinygrad-bp train iris --held-out 0.2 -o net.json\n"
+        "  tinygrad-bp train data.csv --hidden 8,4 --activation relu --eta 0.01 --epochs 200\n"
+        "  tinygrad-bp train data.csv --inputs a,b --targets sum --hidden none\n"
+        "  tinygrad-bp train iris --from net.json -o better.json",
+    )
+    _add_training(train)
     repl = add(
         "repl",
         _repl,
@@ -241,6 +254,36 @@ def _build_parser() -> argparse.ArgumentParser:
     step.add_argument("--all", action="store_true", help="print all steps, in a terminal too")
     step.add_argument("--brief", action="store_true", help="print one line for each step")
     step.add_argument("--json", action="store_true", help="print the record as JSON")
+    _add_explaining(explain)
+    draw.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=True,
+        help=".svg, .png, .pdf, .dot, .html, .gif, .json, .mmd (Mermaid) or .tex (TikZ)",
+    )
+    seen = draw.add_mutually_exclusive_group()
+    seen.add_argument("--flow", metavar="NAME", help="light what all paths to this name carry")
+    seen.add_argument(
+        "--frames", action="store_true", help="the pass step by step; moves in .gif, .svg and .html"
+    )
+    draw.add_argument(
+        "--theme",
+        choices=("auto", "light", "dark"),
+        default="auto",
+        help="default: auto, an .svg follows the reader's system and others are light",
+    )
+    draw.add_argument(
+        "--max-nodes",
+        type=int,
+        metavar="N",
+        help="draw graphs of up to N nodes; those not laid out, .dot .json .mmd, have no limit",
+    )
+    draw.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    return parser
+
+
+def _add_explaining(explain: _Parser) -> None:
     explain.add_argument(
         "--node", metavar="I,J", help="for the output of node J of layer I, or for input J: 0,J"
     )
@@ -272,32 +315,47 @@ def _build_parser() -> argparse.ArgumentParser:
         "-o", "--output", metavar="FILE", help="write there; .tex, .html and .json say the form"
     )
     explain.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    draw.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        required=True,
-        help=".svg, .png, .pdf, .dot, .html, .gif, .json, .mmd (Mermaid) or .tex (TikZ)",
+
+
+def _add_training(train: _Parser) -> None:
+    train.add_argument(
+        "table",
+        metavar="FILE.csv|iris",
+        help="one sample to a line, names of the columns in the first; or Fisher's iris data",
     )
-    seen = draw.add_mutually_exclusive_group()
-    seen.add_argument("--flow", metavar="NAME", help="light what all paths to this name carry")
-    seen.add_argument(
-        "--frames", action="store_true", help="the pass step by step; moves in .gif, .svg and .html"
+    for name, metavar, what in (
+        ("inputs", "NAME,...", "the columns that go in; default: all others"),
+        ("targets", "NAME,...", "the columns that should come out; default: the last"),
+        ("hidden", "N,...", "the sizes of the hidden layers, or none; default: 5"),
+        ("activation", "NAME,...", "one for the hidden layers, or one for each layer"),
+    ):
+        train.add_argument(f"--{name}", metavar=metavar, help=what)
+    train.add_argument(
+        "--from", dest="start", metavar="NETWORK.json", help="go on with a saved network"
     )
-    draw.add_argument(
-        "--theme",
-        choices=("auto", "light", "dark"),
-        default="auto",
-        help="default: auto, an .svg follows the reader's system and others are light",
+    train.add_argument("--classes", action="store_true", help="the target's numbers name classes")
+    train.add_argument(
+        "--eta", metavar="NUMBER", default="0.05", help="learning rate; default: 0.05"
     )
-    draw.add_argument(
-        "--max-nodes",
-        type=int,
+    train.add_argument(
+        "--epochs",
         metavar="N",
-        help="draw graphs of up to N nodes; those not laid out, .dot .json .mmd, have no limit",
+        type=_count,
+        default=60,
+        help="times through the table; default: 60",
     )
-    draw.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    return parser
+    train.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="other weights and orders; default: 0"
+    )
+    train.add_argument(
+        "--held-out",
+        metavar="SHARE",
+        default="0",
+        help="of the samples, not trained on; default: 0",
+    )
+    train.add_argument("-o", "--output", metavar="FILE", help="write the network: a new .json")
+    train.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    train.add_argument("--json", action="store_true", help="print the errors as JSON")
 
 
 def _add_conformance(conformance: _Parser) -> None:
@@ -548,8 +606,79 @@ def _conformance(options: argparse.Namespace) -> int:
     return 0 if report.holds else FAILED
 
 
+def _train(options: argparse.Namespace) -> int:
+    from tinygrad_bp.trainer import Trainer, untrained
+
+    if options.output:
+        check_free(options.output, overwrite=options.force)
+    table, start = _read_table(options), options.start
+    if start and (options.hidden or options.activation):
+        raise ArgumentError("a network of --from has its layers: leave --hidden, --activation out")
+    hidden = _read_sizes(options.hidden or "5")
+    net = (
+        Network.load(start) if start else untrained(table, hidden, options.activation, options.seed)
+    )
+    eta, held_out = _read_number("--eta", options.eta), _read_number("--held-out", options.held_out)
+    trainer = Trainer(net, table, held_out=held_out, eta=eta, seed=options.seed, fresh=not start)
+    if not options.json:
+        _show(trainer.about() + "\n")
+    code = 0
+    try:
+        for _ in _track(trainer.learn(options.epochs), "training", options.epochs):
+            pass
+    except KeyboardInterrupt:  # what was learned is kept
+        code = INTERRUPTED
+    trainer.measure()
+    if options.output:
+        trainer.net.save(options.output, overwrite=options.force)
+    if options.json:
+        _show(json.dumps(trainer.to_dict()))
+        return code
+    _show(trainer.report())
+    if code:
+        _complain("train", f"interrupted after epoch {trainer.epoch}", code)
+    if options.output:
+        _show(f"\nwrote {options.output}")
+        if hint := trainer.to_try(options.output):
+            _show(f"look at its first sample: {hint}")
+    return code
+
+
+def _read_table(options: argparse.Namespace) -> Samples:
+    from tinygrad_bp.samples import iris_text, read_samples
+
+    if options.table == "iris":
+        text = iris_text()
+    else:
+        try:
+            text = Path(options.table).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise SamplesError(f"{options.table!r} is not text in UTF-8") from None
+    return read_samples(
+        text,
+        name=options.table,
+        inputs=_read_names(options.inputs),
+        targets=_read_names(options.targets),
+        classes=options.classes,
+    )
+
+
+def _read_names(text: str | None) -> list[str]:
+    return [each.strip() for each in text.split(",")] if text else []
+
+
+def _read_sizes(text: str) -> list[int]:
+    if text == "none":
+        return []
+    sizes = text.split(",")
+    if not all(each.strip().isdecimal() and int(each) for each in sizes):
+        raise ArgumentError(f"--hidden: {text!r} is not none, nor sizes such as 5 or 8,4")
+    return [int(each) for each in sizes]
+
+
 def _demo(options: argparse.Namespace) -> None:
     from tinygrad_bp import demo
+    from tinygrad_bp.training import accuracy, guess, train
 
     if options.output and os.path.lexists(options.output):
         raise FileExistsError(f"{options.output!r} exists already: choose another name")
@@ -559,16 +688,17 @@ def _demo(options: argparse.Namespace) -> None:
         f"Fisher's iris data: {len(iris.train)} flowers to train on, {len(iris.test)} held out.\n"
         f"A {'-'.join(map(str, net.sizes))} network, e = Σ (t − o)², Δw = −η de/dw, η = {demo.ETA}."
     )
-    errors = list(_track(demo.train(net, iris.train), "training", demo.EPOCHS))
+    learning = train(net, iris.train, epochs=demo.EPOCHS, eta=demo.ETA, seed=demo.SEED)
+    errors = list(_track(learning, "training", demo.EPOCHS))
     _show(
         f"Mean error {errors[0]:.4f} after the first epoch, {errors[-1]:.4f} after {len(errors)}.\n"
-        f"Held-out accuracy: {demo.accuracy(net, iris.test):.3f}\n"
+        f"Held-out accuracy: {accuracy(net, iris.test):.3f}\n"
     )
     place = demo.hardest(net, iris.test)
     flower = iris.test[place]
     _show(
         f"The held-out flower with the largest error, number {place + 1}: it is "
-        f"{iris.names[flower.species]}, taken for {iris.names[demo.guess(net, flower)]}."
+        f"{iris.names[flower.t.index(1.0)]}, taken for {iris.names[guess(net, flower)]}."
     )
     run, derived = demo.explain(net, flower)
     _show(_about(run, derived) + "\n")

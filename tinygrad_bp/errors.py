@@ -53,6 +53,10 @@ class NetworkError(BackpropError, ValueError):
     """The weights, biases, activations, input or target of a network do not fit together."""
 
 
+class SamplesError(BackpropError, ValueError):
+    """A table of samples cannot be read: what is in a line, or which column, is not as it should be."""
+
+
 class TooManyPathsError(BackpropError, ValueError):
     """A list of paths would be longer than its limit; the message has the count."""
 

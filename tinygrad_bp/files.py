@@ -22,11 +22,7 @@ def write_atomically(
         OSError: the folder is missing or cannot be written.  No partial file is left behind.
     """
     path = Path(file)
-    exists = FileExistsError(
-        f"{str(path)!r} exists already: choose another name, or allow overwriting"
-    )
-    if not overwrite and os.path.lexists(path):
-        raise exists
+    check_free(path, overwrite=overwrite)
     try:
         handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     except OSError as error:
@@ -42,11 +38,27 @@ def write_atomically(
         else:
             _give_name(name, path)
     except FileExistsError:
-        raise exists from None
+        raise _exists(path) from None
     except OSError as error:
         raise type(error)(f"cannot write {str(path)!r}: {error.strerror}") from None
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def check_free(file: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Refuse a file that exists, before the work whose result shall go there.
+
+    Raises:
+        FileExistsError: the file exists and ``overwrite`` is false.
+    """
+    if not overwrite and os.path.lexists(file):
+        raise _exists(file)
+
+
+def _exists(file: str | os.PathLike[str]) -> FileExistsError:
+    return FileExistsError(
+        f"{str(file)!r} exists already: choose another name, or allow overwriting"
+    )
 
 
 def _give_name(temporary: str, path: Path) -> None:

@@ -1,0 +1,142 @@
+"""Tables of text as samples, and the scales that their columns are read by."""
+
+from __future__ import annotations
+
+import csv
+import io
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinygrad_bp.errors import SamplesError
+from tinygrad_bp.samples import Sample, Scale, iris_text, read_samples, scaled, scales, split
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(
+    rows=st.integers(2, 5).flatmap(
+        lambda width: st.lists(st.tuples(*[finite] * width), min_size=1, max_size=6)
+    ),
+    delimiter=st.sampled_from(",;\t"),
+    named=st.booleans(),
+)
+def test_what_was_written_is_read_to_the_last_bit(rows, delimiter, named):
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=delimiter)
+    names = [f"column {place}" for place in range(len(rows[0]))]
+    writer.writerows([names] * named + [[repr(each) for each in row] for row in rows])
+    table = read_samples(file.getvalue())
+    assert [(*each.x, *each.t) for each in table.rows] == rows
+    assert not table.classes
+    assert (*table.inputs, *table.targets) == (
+        tuple(names) if named else tuple(str(place + 1) for place in range(len(names)))
+    )
+
+
+def test_columns_are_chosen_by_name_in_the_order_asked_for():
+    text = "id,a,b,c\n7,1,2,3\n8,4,5,6\n"
+    table = read_samples(text, inputs=["c", "a"], targets=["b"])
+    assert table.rows == (Sample((3.0, 1.0), (2.0,)), Sample((6.0, 4.0), (5.0,)))
+    both = read_samples(text, targets=["b", "a"])
+    assert (both.inputs, both.rows[1]) == (("id", "c"), Sample((8.0, 6.0), (5.0, 4.0)))
+
+
+def test_classes_are_in_the_order_of_the_table_and_one_each():
+    table = read_samples("1,dog\n2,cat\n3,dog\n")
+    assert (table.targets, table.classes) == (("dog", "cat"), True)
+    assert [each.t for each in table.rows] == [(1.0, 0.0), (0.0, 1.0), (1.0, 0.0)]
+    numbers = read_samples("a,kind\n1,3\n2,1\n", classes=True)
+    assert [each.t for each in numbers.rows] == [(1.0, 0.0), (0.0, 1.0)]
+
+
+def test_what_spreadsheets_write_is_read():
+    """Blank lines, spaces, quotes, Windows' line ends, a name with a line end in it."""
+    text = 'a ,"the\ntarget"\r\n\r\n 1, "2"\r\n,\r\n"3",4\r\n'
+    table = read_samples(text)
+    assert (table.inputs, table.targets) == (("a",), ("the\ntarget",))
+    assert table.rows == (Sample((1.0,), (2.0,)), Sample((3.0,), (4.0,)))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", {}, "data.csv is empty"),
+        ("\n \n", {}, "data.csv is empty"),
+        ("a,b\n", {}, "data.csv has names of columns and no rows"),
+        ("a,a\n1,2\n", {}, "data.csv has two columns 'a'"),
+        ("a,b\n1,2\n1,2,3\n", {}, "data.csv, line 3: 3 columns, where there are 2 above"),
+        ("a,b\n\n1,2\nx,2\n", {}, "data.csv, line 4, column a: 'x' is not a finite number"),
+        ("a,b\n,2\n", {}, "data.csv, line 2, column a: '' is not a finite number"),
+        ("a,b\nnan,2\n", {}, "data.csv, line 2, column a: 'nan' is not a finite number"),
+        ("a,b\n1,inf\n", {}, "data.csv, line 2, column b: 'inf' is not a finite number"),
+        ("a,b\n1,2\n", {"targets": ["c"]}, "data.csv has no column 'c': it has a, b"),
+        ("a,b\n1,2\n", {"inputs": ["b"]}, "'b' is both input and target"),
+        ("a,b\n1,2\n", {"targets": ["a", "b"]}, "there is no input; its columns are a, b"),
+        ("1\n2\n", {}, "there is no input; its columns are 1"),
+        ("1,u\n2,u\n", {}, "data.csv, column 2: all are of one class, 'u'"),
+        ("1,u\n2,\n", {}, "data.csv, line 2, column 2: there is no class"),
+        ("1,2,3\n", {"targets": ["1", "2"], "classes": True}, "classes are of one column, not of"),
+        ("a,b,c\n1,2,u\n", {"targets": ["b", "c"]}, "column c: 'u' is not a finite number"),
+        ('a,b\n1,"2\n', {}, "data.csv, line 2: unexpected end of data"),
+    ],
+)
+def test_what_is_no_table_of_numbers_is_refused_with_its_place(text, options, message):
+    with pytest.raises(SamplesError) as caught:
+        read_samples(text, name="data.csv", **options)
+    assert message in str(caught.value)
+
+
+def test_fisher_s_flowers_are_as_he_printed_them():
+    table = read_samples(iris_text())
+    assert len(table.rows) == 150
+    # Fisher's table I: the first flower of each species
+    assert [table.rows[place].x for place in (0, 50, 100)] == [
+        (5.1, 3.5, 1.4, 0.2),
+        (7.0, 3.2, 4.7, 1.4),
+        (6.3, 3.3, 6.0, 2.5),
+    ]
+
+
+@given(
+    count=st.integers(1, 60),
+    kinds=st.integers(1, 4),
+    share=st.floats(0, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_a_split_parts_all_samples_alike_for_each_target(count, kinds, share, seed):
+    rows = [Sample((float(k),), (float(k % kinds),)) for k in range(count)]
+    try:
+        train, test = split(rows, share, seed, by_target=True)
+    except SamplesError:
+        assert all(round(share * len(rows[k::kinds])) == len(rows[k::kinds]) for k in range(kinds))
+        return
+    assert sorted(train + test) == rows
+    for kind in range(kinds):
+        alike = [each for each in rows if each.t == (kind,)]
+        assert sum(each.t == (kind,) for each in test) == round(share * len(alike))
+    assert split(rows, share, seed, by_target=True) == (train, test)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1, 1.5, float("nan")])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(SamplesError, match="at least 0 and less than 1"):
+        split([Sample((1.0,), (1.0,))] * 3, share, 0, by_target=False)
+
+
+@given(st.tuples(*[st.fractions()] * 3))
+def test_a_scale_and_its_inverse_give_the_number_back(numbers):
+    number, mean, deviation = numbers
+    scale = Scale(mean, abs(deviation) + 1)
+    assert scale.inverse(scale(number)) == scale(scale.inverse(number)) == number
+    assert scale.inverse.inverse == scale
+    assert scale(number) == Fraction(number - mean, abs(deviation) + 1)
+
+
+def test_scaled_columns_have_mean_0_and_deviation_1_and_a_constant_one_stays_finite():
+    rows = [Sample((1.0, 5.0), (10.0,)), Sample((3.0, 5.0), (30.0,))]
+    x, t = scales(each.x for each in rows), scales(each.t for each in rows)
+    assert scaled(rows, x, t) == [Sample((-1.0, 0.0), (-1.0,)), Sample((1.0, 0.0), (1.0,))]
+    assert scaled(rows, x) == [Sample((-1.0, 0.0), (10.0,)), Sample((1.0, 0.0), (30.0,))]
