@@ -6,8 +6,11 @@ import doctest
 import json
 import math
 import random
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +22,7 @@ from hypothesis import given
 from tinygrad_bp import ArgumentError, Value, functions
 from tinygrad_bp.cli import main
 from tinygrad_bp.rules import FUNCTION_NAMES
-from tinygrad_bp.testing import conformance
+from tinygrad_bp.testing import claims, conformance
 from tinygrad_bp.testing.conformance import Engine, Suite, load
 from tinygrad_bp.testing.exact import FORMS, exact_answer, exact_programs, pruned, smaller
 from tinygrad_bp.testing.strategies import Instruction, Program
@@ -442,7 +445,20 @@ class WrongFractionalPower(Scalar):
         return self.result(float(self.data) ** n, (self, slope))
 
 
+class EachPathByItself(Scalar):
+    """Right, but without an order each node is walked as often as there are paths to it."""
+
+    def backward(self):
+        def walk(node, grad):
+            node.grad += grad
+            for parent, local in node.parents:
+                walk(parent, grad * local)
+
+        walk(self, 1.0)
+
+
 FAULTS = {
+    EachPathByItself: {"many paths"},
     ParentsInASet: {"repeated operand", "random programs"},
     NoOrder: {"shared node", "random programs"},
     Overwrites: {"repeated operand", "shared node", "random programs", "second pass"},
@@ -545,6 +561,46 @@ class BreaksOnTheWay(Scalar):
 def test_an_error_on_the_way_to_a_property_is_a_failure_and_no_crash():
     finding = Suite(BreaksOnTheWay, examples=10).check("second pass")
     assert finding[2:] == ("fails", "v0 = 3; v1 = v0 * v0; v2 = v1 * v0", "KeyError: '27'")
+
+
+def hang():
+    """For ever, as people write it who want to go on whatever happens."""
+    while True:
+        with suppress(Exception):
+            time.sleep(0.01)
+
+
+class NeverComesBack(Scalar):
+    def backward(self):
+        if self.data == 27.0 or len({id(parent) for parent, _ in self.parents}) < len(self.parents):
+            hang()
+        super().backward()
+
+    def relu(self):
+        return hang()
+
+    def tanh(self):
+        return hang() if self.data < 0.0 else super().tanh()
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("second pass", "v0 = 3; v1 = v0 * v0; v2 = v1 * v0"),
+        ("random programs", "v0 = "),
+        ("repeated operand", "a + a, at a = 3"),
+        ("relu", "relu"),
+        ("tanh", "tanh(a), at a = -"),
+    ],
+)
+def test_what_never_comes_back_is_stopped_and_told(name, example, monkeypatch):
+    monkeypatch.setattr(claims, "TIME_LIMIT", 0.2)
+    before = signal.getsignal(signal.SIGALRM)
+    finding = Suite(NeverComesBack, examples=20).check(name)
+    assert (finding.verdict, finding.found) == ("fails", "no answer in 0.2 seconds")
+    assert finding.example.startswith(example)
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_what_would_tell_nothing_is_not_tried():
@@ -916,7 +972,7 @@ def test_the_settings_are_those_of_the_root_and_leave_named_tests_alone(tmp_path
     (inner / "test_one.py").write_text("def test_one():\n    pass\n")
     done = pytest_on(inner, "-k", "sum or test_one")
     assert "2 passed" in done.stdout, done.stdout
-    assert "collected 112 items / 109 deselected / 3 selected" in done.stdout
+    assert "collected 113 items / 110 deselected / 3 selected" in done.stdout
     assert "1 passed" in pytest_on(inner, "test_one.py").stdout
 
 

@@ -7,6 +7,8 @@ offer what they need.  This room knows an engine by its `Engine` alone.
 from __future__ import annotations
 
 import gc
+import signal
+import threading
 import time
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 DEPTHS = (100, 1_000, 10_000, 100_000)
 PATIENCE = 5.0
 """Seconds that a graph may take before one ten times as deep is not tried."""
+TIME_LIMIT = 60.0
+"""Seconds after which a program, or the cases of a property, are taken not to come to an end."""
 
 
 class NotOffered(Exception):  # noqa: N818 - it is no error
@@ -38,21 +42,46 @@ class Broken(Exception):  # noqa: N818 - it is no error of ours
     """What an engine raised, in words."""
 
 
+class Overdue(BaseException):
+    """The engine has not come back; no `Exception`, which the engine itself might catch."""
+
+
 @contextmanager
 def guarded() -> Iterator[None]:
     """Whatever an engine raises becomes `Broken`, `SystemExit` too, and what it prints is dropped.
 
     Raises:
         Broken: the engine raised something.
+        Overdue: it did not come back in `TIME_LIMIT` seconds.
         NotImplementedError: so does the engine, which is a refusal and no fault.
     """
     try:
-        with redirect_stdout(StringIO()):
+        with redirect_stdout(StringIO()), _time_limit():
             yield
-    except (NotOffered, NotTried, NotImplementedError, KeyboardInterrupt):
+    except (NotOffered, NotTried, Broken, Overdue, NotImplementedError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise Broken(told(error)) from error
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Interrupt what takes too long, where the system has a timer and nobody else uses it."""
+    main = threading.current_thread() is threading.main_thread()
+    if not (main and hasattr(signal, "setitimer")) or signal.getitimer(signal.ITIMER_REAL)[0]:
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise Overdue(f"no answer in {TIME_LIMIT:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Claim(NamedTuple):
@@ -128,6 +157,31 @@ def shared_node(engine: Engine) -> Iterator[Claim]:
     yield Claim(example, (value, slope), partial(engine.derive, ladder, 1.0))
     example = "b = a * a; e = b * b; e = e + b, ten times, at a = 2"
     yield Claim(example, (56.0, 72.0), partial(engine.derive, fan, 2.0))
+
+
+def many_paths(engine: Engine) -> Iterator[Claim]:
+    """Time grows with the nodes of a graph, and not with the paths in it."""
+
+    def double(times: int, a: Any) -> Any:
+        for _ in range(times):
+            a = a + a
+        return a
+
+    def seconds(times: int) -> float:
+        taken = []
+        for _ in range(5):  # of which one at least is not disturbed
+            start = time.perf_counter()
+            engine.derive(partial(double, times), 1.0)
+            taken.append(time.perf_counter() - start)
+        return min(taken)
+
+    def derive() -> tuple[float, ...]:
+        ratio = seconds(16) / seconds(8)
+        if ratio > 30.0:  # 2 is right, and 256 what it takes to walk each path
+            raise Broken(f"65,536 paths take {ratio:.0f} times as long as 256")
+        return engine.derive(partial(double, 16), 1.0)
+
+    yield Claim("a = a + a, 16 times, at a = 1", (65536.0, 65536.0), derive)
 
 
 def builtin_sum(engine: Engine) -> Iterator[Claim]:
@@ -276,6 +330,7 @@ def no_cycles(engine: Engine) -> Iterator[Claim]:
 PROPERTIES = {
     "repeated operand": (repeated_operand, ("a + b", "a * b")),
     "shared node": (shared_node, ("a + b", "a * b")),
+    "many paths": (many_paths, ("a + b",)),
     "sum()": (builtin_sum, ("a + b",)),
     "gradient before": (gradient_before, ()),
     "pass from a leaf": (pass_from_a_leaf, ()),

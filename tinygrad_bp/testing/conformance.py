@@ -29,7 +29,15 @@ from tinygrad_bp.arithmetic import FLOAT
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES
-from tinygrad_bp.testing.claims import PROPERTIES, Broken, Claim, NotOffered, NotTried, guarded
+from tinygrad_bp.testing.claims import (
+    PROPERTIES,
+    Broken,
+    Claim,
+    NotOffered,
+    NotTried,
+    Overdue,
+    guarded,
+)
 from tinygrad_bp.testing.exact import (
     DOUBLE,
     FORMS,
@@ -174,7 +182,7 @@ def load(path: str, folder: Path | None = None, **settings: Any) -> Engine:
     try:
         with guarded():
             found: Any = importlib.import_module(module)
-    except (Broken, NotImplementedError) as error:
+    except (Broken, Overdue, NotImplementedError) as error:
         raise ArgumentError(f"{module} cannot be imported: {error}") from error
     for each in name.split("."):
         if not hasattr(found, each):
@@ -309,7 +317,7 @@ class Suite:
             with guarded():
                 leaf = engine.make(2.0)
                 engine.number(leaf), engine.gradient(leaf), getattr(leaf, engine.backward)
-        except (Broken, NotImplementedError) as error:
+        except (Broken, Overdue, NotImplementedError) as error:
             raise ArgumentError(
                 f"{engine.name} makes no node of a float with a number in {engine.data!r}, its gradient in "
                 f"{engine.grad!r} and a method {engine.backward!r}: {error}; say what they are called, "
@@ -319,6 +327,7 @@ class Suite:
         self.examples = examples
         self.seed = seed
         self._found: dict[str, Finding] = {}
+        self._trying: object = ""  # the example at hand
         self._properties = self._by_name()
 
     def _by_name(self) -> dict[str, tuple[str, Callable[[], _Failure | None]]]:
@@ -371,6 +380,9 @@ class Suite:
                 self._found[name] = Finding(name, statement, NOT_OFFERED, found=str(reason))
             except NotTried as reason:
                 self._found[name] = Finding(name, statement, NOT_TRIED, found=str(reason))
+            except Overdue as reason:
+                example = str(self._trying)
+                self._found[name] = Finding(name, statement, FAILS, example, str(reason))
             else:
                 verdict = FAILS if failure else HOLDS
                 self._found[name] = Finding(name, statement, verdict, *(failure or ()))
@@ -389,6 +401,7 @@ class Suite:
             NotOffered: the engine has it not, or says so.
         """
         rule, make = RULES[form.op], self.engine.make
+        self._trying = form.name
         x = 2.0 if FLOAT.in_domain(rule, (2.0,) * rule.arity) else 0.5
         try:
             with guarded():
@@ -427,6 +440,7 @@ class Suite:
         answer = exact_answer(program, results, engine.bits)
         if answer is None or len(program.instructions) < -min(results):  # a leaf is no result
             raise _VoidError
+        self._trying = program
         try:
             with guarded():
                 leaves = [engine.make(float(each)) for each in program.leaves]
@@ -535,6 +549,7 @@ class Suite:
     def _passes(self, *results: int) -> _Failure | None:
         self._need("a * b")
         engine, cube = self.engine, _CUBE
+        self._trying = cube
         first, second = results
         try:
             with guarded():
@@ -574,16 +589,17 @@ class Suite:
     ) -> _Failure | None:
         """The first claim that is not true."""
         self._need(*needs)
-        example = "on the way"
+        self._trying = "on the way"
         try:
             with guarded():
                 for example, wanted, run in claims(self.engine):
+                    self._trying = example
                     got = run()
                     if got != wanted:
                         found = f"should give {_listed(wanted)}; gives {_listed(got)}"
                         return _Failure(example, found)
         except Broken as error:
-            return _Failure(example, str(error))
+            return _Failure(str(self._trying), str(error))
         return None
 
     # ---- functions
@@ -622,7 +638,7 @@ class Suite:
             if not all(map(_is_normal, (*at, *wanted))):
                 raise _VoidError
             engine = self.engine
-            example = f"{_call(form, at)}: the value and the derivatives"
+            example = self._trying = f"{_call(form, at)}: the value and the derivatives"
             try:
                 with guarded():
                     given = _given(form, engine.make, at)
