@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 from fractions import Fraction
 
 import pexpect
 import pytest
 
-from tinygrad_bp import Network
+from tinygrad_bp import Network, Value, tanh
 
 NOTE_1_1 = ["(t - tanh(w*x - b))**2", "w=0.5", "x=2", "b=0.1", "t=1"]
 COMMAND = [sys.executable, "-m", "tinygrad_bp"]
@@ -73,6 +74,27 @@ def test_explain_as_json_agrees_with_the_engine():
         assert each["finite_difference"]["value"] == pytest.approx(each["gradient"], rel=1e-8)
         (term,) = each["terms"]
         assert term["value"] == pytest.approx(each["gradient"], rel=1e-14)
+
+
+@pytest.mark.parametrize("form", ["--latex", "--html"])
+def test_explain_writes_the_forward_pass_as_formulas_whose_numbers_are_the_engine_s(form):
+    done = run("explain", *NOTE_1_1, form)
+    w, x, b, t = map(Value, (0.5, 2.0, 0.1, 1.0))
+    o = tanh(w * x - b)
+    nodes = (w * x, w * x - b, o, t - o, (t - o) ** 2)
+    if form == "--latex":
+        (block,) = re.findall(r"\\begin{align\*}\n(v_.*?)\n\\end", done.stdout, re.DOTALL)
+        rows = [re.split(" &+= ", line.removesuffix(r" \\")) for line in block.splitlines()]
+        written = [r"w \cdot x", "v_{1} - b", r"\tanh v_{2}", "t - v_{3}", "{v_{4}}^{2}"]
+    else:
+        (table,) = re.findall(r"</pre>\n(<table>.*?</table>)", done.stdout, re.DOTALL)
+        rows = [
+            ["".join(cell.itertext()).removeprefix("= ") for cell in row]
+            for row in ET.fromstring(table)
+        ]
+        written = ["w·x", "v1−b", "tanh(v2)", "t−v3", "v42"]
+    assert [row[1] for row in rows] == written
+    assert [row[2] for row in rows] == [f"{node.data:.6g}" for node in nodes]
 
 
 def test_explain_lists_every_path_where_there_are_several():

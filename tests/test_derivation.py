@@ -23,9 +23,20 @@ from tinygrad_bp import Network, NetworkError, Value, gradients, note, primitive
 from tinygrad_bp.chain import multiplications
 from tinygrad_bp.derivation import derivation
 from tinygrad_bp.expressions import record_expression
-from tinygrad_bp.formula import Quantity, number_latex, number_mathml, tex_escape
+from tinygrad_bp.formula import (
+    Name,
+    Operation,
+    Quantity,
+    Vector,
+    atoms_latex,
+    atoms_mathml,
+    number_latex,
+    number_mathml,
+    tex_escape,
+)
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.report import html_page, latex_document
+from tinygrad_bp.rules import RULES
 from tinygrad_bp.testing.strategies import programs
 
 SQUARE = (lambda z: z * z, lambda z: 2 * z)
@@ -420,6 +431,47 @@ def test_html_is_well_formed_and_its_terms_read_back():
         assert numbers_in(row[4].text.replace("(", " ")) == pytest.approx(term.factors, rel=1e-3)
     assert all(each.tag != "script" for each in tree.iter())
     assert not re.search(r"(src|href|url\()", derived.to_html())
+
+
+X, Y, V4 = Name("x"), Name("y"), Name("v4")
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "latex", "mathml"),
+    [
+        ("+", (X, Quantity(-2.0)), r"x + \left(-2\right)", "x+(−2)"),
+        ("*", (Quantity(Fraction(1, 3)), V4), r"\left(\tfrac{1}{3}\right) \cdot v_{4}", "(13)·v4"),
+        ("/", (V4, Quantity(-2.0)), r"\frac{v_{4}}{-2}", "v4−2"),
+        ("**", (V4, Quantity(-3.0)), "{v_{4}}^{-3}", "v4−3"),
+        ("**", (Quantity(-3.0), X), r"{\left(-3\right)}^{x}", "(−3)x"),
+        ("neg", (X,), "-x", "−x"),
+        ("tanh", (V4,), r"\tanh v_{4}", "tanh(v4)"),
+        ("sqrt", (X,), r"\sqrt{x}", "sqrt(x)"),
+        ("maximum", (X, Quantity(-1.0)), r"\max(x, \left(-1\right))", "maximum(x,−1)"),
+        ("fsum", (Vector((X, Y)),), r"\sum (x, y)", "fsum(x,y)"),
+        ("dot", (Vector((X, Y)), Vector((V4, X))), r"(x, y) \cdot (v_{4}, x)", "dot((x,y),(v4,x))"),
+    ],
+)
+def test_an_operation_is_written_by_its_row_with_brackets_where_a_number_needs_them(
+    op, operands, latex, mathml
+):
+    operation = Operation(op, operands, RULES[op].latex, "")
+    assert atoms_latex([operation]) == latex
+    assert "".join(ET.fromstring(atoms_mathml([operation])).itertext()) == mathml
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
+def test_every_row_has_its_latex_and_mathml_with_each_operand_once(rule):
+    names = (Name("p1"), Name("q2"))[: rule.arity]
+    operation = Operation(rule.name, names, rule.latex, "")
+    latex = atoms_latex([operation])
+    assert [latex.count(each) for each in ("p_{1}", "q_{2}")[: rule.arity]] == [1] * rule.arity
+    depth = 0
+    for each in re.sub(r"\\[{}]", "", latex):
+        depth += (each == "{") - (each == "}")
+        assert depth >= 0
+    assert depth == 0
+    assert len([*ET.fromstring(atoms_mathml([operation])).iter("msub")]) == rule.arity
 
 
 HOSTILE = '</math></section><script>alert(1)</script>&"\\input{/etc/passwd}_^%$#~\u202e\x1b[31m漢η'

@@ -31,22 +31,34 @@ from tinygrad_bp.errors import (
 )
 from tinygrad_bp.expressions import names_in, record_expression, statements
 from tinygrad_bp.files import check_free, write_atomically
+from tinygrad_bp.formula import Name, Operation, Quantity, Vector
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
+from tinygrad_bp.operations import arguments_of
 from tinygrad_bp.paths import flow
-from tinygrad_bp.report import Listing, Prose, html_page, latex_document, to_html, to_latex, to_text
+from tinygrad_bp.report import (
+    Listing,
+    Prose,
+    Record,
+    html_page,
+    latex_document,
+    to_html,
+    to_latex,
+    to_text,
+)
 from tinygrad_bp.steps import naive, steps, written
 from tinygrad_bp.text import format_number, plain, plain_number, takes_signs
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any, TypeVar
 
     from tinygrad_bp.derivation import Derivation
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.network import Run
     from tinygrad_bp.report import Block, Page
+    from tinygrad_bp.rules import Rule
     from tinygrad_bp.samples import Samples
 
     _T = TypeVar("_T")
@@ -472,7 +484,7 @@ def _explain_expression(
     told = options.what if named_already else f"{named[e]} = {options.what}"
     heading: list[Block] = [Listing((f"{told} = {format_number(e.data)}",))]
     if e.op:
-        heading.append(Listing(tuple(_forward_lines(named))))
+        heading.append(_record(named))
     return heading, [*pages], data
 
 
@@ -844,12 +856,27 @@ def _about(run: Run, derived: Derivation) -> str:
     return f"{to_text([_heading(run)])}\n\n{derived.to_text()}"
 
 
-def _forward_lines(named: Mapping[Value, str]) -> Iterator[str]:
-    rows = [(name, written(node, named), node) for node, name in named.items() if node.rule]
-    left = max(len(name) for name, _, _ in rows)
-    middle = max(len(how) for _, how, _ in rows)
-    for name, how, node in rows:
-        yield f"  {name:{left}} = {how:{middle}} = {format_number(node.data)}"
+def _record(named: Mapping[Value, str]) -> Record:
+    return Record(
+        tuple(
+            (Name(name), _operation(node, node.rule, named), Quantity(node.data, 6))
+            for node, name in named.items()
+            if node.rule
+        )
+    )
+
+
+def _operation(node: Value, rule: Rule, named: Mapping[Value, str]) -> Operation:
+    operands = [
+        Name(named[each]) if isinstance(each, Value) else Quantity(each, 6)
+        for each in node.operands
+    ]
+    if rule.variadic:
+        lists = arguments_of(rule, operands)
+        return Operation(
+            rule.name, tuple(map(Vector, map(tuple, lists))), rule.latex, written(node, named)
+        )
+    return Operation(rule.name, tuple(operands), rule.latex, written(node, named))
 
 
 def _show(text: str) -> None:

@@ -64,7 +64,7 @@ class Quantity(NamedTuple):
 class Vector(NamedTuple):
     """Several nodes together."""
 
-    parts: tuple[Name | Symbol, ...]
+    parts: tuple[Name | Symbol | Quantity, ...]
 
 
 class Derivative(NamedTuple):
@@ -86,6 +86,22 @@ class Words(NamedTuple):
     """Words where a formula might stand."""
 
     text: str
+
+
+class Operation(NamedTuple):
+    """An operation of the table on its operands.
+
+    Attributes:
+        name: in the table.
+        operands: one for each ``%s`` of the template.
+        template: how LaTeX has it.
+        plain: how text has it.
+    """
+
+    name: str
+    operands: tuple[Atom, ...]
+    template: str
+    plain: str
 
 
 class Sign(NamedTuple):
@@ -128,7 +144,7 @@ class Bracket(NamedTuple):
 
 DOTS = Sign("⋯")
 
-Atom: TypeAlias = Name | Symbol | Vector | Quantity | Derivative | Over | Words | Sign
+Atom: TypeAlias = Name | Symbol | Vector | Quantity | Derivative | Over | Words | Operation | Sign
 Formula: TypeAlias = Atom | Sum | Product | Minus | Joined | Bracket
 
 
@@ -351,11 +367,13 @@ def _atom_text(atom: Atom) -> str:
             return f"({', '.join(_atom_text(each) for each in _ends(parts))})"
         case Over(index, _):
             return f"Σ_{index}"
+        case Operation():
+            return atom.plain
         case Sign(sign):
             return sign
 
 
-def _ends(parts: Sequence[Name | Symbol]) -> Sequence[Atom]:
+def _ends(parts: Sequence[Name | Symbol | Quantity]) -> Sequence[Atom]:
     """The parts of a vector, with dots for the middle of a long one."""
     return parts if len(parts) <= LONGEST_VECTOR else (*parts[:2], Sign("⋯"), parts[-1])
 
@@ -444,9 +462,28 @@ def _atom_latex(atom: Atom) -> str:
             return f"({', '.join(_atom_latex(each) for each in _ends(parts))})"
         case Over(index, last):
             return rf"\sum_{{{_index_latex(index)}=1}}^{{{_index_latex(last)}}}"
+        case Operation():
+            return _operation_latex(atom)
         case Sign(sign):
             brackets = {"[": r"\mathopen{[}", "]": r"\mathclose{]}"}
             return brackets.get(sign) or _TEX_SIGNS.get(sign, sign)
+
+
+def _operation_latex(operation: Operation) -> str:
+    """The operation by its template; a number with a sign in brackets, unless braces enclose it."""
+    before, *pieces = operation.template.split("%s")
+    written = before
+    for operand, piece in zip(operation.operands, pieces, strict=True):
+        enclosed = written.endswith("{") and re.match(r"}(?!\^)", piece)
+        shown = _atom_latex(operand)
+        written += shown if enclosed or _is_simple(operand) else rf"\left({shown}\right)"
+        written += piece
+    return written
+
+
+def _is_simple(operand: Atom) -> bool:
+    """Whether an operand needs no brackets: it is no number with a sign or of several parts."""
+    return not isinstance(operand, Quantity) or bool(re.fullmatch(r"[\d.]+", number_text(operand)))
 
 
 def _places(
@@ -532,9 +569,34 @@ def _atom_mathml(atom: Atom) -> str:
         case Over(index, last):
             low = f"<mrow>{_index_mathml(index)}<mo>=</mo><mn>1</mn></mrow>"
             return f"<munderover><mo>∑</mo>{low}<mrow>{_index_mathml(last)}</mrow></munderover>"
+        case Operation():
+            return _operation_mathml(atom)
         case Sign(sign):
             stretch = ' stretchy="false"' if sign in "[]()" else ""
             return f"<mo{stretch}>{html.escape(sign.replace('-', '−'))}</mo>"
+
+
+def _operation_mathml(operation: Operation) -> str:
+    """The operation as the table's signs have it: a fraction, a power, a sign between, or a function."""
+    plain = [_atom_mathml(each) for each in operation.operands]
+    closed = [
+        shown if _is_simple(each) else f"<mrow><mo>(</mo>{shown}<mo>)</mo></mrow>"
+        for each, shown in zip(operation.operands, plain, strict=True)
+    ]
+    match operation.name:
+        case "**":
+            return f"<msup>{closed[0]}{plain[1]}</msup>"
+        case "/":
+            return f"<mfrac>{''.join(plain)}</mfrac>"
+        case "+" | "-" | "*":
+            sign = {"-": "−", "*": "·"}.get(operation.name, operation.name)
+            return f"<mrow>{closed[0]}<mo>{sign}</mo>{closed[1]}</mrow>"
+        case "neg":
+            return f'<mrow><mo form="prefix">−</mo>{closed[0]}</mrow>'
+    inner = "<mo>,</mo>".join(plain)
+    if len(plain) > 1 or not isinstance(operation.operands[0], Vector):
+        inner = f"<mo>(</mo>{inner}<mo>)</mo>"
+    return f"<mrow><mi>{html.escape(visible(operation.name))}</mi>{inner}</mrow>"
 
 
 def _index_mathml(index: int | str) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from tinygrad_bp.formula import (
     Formula,
     Line,
+    Name,
+    Operation,
     Quantity,
     Sign,
     Sum,
@@ -96,13 +98,19 @@ class Facts(NamedTuple):
     indent: int = 0
 
 
+class Record(NamedTuple):
+    """What was computed, a line for each node: its name, the operation, what it came to."""
+
+    rows: tuple[tuple[Name, Operation, Quantity], ...]
+
+
 class Listing(NamedTuple):
     """Lines of text as they stand."""
 
     lines: tuple[str, ...]
 
 
-Block: TypeAlias = Prose | Listing | Equation | MatrixProduct | Table | Facts
+Block: TypeAlias = Prose | Listing | Record | Equation | MatrixProduct | Table | Facts
 
 
 class Page:
@@ -184,6 +192,11 @@ def _block_text(block: Block, width: int) -> Iterator[str]:
             )
         case Listing(rows_of_text):
             yield from rows_of_text
+        case Record():
+            columns = [[text(each) for each in column] for column in zip(*block.rows, strict=True)]
+            left, middle = (max(map(len, column)) for column in columns[:2])
+            for name, operation, result in zip(*columns, strict=True):
+                yield f"  {name:{left}} = {operation:{middle}} = {result}"
         case Equation():
             yield from map(write_text, equation_lines(block, width))
         case MatrixProduct(matrices):
@@ -327,6 +340,11 @@ def _block_latex(block: Block) -> Iterator[str]:
         case Listing(lines):
             for line in lines:
                 yield rf"\texttt{{{tex_words(line, 200).replace(' ', '~')}}}\par"
+        case Record(nodes):
+            yield r"\begin{align*}"
+            columns = ([atoms_latex([each]) for each in row] for row in nodes)
+            yield " \\\\\n".join("{} &= {} &&= {}".format(*row) for row in columns)
+            yield r"\end{align*}"
         case Equation(head, sides):
             yield r"\begin{align*}"
             yield equation_latex(head, sides)
@@ -472,6 +490,13 @@ def _block_html(block: Block) -> Iterator[str]:
         case Listing(lines):
             shown = (html.escape(visible(line, 200)) for line in lines)
             yield f"<pre>{chr(10).join(shown)}</pre>"
+        case Record(nodes):
+            yield "<table>"
+            for row in nodes:
+                name, *sides = (f"<math>{atoms_mathml([each])}</math>" for each in row)
+                cells = "".join(f"<td>= {each}</td>" for each in sides)
+                yield f'<tr><th scope="row">{name}</th>{cells}</tr>'
+            yield "</table>"
         case Equation():
             yield '<div class="eq">'
             for line in equation_lines(block, WIDTH + 10):

@@ -276,7 +276,7 @@ _TABLE = (
                          " sigmoid(y - x) + lost(y, x) * sigmoid(y - x) * sigmoid(x - y)")), meaning="log(exp(x) + exp(y)), without overflow"),
 
     # One node for a whole sum: the note's own step, sum_k w_k x_k.
-    Rule("fsum", "fsum(x)",   ("1.0",), meaning="the sum of a list, rounded once, as one node",   symbol="Σ", latex=r"\sum(%s)", variadic=True),
+    Rule("fsum", "fsum(x)",   ("1.0",), meaning="the sum of a list, rounded once, as one node",   symbol="Σ", latex=r"\sum %s", variadic=True),
     Rule("dot",  "dot(x, y)", ("y", "x"), meaning="the sum of products of two lists, sum_k x_k y_k, as one node", symbol="·", latex=r"%s \cdot %s", variadic=True),
 )
 # fmt: on
