@@ -9,6 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 Step = Callable[[], Any]
+Rows = list[tuple[list[Any], Any]]
+Product = Callable[[list[Any], list[Any], Any], Any]
 
 
 def _moons(count: int) -> list[tuple[list[float], int]]:
@@ -23,7 +25,7 @@ def _moons(count: int) -> list[tuple[list[float], int]]:
     return samples
 
 
-def _layers(value: Any, sizes: list[int]) -> list[list[tuple[list[Any], Any]]]:
+def _layers(value: Any, sizes: list[int]) -> list[Rows]:
     rng = random.Random(1337)
     return [
         [([value(rng.uniform(-1, 1)) for _ in range(below)], value(0.0)) for _ in range(size)]
@@ -33,8 +35,9 @@ def _layers(value: Any, sizes: list[int]) -> list[list[tuple[list[Any], Any]]]:
 
 def _demo(
     value: Any,
-    product: Callable[[list[Any], list[Any], Any], Any],
+    product: Product,
     number: Callable[[float], Any] = float,
+    layer: Callable[[Rows], Callable[[list[Any]], list[Any]]] | None = None,
 ) -> Step:
     """Micrograd's demo: hinge loss with L2, and the update, as its users write them.
 
@@ -42,17 +45,21 @@ def _demo(
         value: the engine's class.
         product: of two lists, added to a third operand.
         number: what the samples are made of.
+        layer: makes the function of a layer from its weights and biases, where it is not by `product`.
     """
-    layers = _layers(value, [2, 16, 16, 1])
-    parameters = [p for layer in layers for w, b in layer for p in (*w, b)]
+
+    def by_product(rows: Rows) -> Callable[[list[Any]], list[Any]]:
+        return lambda x: [product(w, x, b) for w, b in rows]
+
+    rows = _layers(value, [2, 16, 16, 1])
+    parameters = [p for each in rows for w, b in each for p in (*w, b)]
+    layers = [*map(layer or by_product, rows)]
     samples = [([value(number(each)) for each in x], y) for x, y in _moons(100)]
 
     def score(x: list[Any]) -> Any:
-        for place, layer in enumerate(layers):
-            x = [product(w, x, b) for w, b in layer]
-            if place < len(layers) - 1:
-                x = [each.relu() for each in x]
-        return x[0]
+        for hidden in layers[:-1]:
+            x = [each.relu() for each in hidden(x)]
+        return layers[-1](x)[0]
 
     def step() -> Any:
         losses = [(1 + -y * score(x)).relu() for x, y in samples]
@@ -90,8 +97,26 @@ def demo_dot(value: Any) -> Step:
     return _demo(value, lambda w, x, start: dot(w, x) + start)
 
 
+def demo_neuron(value: Any) -> Step:
+    """The same with one n-ary node for each neuron: the bias is the weight of an input that is 1."""
+    from tinygrad_bp import dot
+
+    one = value(1.0)
+
+    def layer(rows: Rows) -> Callable[[list[Any]], list[Any]]:
+        weights = [[*w, b] for w, b in rows]
+
+        def forward(x: list[Any]) -> list[Any]:
+            inputs = [*x, one]
+            return [dot(each, inputs) for each in weights]
+
+        return forward
+
+    return _demo(value, lambda w, x, start: dot(w, x) + start, layer=layer)
+
+
 def demo_dot_paused(value: Any) -> Step:
-    """The same with the collector paused for each step, as we offer it to users' loops."""
+    """`demo_dot` with the collector paused for each step, as we offer it to users' loops."""
     from tinygrad_bp import collector_paused
 
     step = demo_dot(value)
@@ -218,6 +243,7 @@ WORKLOADS = {
     "demo": (demo, 5),
     "demo, NumPy": (demo_numpy, 3),
     "demo, dot": (demo_dot, 20),
+    "demo, dot for each neuron": (demo_neuron, 20),
     "demo, dot, paused": (demo_dot_paused, 20),
     "network": (network, 100),
     "chain 1e3": (_chain(1_000), 50),

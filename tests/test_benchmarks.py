@@ -21,7 +21,13 @@ def engines(monkeypatch):
 
 @pytest.mark.parametrize(
     ("workload", "peers_workload"),
-    [("demo", "demo"), ("demo, dot", "demo"), ("network", "network"), ("gpt", "gpt")],
+    [
+        ("demo", "demo"),
+        ("demo, dot", "demo"),
+        ("demo, dot for each neuron", "demo"),
+        ("network", "network"),
+        ("gpt", "gpt"),
+    ],
 )
 def test_the_losses_are_those_of_the_peer(engines, workload, peers_workload):
     from workloads import WORKLOADS
