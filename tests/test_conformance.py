@@ -603,6 +603,24 @@ def test_what_never_comes_back_is_stopped_and_told(name, example, monkeypatch):
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_hangs_is_stopped_though_python_drops_the_first_interrupt(monkeypatch):
+    """In a finalizer no error can be raised."""
+
+    class Finalized:
+        def __del__(self):
+            hang()
+
+    class HangsTwice(Scalar):
+        def relu(self):
+            Finalized()
+            return hang()
+
+    monkeypatch.setattr(claims, "TIME_LIMIT", 0.2)
+    finding = Suite(HangsTwice, examples=20).check("relu")
+    assert finding[2:] == ("fails", "relu", "no answer in 0.2 seconds")
+
+
 def test_what_would_tell_nothing_is_not_tried():
     suite = Suite(Misspelt, examples=10)
     finding = suite.check("second pass")

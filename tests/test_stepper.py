@@ -532,7 +532,8 @@ def test_from_python_it_prints_every_step(capsys):
 # ---- the guide
 
 
-def test_the_guide_shows_what_is_printed(capsys):
+def test_the_guide_shows_what_is_printed(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     shown = re.findall(r"\$ tinygrad-bp step (.*)\n((?:.*\n)*?)```", DOCS.read_text("utf-8"))
     assert len(shown) >= 3
     for command, printed in shown:

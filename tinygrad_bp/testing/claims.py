@@ -76,7 +76,8 @@ def _time_limit() -> Iterator[None]:
         raise Overdue(f"no answer in {TIME_LIMIT:g} seconds")
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT)
+    # And again each second, should Python have dropped the error, as it does in finalizers.
+    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT, 1.0)
     try:
         yield
     finally:
