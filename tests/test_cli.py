@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -95,6 +96,28 @@ def test_explain_writes_the_forward_pass_as_formulas_whose_numbers_are_the_engin
         written = ["w·x", "v1−b", "tanh(v2)", "t−v3", "v42"]
     assert [row[1] for row in rows] == written
     assert [row[2] for row in rows] == [f"{node.data:.6g}" for node in nodes]
+
+
+def test_html_on_a_terminal_of_other_letters_is_the_same_page(tmp_path):
+    pages = [
+        run("explain", "λ*y", "λ=1", "y=2", "--html", PYTHONIOENCODING=encoding).stdout
+        for encoding in ("utf-8", "cp1252", "ascii")
+    ]
+    assert pages[0] == pages[1] == pages[2]
+    assert run("explain", "λ*y", "λ=1", "y=2", "-o", "p.html", cwd=tmp_path).returncode == 0
+    written = (tmp_path / "p.html").read_text("utf-8")
+    assert html.unescape(written).strip() == html.unescape(pages[0]).strip()
+
+
+def test_a_result_that_is_rounded_says_so_once():
+    big = f"{10**30}/{10**29 + 7}"
+    for form, sign in (("--latex", r"\approx"), ("--html", "≈"), ("--terms=1", "≈")):
+        shown = html.unescape(run("explain", "x*x*x*x", f"x={big}", form).stdout)
+        assert sign in shown
+        assert not re.search(
+            r"= *(<math>(<mrow>)?)?(<mo>)?(≈|\\approx)",
+            shown.partition("de/dx")[0].partition(r"\frac{\partial")[0].partition("<hr>")[0],
+        )
 
 
 def test_explain_lists_every_path_where_there_are_several():
@@ -570,6 +593,14 @@ def test_train_of_chosen_columns_and_of_numbers_that_are_classes(table):
         ),
         (["xor.csv", "--from", "net.json", "--hidden", "3"], "leave --hidden, --activation out"),
         (["xor.csv", "-o", "net.json"], "'net.json' exists already"),
+        (["xor.csv", "-o", "no/net.json"], "cannot write 'no/net.json': there is no folder 'no'"),
+        (["xor.csv", "-o", "xor.csv", "--force"], "cannot write 'xor.csv': a network is a .json"),
+        (["xor.csv", "-o", ""], "cannot write '': a network is a .json"),
+        (["xor.csv", "--eta", "-1"], "the learning rate eta is above 0, not -1.0"),
+        (["xor.csv", "--seed", "-5"], "'-5' is not a whole number from 0"),
+        (["xor.csv", "--epochs", "-1"], "'-1' is not a whole number above 0"),
+        (["xor.csv", "more"], "one argument too many: more"),
+        (["xor.csv", "--held-out", "0.01"], "a share of 0.01 holds out none of 4 samples"),
     ],
 )
 def test_train_refuses_in_one_line_and_writes_nothing(table, net, arguments, message):
@@ -606,6 +637,35 @@ def test_an_interrupt_of_train_keeps_what_was_learned(table, pseudo_terminal):
     child.wait()
     assert child.exitstatus == 130
     assert Network.load(table / "net.json").sizes == (2, 5, 1)
+
+
+def test_what_was_learned_before_an_error_is_printed(table):
+    (table / "log.csv").write_text("1,-9\n2,-9\n3,-9\n")
+    options = ["--hidden", "none", "--activation", "square", "--eta", "0.6"]
+    done = run("train", "log.csv", *options, "-o", "net.json", cwd=table)
+    assert done.returncode == 2
+    assert re.search(r"epoch +mean e\n +0 +\d", done.stdout)
+    assert len(done.stderr.splitlines()) == 1
+    assert not (table / "net.json").exists()
+
+
+def test_a_reader_that_has_had_enough_does_not_stop_the_training(table):
+    shell = f"{sys.executable} -m tinygrad_bp train xor.csv --epochs 20 -o net.json | true"
+    subprocess.run(["bash", "-c", shell], cwd=table, capture_output=True, timeout=60, check=True)
+    assert Network.load(table / "net.json").sizes == (2, 5, 1)
+
+
+def test_train_as_json_holds_only_what_json_has(table):
+    (table / "huge.csv").write_text("1e200,1e200\n2e200,3e200\n5e200,4e200\n")
+    done = run("train", "huge.csv", "--epochs", "1", "--eta", "1/3", "--json", cwd=table)
+    said = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert (said["eta"], said["epochs"][0]["mean e"]) == ("1/3", "inf")
+
+
+def test_names_with_commas_are_chosen_in_quotes(table):
+    (table / "data.csv").write_text('"a, first",b,y\n1,2,3\n2,3,4\n')
+    done = run("train", "data.csv", "--inputs", 'b, "a, first"', "--json", cwd=table)
+    assert json.loads(done.stdout)["inputs"] == ["b", "a, first"]
 
 
 def test_names_in_a_table_cannot_move_the_terminal_s_cursor(table):

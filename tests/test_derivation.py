@@ -474,6 +474,14 @@ def test_every_row_has_its_latex_and_mathml_with_each_operand_once(rule):
     assert len([*ET.fromstring(atoms_mathml([operation])).iter("msub")]) == rule.arity
 
 
+def test_names_are_latex_that_compiles():
+    assert atoms_latex([Name("λ")]) == r"\lambda"
+    assert atoms_latex([Name("Ω")]) == r"\Omega"
+    assert atoms_latex([Name("x٣")]).isascii()  # a digit, but none of LaTeX's
+    assert RULES["leaky_relu"].latex == r"\operatorname{leaky\_relu}(%s)"
+    assert RULES["exp"].latex == r"\exp(%s)"  # e is the error
+
+
 HOSTILE = '</math></section><script>alert(1)</script>&"\\input{/etc/passwd}_^%$#~\u202e\x1b[31m漢η'
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from fractions import Fraction
 
 import pytest
@@ -44,12 +45,44 @@ def test_columns_are_chosen_by_name_in_the_order_asked_for():
     assert (both.inputs, both.rows[1]) == (("id", "c"), Sample((8.0, 6.0), (5.0, 4.0)))
 
 
-def test_classes_are_in_the_order_of_the_table_and_one_each():
+def test_classes_are_in_the_order_of_their_names_and_one_each():
+    """Whatever the order of the rows: a network that was saved is of use for them in another."""
     table = read_samples("1,dog\n2,cat\n3,dog\n")
-    assert (table.targets, table.classes) == (("dog", "cat"), True)
-    assert [each.t for each in table.rows] == [(1.0, 0.0), (0.0, 1.0), (1.0, 0.0)]
-    numbers = read_samples("a,kind\n1,3\n2,1\n", classes=True)
-    assert [each.t for each in numbers.rows] == [(1.0, 0.0), (0.0, 1.0)]
+    assert (table.targets, table.classes) == (("cat", "dog"), True)
+    assert [each.t for each in table.rows] == [(0.0, 1.0), (1.0, 0.0), (0.0, 1.0)]
+    numbers = read_samples("a,kind\n1,10\n2,9\n", classes=True)
+    assert numbers.targets == ("9", "10")
+    assert [each.t for each in numbers.rows] == [(0.0, 1.0), (1.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "count"),
+    [
+        ("country,2019,2020\n1,2,3\n", ("country", "2019", "2020"), 1),  # a word above a number
+        ("0,1,kind\n5,6,7\n", ("0", "1", "kind"), 1),
+        ("1,u\n2,v\n", ("1", "2"), 2),  # a word above words
+        ("1,2\n3,4\n", ("1", "2"), 2),
+        ("a,kind\n1,u\n2,v\n", ("a", "kind"), 2),
+    ],
+)
+def test_the_first_line_is_names_where_a_word_stands_above_numbers(text, names, count):
+    table = read_samples(text)
+    assert (len(table.rows), table.inputs) == (count, names[:-1])
+    assert table.classes or table.targets == names[-1:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1;2\n", "1\t2\n", "1,2\n", "a,5;2\n", '"x;y",2\n'],
+    ids=["semi", "tab", "comma", "both", "quoted"],
+)
+def test_a_comma_parts_columns_only_where_nothing_else_does(text):
+    """It may stand in a number."""
+    if text.startswith(("a", '"')):
+        with pytest.raises(SamplesError):
+            read_samples(text)
+    else:
+        assert read_samples(text).rows == (Sample((1.0,), (2.0,)),)
 
 
 def test_what_spreadsheets_write_is_read():
@@ -73,7 +106,30 @@ def test_what_spreadsheets_write_is_read():
         ("a,b\nnan,2\n", {}, "data.csv, line 2, column a: 'nan' is not a finite number"),
         ("a,b\n1,inf\n", {}, "data.csv, line 2, column b: 'inf' is not a finite number"),
         ("a,b\n1,2\n", {"targets": ["c"]}, "data.csv has no column 'c': it has a, b"),
-        ("a,b\n1,2\n", {"inputs": ["b"]}, "'b' is both input and target"),
+        ("a,b\n1,2\n", {"inputs": ["b"]}, "'b' is chosen twice; its columns are a, b"),
+        ("a,b\n1,2\n", {"inputs": ["a", "a"]}, "'a' is chosen twice"),
+        (",b\n1,2\n", {}, "data.csv: column 1 has no name"),
+        ("a,b,\n1,2,\n", {}, "data.csv: column 3 has no name"),
+        (
+            "a,y\n1,13\n2,?\n",
+            {},
+            "line 3, column y: '?' is not a finite number; leave the line out, or",
+        ),
+        (
+            "a,y\n1,NA\n2,3\n",
+            {},
+            "line 2, column y: 'NA' is not a finite number; leave the line out, or",
+        ),
+        (
+            "a;y\n1;2,5\n2;3,5\n",
+            {},
+            "column y: '2,5' is not a finite number: write it with a point",
+        ),
+        (
+            "a;y\n1,5;2\n",
+            {},
+            "line 2, column a: '1,5' is not a finite number: write it with a point",
+        ),
         ("a,b\n1,2\n", {"targets": ["a", "b"]}, "there is no input; its columns are a, b"),
         ("1\n2\n", {}, "there is no input; its columns are 1"),
         ("1,u\n2,u\n", {}, "data.csv, column 2: all are of one class, 'u'"),
@@ -101,23 +157,40 @@ def test_fisher_s_flowers_are_as_he_printed_them():
 
 
 @given(
-    count=st.integers(1, 60),
-    kinds=st.integers(1, 4),
-    share=st.floats(0, 0.9),
+    counts=st.lists(st.integers(1, 30), min_size=1, max_size=4),
+    share=st.floats(0.01, 0.99),
     seed=st.integers(0, 99),
+    by_target=st.booleans(),
 )
-def test_a_split_parts_all_samples_alike_for_each_target(count, kinds, share, seed):
-    rows = [Sample((float(k),), (float(k % kinds),)) for k in range(count)]
+def test_a_split_holds_out_the_share_and_trains_on_some_of_each_target(
+    counts, share, seed, by_target
+):
+    rows = [
+        Sample((float(k),), (float(kind),))
+        for kind, count in enumerate(counts)
+        for k in range(count)
+    ]
     try:
-        train, test = split(rows, share, seed, by_target=True)
+        train, test = split(rows, share, seed, by_target=by_target)
     except SamplesError:
-        assert all(round(share * len(rows[k::kinds])) == len(rows[k::kinds]) for k in range(kinds))
+        assert round(share * len(rows)) == 0 or {*counts} == {1} or len(rows) == 1
         return
-    assert sorted(train + test) == rows
-    for kind in range(kinds):
-        alike = [each for each in rows if each.t == (kind,)]
-        assert sum(each.t == (kind,) for each in test) == round(share * len(alike))
-    assert split(rows, share, seed, by_target=True) == (train, test)
+    assert sorted(train + test) == sorted(rows)
+    assert (train, test) == split(rows, share, seed, by_target=by_target)
+    held = [sum(each.t == (kind,) for each in test) for kind in range(len(counts))]
+    if not by_target:
+        assert len(test) == min(round(share * len(rows)), len(rows) - 1)
+        return
+    assert all(out < count for out, count in zip(held, counts, strict=True))
+    if all(share * count <= count - 2 for count in counts):
+        assert len(test) == round(share * len(rows))
+        assert all(abs(out - share * count) <= 1 for out, count in zip(held, counts, strict=True))
+
+
+def test_numbers_that_cannot_be_added_cannot_be_scaled():
+    message = "numbers from -1e+308 to 1.5e+308 cannot be scaled: give them in another unit"
+    with pytest.raises(SamplesError, match=re.escape(message)):
+        scales([[1e308], [1.5e308], [-1e308]])
 
 
 @pytest.mark.parametrize("share", [-0.1, 1, 1.5, float("nan")])

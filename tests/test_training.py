@@ -76,6 +76,13 @@ def test_errors_that_grow_beyond_all_bounds_are_told_with_the_rate(t):
         [*train(net, [Sample((2.0,), (t,))], epochs=900, eta=9.0, seed=0)]
 
 
+def test_an_activation_that_has_no_value_is_told_with_its_epoch():
+    net = Network([[[1.0]]], [[0.0]], "log")
+    samples = [Sample((1.0,), (-9.0,))]
+    with pytest.raises(NetworkError, match=r"in epoch [2-9]: log\(-.*\) has no value"):
+        [*train(net, samples, epochs=9, eta=0.2, seed=0)]
+
+
 def test_errors_and_accuracy_are_those_of_the_network_as_it_is():
     net = Network([[[1.0], [-1.0]]], [[0.0, 0.0]], "identity")
     samples = [Sample((2.0,), (1.0, 0.0)), Sample((1.0,), (0.0, 1.0))]
@@ -148,8 +155,10 @@ def test_numbers_far_from_1_are_learned_as_well():
 def test_a_network_that_does_not_fit_is_refused():
     with pytest.raises(NetworkError, match=r"Network 3-1> does not fit 2 inputs and 1 targets"):
         trainer(XOR, net=Network.random([3, 1]), fresh=False)
-    with pytest.raises(SamplesError, match="no sample is left to train on: all 1 are held out"):
+    with pytest.raises(SamplesError, match=r"a share of 0\.9 holds out none of 1 samples"):
         trainer("1,2\n", held_out=0.9)
+    with pytest.raises(NetworkError, match="the learning rate eta is above 0, not -1"):
+        trainer(XOR, eta=-1)
 
 
 @pytest.mark.parametrize(

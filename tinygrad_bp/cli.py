@@ -7,6 +7,7 @@ input ends in one line on standard error and a non-zero exit; nothing else is le
 from __future__ import annotations
 
 import argparse
+import csv
 import io
 import json
 import math
@@ -15,6 +16,7 @@ import re
 import shlex
 import sys
 import unicodedata
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -118,7 +120,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     options, rest = parser.parse_known_args([protected.get(each, each) for each in arguments])
     strange = [each for each in rest if each.startswith("-") or "values" not in options]
     if strange:
-        parser.error(f"unknown option {' '.join(strange)}")
+        unknown = [each for each in strange if each.startswith("-")]
+        kind = "unknown option" if unknown else "one argument too many:"
+        parser.error(f"{kind} {' '.join(unknown or strange)}")
     if rest:
         options.values += rest
     given = {spaced: each for each, spaced in protected.items()}
@@ -357,7 +361,7 @@ def _add_training(train: _Parser) -> None:
         help="times through the table; default: 60",
     )
     train.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="other weights and orders; default: 0"
+        "--seed", metavar="N", type=_seed, default=0, help="other weights and orders; default: 0"
     )
     train.add_argument(
         "--held-out",
@@ -392,7 +396,11 @@ def _add_conformance(conformance: _Parser) -> None:
         help="programs to try for each property; default: 200",
     )
     conformance.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="other programs for another N; default: 0"
+        "--seed",
+        metavar="N",
+        type=_seed,
+        default=0,
+        help="other programs for another N; default: 0",
     )
     conformance.add_argument(
         "--skip",
@@ -428,6 +436,8 @@ def _explain(options: argparse.Namespace) -> None:
         write_atomically(options.output, written.rstrip("\n") + "\n", overwrite=options.force)
         _show(f"wrote {options.output}")
     else:
+        if form == "html":  # whatever the terminal's letters are
+            written = written.encode("ascii", "xmlcharrefreplace").decode()
         _show(written)
 
 
@@ -621,7 +631,9 @@ def _conformance(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from tinygrad_bp.trainer import Trainer, untrained
 
-    if options.output:
+    if options.output is not None:
+        if not _is_network(options.output):
+            raise ArgumentError(f"cannot write {options.output!r}: a network is a .json")
         check_free(options.output, overwrite=options.force)
     table, start = _read_table(options), options.start
     if start and (options.hidden or options.activation):
@@ -633,23 +645,27 @@ def _train(options: argparse.Namespace) -> int:
     eta, held_out = _read_number("--eta", options.eta), _read_number("--held-out", options.held_out)
     trainer = Trainer(net, table, held_out=held_out, eta=eta, seed=options.seed, fresh=not start)
     if not options.json:
-        _show(trainer.about() + "\n")
+        with suppress(BrokenPipeError):  # the network is still to be learned
+            _show(trainer.about() + "\n")
     code = 0
     try:
         for _ in _track(trainer.learn(options.epochs), "training", options.epochs):
             pass
     except KeyboardInterrupt:  # what was learned is kept
         code = INTERRUPTED
+    except BackpropError:
+        if not options.json:
+            _show(trainer.report())
+        raise
     trainer.measure()
-    if options.output:
-        trainer.net.save(options.output, overwrite=options.force)
-    if options.json:
-        _show(json.dumps(trainer.to_dict()))
-        return code
-    _show(trainer.report())
+    try:
+        if options.output:
+            trainer.net.save(options.output, overwrite=options.force)
+    finally:  # which what was learned deserves, whether it could be written or not
+        _show(json.dumps(trainer.to_dict()) if options.json else trainer.report())
     if code:
         _complain("train", f"interrupted after epoch {trainer.epoch}", code)
-    if options.output:
+    if options.output and not options.json:
         _show(f"\nwrote {options.output}")
         if hint := trainer.to_try(options.output):
             _show(f"look at its first sample: {hint}")
@@ -676,7 +692,9 @@ def _read_table(options: argparse.Namespace) -> Samples:
 
 
 def _read_names(text: str | None) -> list[str]:
-    return [each.strip() for each in text.split(",")] if text else []
+    """Names with commas between; one with a comma in it stands in quotes, as in the table."""
+    lines = csv.reader([text or ""], skipinitialspace=True)
+    return [each.strip() for line in lines for each in line]
 
 
 def _read_sizes(text: str) -> list[int]:
@@ -810,7 +828,14 @@ def _root(leaves: Collection[str]) -> str:
 def _count(text: str) -> int:
     """A whole number above 0, for argparse."""
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is not a whole number above 0")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    """A whole number from 0, for argparse: of one below 0 random numbers are those of its size."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is not a whole number from 0")
     return int(text)
 
 

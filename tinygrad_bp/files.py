@@ -22,7 +22,8 @@ def write_atomically(
         OSError: the folder is missing or cannot be written.  No partial file is left behind.
     """
     path = Path(file)
-    check_free(path, overwrite=overwrite)
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
     try:
         handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     except OSError as error:
@@ -46,11 +47,15 @@ def write_atomically(
 
 
 def check_free(file: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Refuse a file that exists, before the work whose result shall go there.
+    """Refuse a file that could not be written, before the work whose result shall go there.
 
     Raises:
         FileExistsError: the file exists and ``overwrite`` is false.
+        FileNotFoundError: there is no such folder.
     """
+    folder = Path(file).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"cannot write {str(file)!r}: there is no folder {str(folder)!r}")
     if not overwrite and os.path.lexists(file):
         raise _exists(file)
 

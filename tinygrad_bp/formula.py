@@ -394,12 +394,17 @@ _TEX = {
     "…": r"\dots{}",
     "≈": r"$\approx$",
 }
+_SMALL = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon "
+    "phi chi psi omega"
+)
+_CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"  # the others look Latin
 _GREEK = {
-    unicodedata.lookup(f"GREEK SMALL LETTER {name.upper()}"): rf"\{name}"
-    for name in (
-        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
-        *("mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
-    )
+    unicodedata.lookup(
+        f"GREEK {case} LETTER {name.upper().replace('LAMBDA', 'LAMDA')}"
+    ): rf"\{name}"
+    for case, names in (("SMALL", _SMALL), ("CAPITAL", _CAPITAL))
+    for name in names.split()
 }
 _TEX_SIGNS = {"·": r"\cdot", "−": "-", "⋯": r"\cdots", "×": r"\times", "→": r"\to", "η": r"\eta"}
 
@@ -440,7 +445,7 @@ def atoms_latex(atoms: Sequence[Atom]) -> str:
 def _atom_latex(atom: Atom) -> str:
     match atom:
         case Name(name):
-            simple = re.fullmatch(r"[A-Za-z]|([A-Za-z])(\d+)", name)
+            simple = re.fullmatch(r"[A-Za-z]|([A-Za-z])([0-9]+)", name)
             if simple:
                 return f"{simple[1]}_{{{simple[2]}}}" if simple[1] else name
             return _GREEK.get(name) or rf"\mathrm{{\text{{{tex_escape(name)}}}}}"
@@ -538,7 +543,7 @@ def atoms_mathml(atoms: Sequence[Atom]) -> str:
 def _atom_mathml(atom: Atom) -> str:
     match atom:
         case Name(name):
-            simple = re.fullmatch(r"([A-Za-z])(\d+)", name)
+            simple = re.fullmatch(r"([A-Za-z])([0-9]+)", name)
             if simple:
                 return f"<msub><mi>{simple[1]}</mi><mn>{simple[2]}</mn></msub>"
             return f"<mi>{html.escape(visible(name))}</mi>"

@@ -193,10 +193,10 @@ def _block_text(block: Block, width: int) -> Iterator[str]:
         case Listing(rows_of_text):
             yield from rows_of_text
         case Record():
-            columns = [[text(each) for each in column] for column in zip(*block.rows, strict=True)]
-            left, middle = (max(map(len, column)) for column in columns[:2])
-            for name, operation, result in zip(*columns, strict=True):
-                yield f"  {name:{left}} = {operation:{middle}} = {result}"
+            left, middle = (max(len(text(row[place])) for row in block.rows) for place in (0, 1))
+            for node, how, result in block.rows:
+                shown = f"{text(how):{middle}} {_equals(result)}{text(result)}"
+                yield f"  {text(node):{left}} = {shown}"
         case Equation():
             yield from map(write_text, equation_lines(block, width))
         case MatrixProduct(matrices):
@@ -217,6 +217,11 @@ def _block_text(block: Block, width: int) -> Iterator[str]:
                 )
                 for place, line in enumerate(lines or [""]):
                     yield f"  {'' if place else name:{widest}}  {line}"
+
+
+def _equals(number: Quantity) -> str:
+    """The sign before a number, unless that says itself that it is rounded."""
+    return "" if text(number).startswith("≈") else "= "
 
 
 def _joined(parts: Iterable[str | Formula]) -> str:
@@ -342,8 +347,10 @@ def _block_latex(block: Block) -> Iterator[str]:
                 yield rf"\texttt{{{tex_words(line, 200).replace(' ', '~')}}}\par"
         case Record(nodes):
             yield r"\begin{align*}"
-            columns = ([atoms_latex([each]) for each in row] for row in nodes)
-            yield " \\\\\n".join("{} &= {} &&= {}".format(*row) for row in columns)
+            yield " \\\\\n".join(
+                f"{atoms_latex([node])} &= {atoms_latex([how])} &&{_equals(result)}{atoms_latex([result])}"
+                for node, how, result in nodes
+            )
             yield r"\end{align*}"
         case Equation(head, sides):
             yield r"\begin{align*}"
@@ -492,10 +499,12 @@ def _block_html(block: Block) -> Iterator[str]:
             yield f"<pre>{chr(10).join(shown)}</pre>"
         case Record(nodes):
             yield "<table>"
-            for row in nodes:
-                name, *sides = (f"<math>{atoms_mathml([each])}</math>" for each in row)
-                cells = "".join(f"<td>= {each}</td>" for each in sides)
-                yield f'<tr><th scope="row">{name}</th>{cells}</tr>'
+            for node, how, result in nodes:
+                cells = "".join(
+                    f"<td>{sign}<math>{atoms_mathml([each])}</math></td>"
+                    for sign, each in (("= ", how), (_equals(result), result))
+                )
+                yield f'<tr><th scope="row"><math>{atoms_mathml([node])}</math></th>{cells}</tr>'
             yield "</table>"
         case Equation():
             yield '<div class="eq">'

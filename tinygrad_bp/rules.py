@@ -78,7 +78,10 @@ class Rule:
         self.derivatives = derivatives
         self.meaning = meaning
         self.symbol = symbol or name
-        self.latex = latex or rf"\operatorname{{{name}}}({', '.join(['%s'] * len(derivatives))})"
+        self.latex = (
+            latex
+            or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}({', '.join(['%s'] * len(derivatives))})"
+        )
         self.domain = domain
         self.needs = needs
         self.kink = kink
@@ -159,8 +162,8 @@ _TABLE = (
                 kink="x == 0.0", convention=("0.0",)),
 
     # Powers, exponentials, logarithms.
-    Rule("exp",        "exp(x)",   ("out",), meaning="e to the power x",                  latex="e^{%s}"),
-    Rule("expm1",      "expm1(x)", ("exp(x)",), meaning="e to the power x, less 1, with its digits near 0",               latex="e^{%s} - 1"),
+    Rule("exp",        "exp(x)",   ("out",), meaning="e to the power x",                  latex=r"\exp(%s)"),
+    Rule("expm1",      "expm1(x)", ("exp(x)",), meaning="e to the power x, less 1, with its digits near 0",               latex=r"\exp(%s) - 1"),
     Rule("log",        "log(x)",   ("1.0 / x",), meaning="the natural logarithm",              latex=r"\ln %s", domain="x > 0.0"),
     Rule("log1p",      "log1p(x)", ("1.0 / (1.0 + x)",), meaning="the natural logarithm of 1 + x, with its digits near 0",      latex=r"\ln(1 + %s)", domain="x > -1.0"),
     Rule("log2",       "log2(x)",  ("1.0 / log(2.0) / x",), meaning="the logarithm to base 2",   latex=r"\log_2 %s", domain="x > 0.0"),
@@ -242,7 +245,7 @@ _TABLE = (
     Rule("gaussian", "gaussian(x)", (
                      ("-2.0 * (x * out) if normal(out) else 0.0 * out if abs(x) == inf else"
                       " x * gaussian(abs(x) - 1.0) * (-2.0 * exp(1.0 - 2.0 * abs(x)))"),), meaning="e to the power -x**2",
-                     latex="e^{-{%s}^2}"),
+                     latex=r"\exp(-{%s}^2)"),
     Rule("ndtr",     "erfc(-x / sqrt(2.0)) / 2.0", ("square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",), meaning="the distribution function of the standard normal distribution",
                      symbol="Φ", latex=r"\Phi(%s)"),
 

@@ -54,19 +54,20 @@ def read_samples(
 ) -> Samples:
     r"""Read a table of numbers, one sample to a line, with commas, semicolons or tabs between.
 
-    A first line without any number names the columns; else they are named 1, 2, ....  A target that is
-    no number in some line is a class, and there is one number of ``t`` for each class.
+    The first line names the columns if it has words above numbers; else they are named 1, 2, ....  A
+    target that is a number in no line is a class, and there is one number of ``t`` for each class, in the
+    order of their names.
 
     Args:
         text: the table.
         name: what messages call it, as its file.
         inputs: the columns of ``x``; without them, all that are no targets.
         targets: the columns of ``t``; without them, the last.
-        classes: read the target as a class even if it is a number everywhere.
+        classes: read the target as a class whatever is in it.
 
     Raises:
         SamplesError: naming the line and the column of what is no finite number, or the column that the
-            table does not have.
+            table does not have; or a target is a number in some lines and not in others.
 
     >>> table = read_samples("a,b,sum\n1,2,3\n0.5,0.5,1\n")
     >>> table.inputs, table.targets, table.rows[0]
@@ -80,19 +81,23 @@ def read_samples(
             raise SamplesError(f"{name} has no column {column!r}: it has {', '.join(names)}")
     targets = tuple(targets) or names[-1:]
     inputs = tuple(inputs) or tuple(each for each in names if each not in targets)
-    twice = {each for each in inputs if each in targets}
-    if twice or not inputs:
-        which = f"{min(twice)!r} is both input and target" if twice else "there is no input"
+    chosen = (*inputs, *targets)
+    if len({*chosen}) < len(chosen) or not inputs:
+        twice = next((each for each in chosen if chosen.count(each) > 1), "")
+        which = f"{twice!r} is chosen twice" if inputs else "there is no input"
         raise SamplesError(f"{name}: {which}; its columns are {', '.join(names)}")
     x_columns = [_numbers(column, names, lines, name) for column in inputs]
+    if len(targets) > 1 and classes:
+        raise SamplesError(f"{name}: classes are of one column, not of {', '.join(targets)}")
     place = names.index(targets[0])
-    if len(targets) == 1 and (classes or any(_number(line[place]) is None for _, line in lines)):
+    if classes or (len(targets) == 1 and not any(_is_numeric(line[place]) for _, line in lines)):
         targets, t_columns = _classes(targets[0], place, lines, name)
         classes = True
-    elif classes:
-        raise SamplesError(f"{name}: classes are of one column, not of {', '.join(targets)}")
     else:
-        t_columns = [_numbers(column, names, lines, name) for column in targets]
+        way_out = "; leave the line out" + ", or say that the targets are classes" * (
+            len(targets) == 1
+        )
+        t_columns = [_numbers(column, names, lines, name, way_out) for column in targets]
     pairs = zip(zip(*x_columns, strict=True), zip(*t_columns, strict=True), strict=True)
     return Samples(inputs, targets, classes, tuple(Sample(x, t) for x, t in pairs))
 
@@ -118,10 +123,11 @@ def split(
         samples: all of them.
         held_out: the share to hold out, from 0 to less than 1.
         seed: of the draw.
-        by_target: hold out that share of each target, as of each class.
+        by_target: hold out that share of each target, as of each class, as nearly as it goes; one of each
+            is always trained on.
 
     Raises:
-        SamplesError: the share is out of range, or leaves none to train on.
+        SamplesError: the share is out of range, or so small that none is held out.
 
     >>> rows = [Sample((float(k),), (float(k % 2),)) for k in range(10)]
     >>> train, test = split(rows, 0.2, seed=0, by_target=True)
@@ -131,15 +137,18 @@ def split(
     if not 0 <= held_out < 1:
         raise SamplesError(f"the share to hold out is at least 0 and less than 1, not {held_out}")
     shuffle = random.Random(seed).shuffle  # noqa: S311 - a split, not a secret
-    train, test = [], []
+    train: list[Sample] = []
+    test: list[Sample] = []
+    seen = 0
     for target in dict.fromkeys(each.t for each in samples) if by_target else (None,):
         alike = [each for each in samples if target in (None, each.t)]
         shuffle(alike)
-        count = round(held_out * len(alike))
+        seen += len(alike)
+        count = min(round(held_out * seen) - len(test), len(alike) - 1)  # one of each is trained on
         test += alike[:count]
         train += alike[count:]
-    if not train:
-        raise SamplesError(f"no sample is left to train on: all {len(test)} are held out")
+    if held_out and not test:
+        raise SamplesError(f"a share of {held_out} holds out none of {len(train)} samples")
     return train, test
 
 
@@ -155,8 +164,17 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, column: Sequence[float]) -> Scale:
-        """That which gives the column mean 0 and deviation 1; only the mean where it does not vary."""
-        return cls(fmean(column), pstdev(column) or 1.0)
+        """That which gives the column mean 0 and deviation 1; only the mean where it does not vary.
+
+        Raises:
+            SamplesError: the numbers are too large to add them.
+        """
+        try:
+            return cls(fmean(column), pstdev(column) or 1.0)
+        except OverflowError:
+            raise SamplesError(
+                f"numbers from {min(column)} to {max(column)} cannot be scaled: give them in another unit"
+            ) from None
 
     def __call__(self, number: float) -> float:
         """The number as this scale reads it."""
@@ -185,26 +203,36 @@ def _read(numbers: Sequence[float], by: Sequence[Scale]) -> tuple[float, ...]:
 def _columns(text: str, name: str) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]]:
     """The names of the columns, and the cells of each line that is not empty with its number."""
     first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
+    delimiter = next((each for each in "\t;" if each in first), ",")  # a comma may be in a number
     lines = list(_lines(text, delimiter, name))
     if not lines:
         raise SamplesError(f"{name} is empty")
-    names = tuple(lines[0][1])
-    if any(_number(cell) is not None for cell in names):
-        names = tuple(str(place) for place in range(1, len(names) + 1))
-    else:
-        del lines[0]
-    if len(set(names)) < len(names):
+    names, size = tuple(lines[0][1]), len(lines[0][1])
+    for number, cells in lines:
+        if len(cells) != size:
+            raise SamplesError(
+                f"{name}, line {number}: {len(cells)} columns, where there are {size} above"
+            )
+    if not _are_names(names, [cells for _, cells in lines[1:]]):
+        return tuple(map(str, range(1, size + 1))), lines
+    if len(lines) == 1:
+        raise SamplesError(f"{name} has names of columns and no rows")
+    if "" in names:
+        raise SamplesError(f"{name}: column {names.index('') + 1} has no name")
+    if len(set(names)) < size:
         twice = next(each for each in names if names.count(each) > 1)
         raise SamplesError(f"{name} has two columns {twice!r}")
-    if not lines:
-        raise SamplesError(f"{name} has names of columns and no rows")
-    for number, cells in lines:
-        if len(cells) != len(names):
-            raise SamplesError(
-                f"{name}, line {number}: {len(cells)} columns, where there are {len(names)} above"
-            )
-    return names, lines
+    return names, lines[1:]
+
+
+def _are_names(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether a first line names the columns: a word stands above numbers, or there is none at all."""
+    above = (
+        all(_is_numeric(cells[place]) for cells in others)
+        for place, cell in enumerate(first)
+        if cell and not _is_numeric(cell)
+    )
+    return not any(map(_is_numeric, first)) or (bool(others) and any(above))
 
 
 def _lines(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -219,38 +247,47 @@ def _lines(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str
         raise SamplesError(f"{name}, line {reader.line_num}: {error}") from None
 
 
-def _number(cell: str) -> float | None:
+def _is_numeric(cell: str) -> bool:
     try:
-        return float(cell)
+        float(cell)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def _numbers(
-    column: str, names: tuple[str, ...], lines: list[tuple[int, list[str]]], name: str
+    column: str,
+    names: tuple[str, ...],
+    lines: list[tuple[int, list[str]]],
+    name: str,
+    way_out: str = "; leave the line out, or say which columns are inputs",
 ) -> list[float]:
     place = names.index(column)
-    numbers = []
     for line, cells in lines:
-        number = _number(cells[place])
-        if number is None or not math.isfinite(number):
+        cell = cells[place]
+        if not _is_numeric(cell) or not math.isfinite(float(cell)):
+            if _is_numeric(cell.replace(",", ".")):
+                way_out = ": write it with a point"
             raise SamplesError(
-                f"{name}, line {line}, column {column}: {cells[place]!r:.60} is not a finite number; "
-                "leave the line out, or say which columns are inputs"
+                f"{name}, line {line}, column {column}: {cell!r:.60} is not a finite number{way_out}"
             )
-        numbers.append(number)
-    return numbers
+    return [float(cells[place]) for _, cells in lines]
 
 
 def _classes(
     column: str, place: int, lines: list[tuple[int, list[str]]], name: str
 ) -> tuple[tuple[str, ...], list[list[float]]]:
-    """The classes in the order of the table, and for each of them the column of ones and zeros."""
+    """The classes by name or by number, and for each of them the column of ones and zeros."""
     cells = [line[place] for _, line in lines]
-    found = tuple(dict.fromkeys(cells))
+    numeric = all(map(_is_numeric, cells))
+    found = tuple(sorted({*cells}, key=lambda cell: (float(cell) if numeric else 0.0, cell)))
     if "" in found:
         line = next(number for number, line in lines if not line[place])
         raise SamplesError(f"{name}, line {line}, column {column}: there is no class")
+    if not numeric and all(_is_numeric(cell.replace(",", ".")) for cell in cells):
+        raise SamplesError(
+            f"{name}, column {column}: {cells[0]!r:.60} is not a finite number: write it with a point"
+        )
     if len(found) < 2:
         raise SamplesError(f"{name}, column {column}: all are of one class, {found[0]!r:.60}")
     return found, [[float(cell == each) for cell in cells] for each in found]

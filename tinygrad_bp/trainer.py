@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tinygrad_bp.errors import NetworkError
 from tinygrad_bp.network import Network
 from tinygrad_bp.samples import scaled, scales, split
-from tinygrad_bp.text import format_number, visible
+from tinygrad_bp.text import format_number, plain_number, visible
 from tinygrad_bp.training import accuracy, mean_error, rescaled, train
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def untrained(table: Samples, hidden: Sequence[int], activation: str | None, see
             layer.  The last is sigmoid for classes and identity for numbers, where none is given for it.
         seed: of the weights.
     """
-    names = (activation or ("tanh" if hidden else "")).split(",")
+    names = [each.strip() for each in (activation or ("tanh" if hidden else "")).split(",")]
     last = "sigmoid" if table.classes else "identity"
     if not activation and not hidden:
         names = [last]
@@ -63,7 +63,7 @@ class Trainer:
         rows: what was measured, by epoch.
 
     Raises:
-        NetworkError: the network does not fit the table.
+        NetworkError: the network does not fit the table, or ``eta`` is not above 0.
         SamplesError: the share is out of range, or leaves none to train on.
     """
 
@@ -73,6 +73,8 @@ class Trainer:
         shape = (len(table.inputs), len(table.targets))
         if (net.sizes[0], net.sizes[-1]) != shape:
             raise NetworkError(f"{net!r} does not fit {shape[0]} inputs and {shape[1]} targets")
+        if not eta > 0:
+            raise NetworkError(f"the learning rate eta is above 0, not {eta}")
         self.table = table
         self.fitting, self.held_out = split(table.rows, held_out, seed, by_target=table.classes)
         self._x = scales(each.x for each in self.fitting)
@@ -149,9 +151,9 @@ class Trainer:
             "classes": self.table.classes,
             "samples": len(self.fitting),
             "held_out": len(self.held_out),
-            "eta": self._eta,
+            "eta": plain_number(self._eta),
             "epochs": [
-                {"epoch": epoch, **dict(zip(self.columns, row, strict=True))}
+                {"epoch": epoch, **dict(zip(self.columns, map(plain_number, row), strict=True))}
                 for epoch, row in self.rows.items()
             ],
         }

@@ -10,7 +10,7 @@ import random
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.errors import NetworkError
+from tinygrad_bp.errors import DomainError, NetworkError, NumberRangeError
 from tinygrad_bp.network import Network
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def train(
         The mean of the errors of the epoch, each before its update.
 
     Raises:
-        NetworkError: errors or weights grow beyond all numbers, which a smaller ``eta`` prevents.
+        NetworkError: errors or weights grow beyond all numbers, which a smaller ``eta`` prevents; or an
+            activation has no value where the network has come.
 
     >>> from tinygrad_bp import Network
     >>> from tinygrad_bp.samples import Sample
@@ -48,17 +49,25 @@ def train(
     for epoch in range(1, epochs + 1):
         shuffle(samples)
         error = 0.0
-        for sample in samples:
-            e = net.forward(sample.x, sample.t).e
-            net.zero_grad()
-            e.backward()
-            net.descend(eta)
-            error += e.data
-        if not all(map(math.isfinite, (error, *(leaf.data for leaf in net.parameters())))):
+        try:
+            for sample in samples:
+                e = net.forward(sample.x, sample.t).e
+                net.zero_grad()
+                e.backward()
+                net.descend(eta)
+                error += e.data
+        except (DomainError, NumberRangeError) as reason:
+            if _is_finite(net):
+                raise NetworkError(f"in epoch {epoch}: {reason}") from None
+        if not (_is_finite(net) and math.isfinite(error)):
             raise NetworkError(
                 f"in epoch {epoch} numbers grow beyond all bounds: eta = {eta} is too large here"
             )
         yield error / len(samples)
+
+
+def _is_finite(net: Network) -> bool:
+    return all(math.isfinite(leaf.data) for leaf in net.parameters())
 
 
 def mean_error(net: Network, samples: Sequence[Sample]) -> float:
