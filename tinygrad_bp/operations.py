@@ -329,9 +329,9 @@ def function(a):
 _TWO_LISTS = """
 def function(a, b):
     if type(a) is not list:
-        a = as_list(rule.name, a)
+        a = [*as_list(rule.name, a)]
     if type(b) is not list:
-        b = as_list(rule.name, b)
+        b = [*as_list(rule.name, b)]
     try:
         if len(a) == len(b):
             x = [{read_v} for v in a]
@@ -426,7 +426,7 @@ def _define(
         "left": both + node(x="a", dx=kept(dx), y="b"),
         "right": both + node(x="a", y="b", dy=kept(dy)),
         "list": node(x="a", y=f"tuple({dxs})"),
-        "two_lists": node(x="(*a, *b)", y=f"(*{dxs}, *{dys})"),
+        "two_lists": node(x="tuple(a + b)", y=f"tuple({dxs} + {dys})"),
         "left_list": node(x="(*a,)", y=f"partly_constant({dxs}, (*[None] * len(a), *b))"),
         "right_list": node(x="(*b,)", y=f"partly_constant({dys}, (*a, *[None] * len(b)))"),
     }
