@@ -579,7 +579,10 @@ def test_train_of_chosen_columns_and_of_numbers_that_are_classes(table):
     [
         (["missing.csv"], "No such file or directory"),
         (["picture.csv"], "'picture.csv' is not text in UTF-8"),
-        (["xor.csv", "--targets", "c"], "xor.csv has no column 'c': it has a, b, xor"),
+        (
+            ["xor.csv", "--targets", "c"],
+            "xor.csv: there is no column 'c'; its columns are a, b, xor",
+        ),
         (["xor.csv", "--hidden", "4,x"], "--hidden: '4,x' is not none, nor sizes such as 5 or 8,4"),
         (["xor.csv", "--hidden", "0"], "--hidden: '0' is not none"),
         (["xor.csv", "--activation", "tangent"], "unknown activation 'tangent'; known: "),

@@ -105,7 +105,11 @@ def test_what_spreadsheets_write_is_read():
         ("a,b\n,2\n", {}, "data.csv, line 2, column a: '' is not a finite number"),
         ("a,b\nnan,2\n", {}, "data.csv, line 2, column a: 'nan' is not a finite number"),
         ("a,b\n1,inf\n", {}, "data.csv, line 2, column b: 'inf' is not a finite number"),
-        ("a,b\n1,2\n", {"targets": ["c"]}, "data.csv has no column 'c': it has a, b"),
+        (
+            "a,b\n1,2\n",
+            {"targets": ["c"]},
+            "data.csv: there is no column 'c'; its columns are a, b",
+        ),
         ("a,b\n1,2\n", {"inputs": ["b"]}, "'b' is chosen twice; its columns are a, b"),
         ("a,b\n1,2\n", {"inputs": ["a", "a"]}, "'a' is chosen twice"),
         (",b\n1,2\n", {}, "data.csv: column 1 has no name"),
@@ -113,12 +117,12 @@ def test_what_spreadsheets_write_is_read():
         (
             "a,y\n1,13\n2,?\n",
             {},
-            "line 3, column y: '?' is not a finite number; leave the line out, or",
+            "line 3, column y: '?' is not a finite number: leave the line out, or",
         ),
         (
             "a,y\n1,NA\n2,3\n",
             {},
-            "line 2, column y: 'NA' is not a finite number; leave the line out, or",
+            "line 2, column y: 'NA' is not a finite number: leave the line out, or",
         ),
         (
             "a;y\n1;2,5\n2;3,5\n",
@@ -213,3 +217,4 @@ def test_scaled_columns_have_mean_0_and_deviation_1_and_a_constant_one_stays_fin
     x, t = scales(each.x for each in rows), scales(each.t for each in rows)
     assert scaled(rows, x, t) == [Sample((-1.0, 0.0), (-1.0,)), Sample((1.0, 0.0), (1.0,))]
     assert scaled(rows, x) == [Sample((-1.0, 0.0), (10.0,)), Sample((1.0, 0.0), (30.0,))]
+    assert Scale.of([0.0, 1e-323]).deviation == 1.0  # one over it would be no number

@@ -9,6 +9,7 @@ import csv
 import io
 import math
 import random
+import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from statistics import fmean, pstdev
@@ -75,31 +76,29 @@ def read_samples(
     >>> read_samples("5.1,setosa\n6.3,virginica\n").rows[1]
     Sample(x=(6.3,), t=(0.0, 1.0))
     """
-    names, lines = _columns(text, name)
+    table = _Table.read(text, name)
     for column in (*inputs, *targets):
-        if column not in names:
-            raise SamplesError(f"{name} has no column {column!r}: it has {', '.join(names)}")
-    targets = tuple(targets) or names[-1:]
-    inputs = tuple(inputs) or tuple(each for each in names if each not in targets)
+        if column not in table.columns:
+            raise table.error(f"there is no column {column!r}")
+    targets = tuple(targets) or table.columns[-1:]
+    inputs = tuple(inputs) or tuple(each for each in table.columns if each not in targets)
+    if not inputs:
+        raise table.error("there is no input")
     chosen = (*inputs, *targets)
-    if len({*chosen}) < len(chosen) or not inputs:
-        twice = next((each for each in chosen if chosen.count(each) > 1), "")
-        which = f"{twice!r} is chosen twice" if inputs else "there is no input"
-        raise SamplesError(f"{name}: {which}; its columns are {', '.join(names)}")
-    x_columns = [_numbers(column, names, lines, name) for column in inputs]
+    if twice := [each for each in chosen if chosen.count(each) > 1]:
+        raise table.error(f"{twice[0]!r} is chosen twice")
     if len(targets) > 1 and classes:
-        raise SamplesError(f"{name}: classes are of one column, not of {', '.join(targets)}")
-    place = names.index(targets[0])
-    if classes or (len(targets) == 1 and not any(_is_numeric(line[place]) for _, line in lines)):
-        targets, t_columns = _classes(targets[0], place, lines, name)
+        raise table.error(f"classes are of one column, not of {', '.join(targets)}")
+    way_out = "leave the line out"
+    x = [table.numbers(each, f"{way_out}, or say which columns are inputs") for each in inputs]
+    if classes or (len(targets) == 1 and not any(map(_is_numeric, table.cells(targets[0])))):
+        targets, t = table.classes(targets[0])
         classes = True
     else:
-        way_out = "; leave the line out" + ", or say that the targets are classes" * (
-            len(targets) == 1
-        )
-        t_columns = [_numbers(column, names, lines, name, way_out) for column in targets]
-    pairs = zip(zip(*x_columns, strict=True), zip(*t_columns, strict=True), strict=True)
-    return Samples(inputs, targets, classes, tuple(Sample(x, t) for x, t in pairs))
+        way_out += ", or say that the targets are classes" * (len(targets) == 1)
+        t = [table.numbers(each, way_out) for each in targets]
+    rows = zip(zip(*x, strict=True), zip(*t, strict=True), strict=True)
+    return Samples(inputs, targets, classes, tuple(Sample(*row) for row in rows))
 
 
 def iris_text() -> str:
@@ -170,7 +169,8 @@ class Scale(NamedTuple):
             SamplesError: the numbers are too large to add them.
         """
         try:
-            return cls(fmean(column), pstdev(column) or 1.0)
+            deviation = pstdev(column)
+            return cls(fmean(column), deviation if deviation >= sys.float_info.min else 1.0)
         except OverflowError:
             raise SamplesError(
                 f"numbers from {min(column)} to {max(column)} cannot be scaled: give them in another unit"
@@ -200,29 +200,73 @@ def _read(numbers: Sequence[float], by: Sequence[Scale]) -> tuple[float, ...]:
     return tuple(scale(number) for scale, number in zip(by, numbers, strict=True))
 
 
-def _columns(text: str, name: str) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]]:
-    """The names of the columns, and the cells of each line that is not empty with its number."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = next((each for each in "\t;" if each in first), ",")  # a comma may be in a number
-    lines = list(_lines(text, delimiter, name))
-    if not lines:
-        raise SamplesError(f"{name} is empty")
-    names, size = tuple(lines[0][1]), len(lines[0][1])
-    for number, cells in lines:
-        if len(cells) != size:
+class _Table(NamedTuple):
+    """A table of text: what it is called, its columns, and its lines, each with its number in the file."""
+
+    name: str
+    columns: tuple[str, ...]
+    lines: list[tuple[int, list[str]]]
+
+    @classmethod
+    def read(cls, text: str, name: str) -> _Table:
+        """The lines that are not empty, and from the first of them, or by number, the columns."""
+        first = next((line for line in text.splitlines() if line.strip()), "")
+        delimiter = next(
+            (each for each in "\t;" if each in first), ","
+        )  # a comma may be in a number
+        lines = list(_lines(text, delimiter, name))
+        if not lines:
+            raise SamplesError(f"{name} is empty")
+        columns, size = tuple(lines[0][1]), len(lines[0][1])
+        for number, cells in lines:
+            if len(cells) != size:
+                raise SamplesError(
+                    f"{name}, line {number}: {len(cells)} columns, where there are {size} above"
+                )
+        if not _are_names(columns, [cells for _, cells in lines[1:]]):
+            return cls(name, tuple(map(str, range(1, size + 1))), lines)
+        if len(lines) == 1:
+            raise SamplesError(f"{name} has names of columns and no rows")
+        if "" in columns:
+            raise SamplesError(f"{name}: column {columns.index('') + 1} has no name")
+        if twice := [each for each in columns if columns.count(each) > 1]:
+            raise SamplesError(f"{name} has two columns {twice[0]!r}")
+        return cls(name, columns, lines[1:])
+
+    def error(self, what: str) -> SamplesError:
+        return SamplesError(f"{self.name}: {what}; its columns are {', '.join(self.columns)}")
+
+    def cells(self, column: str) -> list[str]:
+        place = self.columns.index(column)
+        return [cells[place] for _, cells in self.lines]
+
+    def numbers(self, column: str, way_out: str) -> list[float]:
+        cells = self.cells(column)
+        for (line, _), cell in zip(self.lines, cells, strict=True):
+            if not _is_numeric(cell) or not math.isfinite(float(cell)):
+                if _is_numeric(cell.replace(",", ".")):
+                    way_out = "write it with a point"
+                raise SamplesError(
+                    f"{self.name}, line {line}, column {column}: {cell!r:.60} is not a finite number: "
+                    f"{way_out}"
+                )
+        return [*map(float, cells)]
+
+    def classes(self, column: str) -> tuple[tuple[str, ...], list[list[float]]]:
+        """The classes by name or by number, and for each of them the column of ones and zeros."""
+        cells = self.cells(column)
+        if "" in cells:
+            line, _ = self.lines[cells.index("")]
+            raise SamplesError(f"{self.name}, line {line}, column {column}: there is no class")
+        numeric = all(map(_is_numeric, cells))
+        if not numeric and all(_is_numeric(cell.replace(",", ".")) for cell in cells):
+            self.numbers(column, "")  # they have decimal commas
+        found = sorted({*cells}, key=lambda cell: (float(cell) if numeric else 0.0, cell))
+        if len(found) < 2:
             raise SamplesError(
-                f"{name}, line {number}: {len(cells)} columns, where there are {size} above"
+                f"{self.name}, column {column}: all are of one class, {found[0]!r:.60}"
             )
-    if not _are_names(names, [cells for _, cells in lines[1:]]):
-        return tuple(map(str, range(1, size + 1))), lines
-    if len(lines) == 1:
-        raise SamplesError(f"{name} has names of columns and no rows")
-    if "" in names:
-        raise SamplesError(f"{name}: column {names.index('') + 1} has no name")
-    if len(set(names)) < size:
-        twice = next(each for each in names if names.count(each) > 1)
-        raise SamplesError(f"{name} has two columns {twice!r}")
-    return names, lines[1:]
+        return tuple(found), [[float(cell == each) for cell in cells] for each in found]
 
 
 def _are_names(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
@@ -253,41 +297,3 @@ def _is_numeric(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _numbers(
-    column: str,
-    names: tuple[str, ...],
-    lines: list[tuple[int, list[str]]],
-    name: str,
-    way_out: str = "; leave the line out, or say which columns are inputs",
-) -> list[float]:
-    place = names.index(column)
-    for line, cells in lines:
-        cell = cells[place]
-        if not _is_numeric(cell) or not math.isfinite(float(cell)):
-            if _is_numeric(cell.replace(",", ".")):
-                way_out = ": write it with a point"
-            raise SamplesError(
-                f"{name}, line {line}, column {column}: {cell!r:.60} is not a finite number{way_out}"
-            )
-    return [float(cells[place]) for _, cells in lines]
-
-
-def _classes(
-    column: str, place: int, lines: list[tuple[int, list[str]]], name: str
-) -> tuple[tuple[str, ...], list[list[float]]]:
-    """The classes by name or by number, and for each of them the column of ones and zeros."""
-    cells = [line[place] for _, line in lines]
-    numeric = all(map(_is_numeric, cells))
-    found = tuple(sorted({*cells}, key=lambda cell: (float(cell) if numeric else 0.0, cell)))
-    if "" in found:
-        line = next(number for number, line in lines if not line[place])
-        raise SamplesError(f"{name}, line {line}, column {column}: there is no class")
-    if not numeric and all(_is_numeric(cell.replace(",", ".")) for cell in cells):
-        raise SamplesError(
-            f"{name}, column {column}: {cells[0]!r:.60} is not a finite number: write it with a point"
-        )
-    if len(found) < 2:
-        raise SamplesError(f"{name}, column {column}: all are of one class, {found[0]!r:.60}")
-    return found, [[float(cell == each) for cell in cells] for each in found]
