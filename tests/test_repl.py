@@ -208,6 +208,7 @@ def test_the_letter_on_the_keyboard_is_the_letter_of_the_expression():
 
 def test_the_main_module_of_others_is_theirs_again_when_the_session_ends(monkeypatch, capsys):
     before = sys.modules["__main__"]
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # IPython leaves one of its own
     monkeypatch.setattr(sys, "stdin", io.StringIO("import __main__; __main__.w.data\n"))
     assert main(["repl", "--plain"]) == 0
     assert capsys.readouterr().out.endswith(">>> 0.5\n>>> ")
