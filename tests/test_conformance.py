@@ -5,10 +5,12 @@ from __future__ import annotations
 import doctest
 import json
 import math
+import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from fractions import Fraction
@@ -619,6 +621,50 @@ def test_what_hangs_is_stopped_though_python_drops_the_first_interrupt(monkeypat
     monkeypatch.setattr(claims, "TIME_LIMIT", 0.2)
     finding = Suite(HangsTwice, examples=20).check("relu")
     assert finding[2:] == ("fails", "relu", "no answer in 0.2 seconds")
+
+
+def test_another_s_timer_and_another_thread_are_left_alone(monkeypatch):
+    monkeypatch.setattr(claims, "TIME_LIMIT", 0.05)
+    rang = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rang.append(True))
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with claims.guarded():
+            time.sleep(0.3)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert rang
+    slow = threading.Thread(target=lambda: rang.append(Suite(Sleeps, 5).check("relu").verdict))
+    slow.start()
+    slow.join()
+    assert rang[1:] == ["holds"]
+
+
+class Sleeps(Scalar):
+    def relu(self):
+        time.sleep(0.06)
+        return super().relu()
+
+
+def test_an_alarm_at_the_very_end_leaves_no_timer_behind(monkeypatch):
+    set_timer = signal.setitimer
+
+    def at_the_end(which, seconds, *again):
+        if not seconds:
+            os.kill(os.getpid(), signal.SIGALRM)
+        return set_timer(which, seconds, *again)
+
+    monkeypatch.setattr(signal, "setitimer", at_the_end)
+    before = signal.getsignal(signal.SIGALRM)
+    with claims.guarded():
+        pass
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_slow_engine_is_given_its_time_for_each_case(monkeypatch):
+    monkeypatch.setattr(claims, "TIME_LIMIT", 0.4)
+    assert Suite(Sleeps, 5).check("upstream gradient").verdict == "holds"  # of ten cases
 
 
 def test_what_would_tell_nothing_is_not_tried():

@@ -731,6 +731,12 @@ def test_the_texts_of_a_primitive_are_texts(wrong):
         primitive("odd", "x", ("1.0",), **wrong)
 
 
+@pytest.mark.parametrize("latex", ["nothing", "%s + %s"])
+def test_the_latex_form_of_a_primitive_has_a_place_for_each_operand(latex):
+    with pytest.raises(ArgumentError, match="primitive 'odd': the latex form has one %s for each"):
+        primitive("odd", "x", ("1.0",), latex=latex)
+
+
 @pytest.mark.parametrize("value", ["fsum(x)", "dot(x, x)", "lost(x)", "exp(x, x)"])
 def test_a_call_in_a_primitive_has_its_operands(value):
     with pytest.raises(ExpressionError):

@@ -13,7 +13,7 @@ import pytest
 import tinygrad_bp
 
 HOUSE = Path(tinygrad_bp.__file__).parent
-FRONT_DOOR = ("demo", "trainer", "stepper", "repl", "cli", "__main__")
+FRONT_DOOR = ("demo", "stepper", "repl", "cli", "__main__")
 ORDER = (
     *(
         "errors",

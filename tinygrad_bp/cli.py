@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
-from tinygrad_bp.derivation import TERMS, derivation
+from tinygrad_bp.derivation import TERMS, derivation, forward
 from tinygrad_bp.errors import (
     ArgumentError,
     BackpropError,
@@ -33,22 +33,19 @@ from tinygrad_bp.errors import (
 )
 from tinygrad_bp.expressions import names_in, record_expression, statements
 from tinygrad_bp.files import check_free, write_atomically
-from tinygrad_bp.formula import Name, Operation, Quantity, Vector
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
-from tinygrad_bp.operations import arguments_of
 from tinygrad_bp.paths import flow
 from tinygrad_bp.report import (
     Listing,
     Prose,
-    Record,
     html_page,
     latex_document,
     to_html,
     to_latex,
     to_text,
 )
-from tinygrad_bp.steps import naive, steps, written
+from tinygrad_bp.steps import naive, steps
 from tinygrad_bp.text import format_number, plain, plain_number, takes_signs
 from tinygrad_bp.value import Value
 
@@ -60,8 +57,8 @@ if TYPE_CHECKING:
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.network import Run
     from tinygrad_bp.report import Block, Page
-    from tinygrad_bp.rules import Rule
-    from tinygrad_bp.samples import Samples
+    from tinygrad_bp.samples import Dataset
+    from tinygrad_bp.training import Trainer
 
     _T = TypeVar("_T")
 
@@ -69,6 +66,7 @@ BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
 _OUTPUTS = 4  # of a network, in the heading
+_TYPED = 16  # numbers, in a command to try
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
 engine fails; 2 bad input"""
@@ -121,7 +119,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     strange = [each for each in rest if each.startswith("-") or "values" not in options]
     if strange:
         unknown = [each for each in strange if each.startswith("-")]
-        kind = "unknown option" if unknown else "one argument too many:"
+        kind = "unknown option" if unknown else "too many arguments:"
         parser.error(f"{kind} {' '.join(unknown or strange)}")
     if rest:
         options.values += rest
@@ -219,7 +217,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "  tinygrad-bp train iris --held-out 0.2 -o net.json\n"
         "  tinygrad-bp train data.csv --hidden 8,4 --activation relu --eta 0.01 --epochs 200\n"
         "  tinygrad-bp train data.csv --inputs a,b --targets sum --hidden none\n"
-        "  tinygrad-bp train iris --from net.json -o better.json",
+        "  tinygrad-bp train iris --held-out 0.2 --from net.json -o better.json",
     )
     _add_training(train)
     repl = add(
@@ -347,7 +345,10 @@ def _add_training(train: _Parser) -> None:
     ):
         train.add_argument(f"--{name}", metavar=metavar, help=what)
     train.add_argument(
-        "--from", dest="start", metavar="NETWORK.json", help="go on with a saved network"
+        "--from",
+        dest="start",
+        metavar="NETWORK.json",
+        help="go on with a saved network; with the same --held-out and --seed, those stay held out",
     )
     train.add_argument("--classes", action="store_true", help="the target's numbers name classes")
     train.add_argument(
@@ -494,7 +495,7 @@ def _explain_expression(
     told = options.what if named_already else f"{named[e]} = {options.what}"
     heading: list[Block] = [Listing((f"{told} = {format_number(e.data)}",))]
     if e.op:
-        heading.append(_record(named))
+        heading.append(forward(named))
     return heading, [*pages], data
 
 
@@ -629,50 +630,59 @@ def _conformance(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from tinygrad_bp.trainer import Trainer, untrained
+    from tinygrad_bp.training import Trainer
 
     if options.output is not None:
         if not _is_network(options.output):
             raise ArgumentError(f"cannot write {options.output!r}: a network is a .json")
         check_free(options.output, overwrite=options.force)
-    table, start = _read_table(options), options.start
-    if start and (options.hidden or options.activation):
+    if options.start is not None and (options.hidden, options.activation) != (None, None):
         raise ArgumentError("a network of --from has its layers: leave --hidden, --activation out")
-    hidden = _read_sizes(options.hidden or "5")
-    net = (
-        Network.load(start) if start else untrained(table, hidden, options.activation, options.seed)
+    trainer = Trainer(
+        _read_table(options),
+        None if options.start is None else Network.load(options.start),
+        hidden=_read_sizes(options.hidden),
+        activation=options.activation or "",
+        share=_read_number("--held-out", options.held_out),
+        eta=_read_number("--eta", options.eta),
+        seed=options.seed,
     )
-    eta, held_out = _read_number("--eta", options.eta), _read_number("--held-out", options.held_out)
-    trainer = Trainer(net, table, held_out=held_out, eta=eta, seed=options.seed, fresh=not start)
+    learning = trainer.learn(options.epochs)
     if not options.json:
         with suppress(BrokenPipeError):  # the network is still to be learned
             _show(trainer.about() + "\n")
     code = 0
     try:
-        for _ in _track(trainer.learn(options.epochs), "training", options.epochs):
+        for _ in _track(learning, "training", options.epochs):
             pass
     except KeyboardInterrupt:  # what was learned is kept
-        code = INTERRUPTED
+        code = _complain("train", f"interrupted after epoch {trainer.epoch}", INTERRUPTED)
     except BackpropError:
-        if not options.json:
+        if trainer.rows and not options.json:
             _show(trainer.report())
         raise
-    trainer.measure()
     try:
-        if options.output:
+        if options.output is not None:
             trainer.net.save(options.output, overwrite=options.force)
-    finally:  # which what was learned deserves, whether it could be written or not
+    finally:  # what was learned is told, whether it could be written or not
+        trainer.measure()
         _show(json.dumps(trainer.to_dict()) if options.json else trainer.report())
-    if code:
-        _complain("train", f"interrupted after epoch {trainer.epoch}", code)
-    if options.output and not options.json:
-        _show(f"\nwrote {options.output}")
-        if hint := trainer.to_try(options.output):
-            _show(f"look at its first sample: {hint}")
+    if options.output is not None and not options.json:
+        _show(f"\nwrote {options.output}{_to_try(trainer, options.output)}")
     return code
 
 
-def _read_table(options: argparse.Namespace) -> Samples:
+def _to_try(trainer: Trainer, file: str) -> str:
+    """A command to look at the saved network with, or nothing where it would be too long to type."""
+    x, t = trainer.data.rows[0]
+    if len(x) + len(t) > _TYPED:
+        return ""
+    x_typed, t_typed = (",".join(repr(y).removesuffix(".0") for y in each) for each in (x, t))
+    where = f"{shlex.quote(file)} --input {x_typed} --target {t_typed}"
+    return f"\nlook at its first sample: tinygrad-bp explore {where} -o explorer.html"
+
+
+def _read_table(options: argparse.Namespace) -> Dataset:
     from tinygrad_bp.samples import iris_text, read_samples
 
     if options.table == "iris":
@@ -681,7 +691,9 @@ def _read_table(options: argparse.Namespace) -> Samples:
         try:
             text = Path(options.table).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
-            raise SamplesError(f"{options.table!r} is not text in UTF-8") from None
+            raise SamplesError(
+                f"{options.table!r} is not text in UTF-8: save the table as CSV in UTF-8"
+            ) from None
     return read_samples(
         text,
         name=options.table,
@@ -697,18 +709,22 @@ def _read_names(text: str | None) -> list[str]:
     return [each.strip() for line in lines for each in line]
 
 
-def _read_sizes(text: str) -> list[int]:
+def _read_sizes(text: str | None) -> Sequence[int]:
+    from tinygrad_bp.training import HIDDEN
+
+    if text is None:
+        return HIDDEN
     if text == "none":
-        return []
+        return ()
     sizes = text.split(",")
     if not all(each.strip().isdecimal() and int(each) for each in sizes):
         raise ArgumentError(f"--hidden: {text!r} is not none, nor sizes such as 5 or 8,4")
-    return [int(each) for each in sizes]
+    return tuple(map(int, sizes))
 
 
 def _demo(options: argparse.Namespace) -> None:
     from tinygrad_bp import demo
-    from tinygrad_bp.training import accuracy, guess, train
+    from tinygrad_bp.training import accuracy, predict, train
 
     if options.output and os.path.lexists(options.output):
         raise FileExistsError(f"{options.output!r} exists already: choose another name")
@@ -728,7 +744,7 @@ def _demo(options: argparse.Namespace) -> None:
     flower = iris.test[place]
     _show(
         f"The held-out flower with the largest error, number {place + 1}: it is "
-        f"{iris.names[flower.t.index(1.0)]}, taken for {iris.names[guess(net, flower)]}."
+        f"{iris.names[flower.t.index(1.0)]}, taken for {iris.names[predict(net, flower.x)]}."
     )
     run, derived = demo.explain(net, flower)
     _show(_about(run, derived) + "\n")
@@ -833,7 +849,7 @@ def _count(text: str) -> int:
 
 
 def _seed(text: str) -> int:
-    """A whole number from 0, for argparse: of one below 0 random numbers are those of its size."""
+    """A whole number from 0, for argparse: ``Random(-5)`` draws as ``Random(5)``."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text.strip()!r} is not a whole number from 0")
     return int(text)
@@ -879,29 +895,6 @@ def _heading(run: Run) -> Prose:
 
 def _about(run: Run, derived: Derivation) -> str:
     return f"{to_text([_heading(run)])}\n\n{derived.to_text()}"
-
-
-def _record(named: Mapping[Value, str]) -> Record:
-    return Record(
-        tuple(
-            (Name(name), _operation(node, node.rule, named), Quantity(node.data, 6))
-            for node, name in named.items()
-            if node.rule
-        )
-    )
-
-
-def _operation(node: Value, rule: Rule, named: Mapping[Value, str]) -> Operation:
-    operands = [
-        Name(named[each]) if isinstance(each, Value) else Quantity(each, 6)
-        for each in node.operands
-    ]
-    if rule.variadic:
-        lists = arguments_of(rule, operands)
-        return Operation(
-            rule.name, tuple(map(Vector, map(tuple, lists))), rule.latex, written(node, named)
-        )
-    return Operation(rule.name, tuple(operands), rule.latex, written(node, named))
 
 
 def _show(text: str) -> None:

@@ -27,6 +27,7 @@ from tinygrad_bp.formula import (
     Joined,
     Minus,
     Name,
+    Operation,
     Over,
     Product,
     Quantity,
@@ -43,8 +44,10 @@ from tinygrad_bp.functions import fsum
 from tinygrad_bp.graph import dependents, names, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.network import Run
+from tinygrad_bp.operations import arguments_of
 from tinygrad_bp.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
-from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Row, Table
+from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Record, Row, Table
+from tinygrad_bp.steps import written
 from tinygrad_bp.text import format_number, plain_number
 from tinygrad_bp.value import Value
 
@@ -497,6 +500,36 @@ def derivation(
         with meeting(lambda: f"derivation of {of!r:.160}"):
             made = _of_graph(of, by[0], landmarks, named)
     return _derive(made, eta, terms, again)
+
+
+def forward(named: Mapping[Value, str]) -> Record:
+    """The forward pass with its numbers: a line for each operation among the nodes, in their order.
+
+    Args:
+        named: the nodes with their names; every parent of a node is among them.
+
+    >>> from tinygrad_bp.report import to_text
+    >>> x = Value(3.0, "x")
+    >>> print(to_text([forward({x: "x", x * x: "e"})]))
+      e = x * x = 9
+    """
+    return Record(
+        tuple(
+            (Name(name), _operation(node, node.rule, named), Quantity(node.data, RESULT))
+            for node, name in named.items()
+            if node.rule
+        )
+    )
+
+
+def _operation(node: Value, rule: Rule, named: Mapping[Value, str]) -> Operation:
+    operands = [
+        Name(named[each]) if isinstance(each, Value) else Quantity(each, RESULT)
+        for each in node.operands
+    ]
+    parts = arguments_of(rule, operands)
+    lists = [Vector(tuple(each)) for each in parts] if rule.variadic else parts
+    return Operation(rule, tuple(lists), written(node, named))
 
 
 class _Made(NamedTuple):

@@ -52,6 +52,11 @@ def check_free(file: str | os.PathLike[str], *, overwrite: bool) -> None:
     Raises:
         FileExistsError: the file exists and ``overwrite`` is false.
         FileNotFoundError: there is no such folder.
+
+    >>> check_free("no-such-folder/net.json", overwrite=False)
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: cannot write 'no-such-folder/net.json': there is no folder 'no-such-folder'
     """
     folder = Path(file).parent
     if not folder.is_dir():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tinygrad_bp.kernels import Number
+    from tinygrad_bp.rules import Rule
 
 DIGITS = 4
 """So many significant digits has a factor; a result has more."""
@@ -89,18 +90,20 @@ class Words(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """An operation of the table on its operands.
+    r"""An operation of the table on its operands.
 
     Attributes:
-        name: in the table.
-        operands: one for each ``%s`` of the template.
-        template: how LaTeX has it.
+        rule: its row.
+        operands: what the row is a function of; of a list a `Vector`.
         plain: how text has it.
+
+    >>> from tinygrad_bp.rules import RULES
+    >>> print(atoms_latex([Operation(RULES["sqrt"], (Name("x"),), "sqrt(x)")]))
+    \sqrt{x}
     """
 
-    name: str
+    rule: Rule
     operands: tuple[Atom, ...]
-    template: str
     plain: str
 
 
@@ -475,11 +478,10 @@ def _atom_latex(atom: Atom) -> str:
 
 
 def _operation_latex(operation: Operation) -> str:
-    """The operation by its template; a number with a sign in brackets, unless braces enclose it."""
-    before, *pieces = operation.template.split("%s")
-    written = before
+    """The operation by its row; a number with a sign in brackets, unless it is enclosed as it is."""
+    written, *pieces = operation.rule.latex.split("%s")
     for operand, piece in zip(operation.operands, pieces, strict=True):
-        enclosed = written.endswith("{") and re.match(r"}(?!\^)", piece)
+        enclosed = re.search(r"[{(|,] ?$", written) and re.match(r"}(?!\^)|[)|,]", piece)
         shown = _atom_latex(operand)
         written += shown if enclosed or _is_simple(operand) else rf"\left({shown}\right)"
         written += piece
@@ -582,26 +584,26 @@ def _atom_mathml(atom: Atom) -> str:
 
 
 def _operation_mathml(operation: Operation) -> str:
-    """The operation as the table's signs have it: a fraction, a power, a sign between, or a function."""
-    plain = [_atom_mathml(each) for each in operation.operands]
-    closed = [
+    """The operation by its row: a fraction, a power, a sign between operands, or a function."""
+    rule, operands = operation.rule, operation.operands
+    plain = [_atom_mathml(each) for each in operands]
+    if rule.name == "/":
+        return f"<mfrac>{''.join(plain)}</mfrac>"
+    base, *others = (
         shown if _is_simple(each) else f"<mrow><mo>(</mo>{shown}<mo>)</mo></mrow>"
-        for each, shown in zip(operation.operands, plain, strict=True)
-    ]
-    match operation.name:
-        case "**":
-            return f"<msup>{closed[0]}{plain[1]}</msup>"
-        case "/":
-            return f"<mfrac>{''.join(plain)}</mfrac>"
-        case "+" | "-" | "*":
-            sign = {"-": "−", "*": "·"}.get(operation.name, operation.name)
-            return f"<mrow>{closed[0]}<mo>{sign}</mo>{closed[1]}</mrow>"
-        case "neg":
-            return f'<mrow><mo form="prefix">−</mo>{closed[0]}</mrow>'
+        for each, shown in zip(operands, plain, strict=True)
+    )
+    if rule.name == "**":
+        return f"<msup>{base}{plain[1]}</msup>"
+    symbol = f"<mo>{html.escape({'-': '−', '*': '·'}.get(rule.symbol, rule.symbol))}</mo>"
+    if rule.infix:
+        return f"<mrow>{base}{symbol}{others[0]}</mrow>"
+    if rule.name == "neg":
+        return f"<mrow>{symbol}{base}</mrow>"
     inner = "<mo>,</mo>".join(plain)
-    if len(plain) > 1 or not isinstance(operation.operands[0], Vector):
+    if len(plain) > 1 or not isinstance(operands[0], Vector):
         inner = f"<mo>(</mo>{inner}<mo>)</mo>"
-    return f"<mrow><mi>{html.escape(visible(operation.name))}</mi>{inner}</mrow>"
+    return f"<mrow><mi>{html.escape(visible(rule.name))}</mi>{inner}</mrow>"
 
 
 def _index_mathml(index: int | str) -> str:

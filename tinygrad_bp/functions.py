@@ -94,6 +94,10 @@ def primitive(
     arity = len(derivatives)
     if arity > len(PARAMETERS) and any(isinstance(each, str) for each in (value, *derivatives)):
         raise ArgumentError(f"primitive {name!r}: give functions where operands are more than 3")
+    if latex and latex.count("%s") != arity:
+        raise ArgumentError(
+            f"primitive {name!r}: the latex form has one %s for each operand: {latex!r:.60} has not {arity}"
+        )
     operands = PARAMETERS[:arity]
     rule = Rule(
         name,

@@ -26,7 +26,7 @@ from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.operations import as_list
-from tinygrad_bp.text import format_number, printed
+from tinygrad_bp.text import counted, format_number, printed
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class PathSum:
     def __str__(self) -> str:
         if not self.count:
             return "no paths: the derivative is 0"
-        text = _counted(self.count, "path")
+        text = counted(self.count, "path")
         if self.dead:
             shown = [str(each) for each in self.dead_edges[:_SHOWN]]
             if len(self.dead_edges) > _SHOWN:
@@ -164,7 +164,7 @@ class Flow(Mapping[tuple[Value, int], EdgeFlow]):
         return len(self._signed)
 
     def __repr__(self) -> str:
-        return f"<Flow over {_counted(len(self), 'edge')}>"
+        return f"<Flow over {counted(len(self), 'edge')}>"
 
 
 def path_count(e: Value, w: Value) -> int:
@@ -801,10 +801,6 @@ def _through(edges: Edges[Any], factors: Sequence[Number]) -> list[Number]:
                 if a and factor and b:
                     products[edge] = multiply((a, factor, b))
     return products
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{printed(count)} {what}{'s' * (count != 1)}"
 
 
 NOTHING_CANCELS = "nothing cancels"

@@ -99,7 +99,7 @@ class Facts(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What was computed, a line for each node: its name, the operation, what it came to."""
+    """What was computed, a line for each node: its name, the operation, what it came to; not empty."""
 
     rows: tuple[tuple[Name, Operation, Quantity], ...]
 

@@ -78,10 +78,8 @@ class Rule:
         self.derivatives = derivatives
         self.meaning = meaning
         self.symbol = symbol or name
-        self.latex = (
-            latex
-            or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}({', '.join(['%s'] * len(derivatives))})"
-        )
+        escaped, places = name.replace("_", r"\_"), ", ".join(["%s"] * len(derivatives))
+        self.latex = latex or rf"\operatorname{{{escaped}}}({places})"
         self.domain = domain
         self.needs = needs
         self.kink = kink

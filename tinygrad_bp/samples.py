@@ -10,15 +10,22 @@ import io
 import math
 import random
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.errors import SamplesError
+from tinygrad_bp.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+
+_MISSING = ("na", "n/a", "null", "none")
+"""How tables say that there is no number."""
 
 
 class Sample(NamedTuple):
@@ -29,19 +36,19 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Samples:
+class Dataset:
     """A table's rows as samples.
 
     Attributes:
         inputs: the names of the columns that ``x`` has.
         targets: what ``t`` has: the names of columns, or of the classes of one column.
-        classes: whether ``t`` is 1 for the class of the sample and 0 for the others.
+        categorical: whether ``t`` is 1 for the class of the sample and 0 for the others.
         rows: the samples, in the order of the table.
     """
 
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
-    classes: bool
+    categorical: bool
     rows: tuple[Sample, ...]
 
 
@@ -52,7 +59,7 @@ def read_samples(
     inputs: Sequence[str] = (),
     targets: Sequence[str] = (),
     classes: bool = False,
-) -> Samples:
+) -> Dataset:
     r"""Read a table of numbers, one sample to a line, with commas, semicolons or tabs between.
 
     The first line names the columns if it has words above numbers; else they are named 1, 2, ....  A
@@ -80,25 +87,28 @@ def read_samples(
     for column in (*inputs, *targets):
         if column not in table.columns:
             raise table.error(f"there is no column {column!r}")
-    targets = tuple(targets) or table.columns[-1:]
-    inputs = tuple(inputs) or tuple(each for each in table.columns if each not in targets)
-    if not inputs:
+    t_columns = tuple(targets) or table.columns[-1:]
+    x_columns = tuple(inputs) or tuple(each for each in table.columns if each not in t_columns)
+    if not x_columns:
         raise table.error("there is no input")
-    chosen = (*inputs, *targets)
+    chosen = (*x_columns, *t_columns)
     if twice := [each for each in chosen if chosen.count(each) > 1]:
         raise table.error(f"{twice[0]!r} is chosen twice")
-    if len(targets) > 1 and classes:
-        raise table.error(f"classes are of one column, not of {', '.join(targets)}")
-    way_out = "leave the line out"
-    x = [table.numbers(each, f"{way_out}, or say which columns are inputs") for each in inputs]
-    if classes or (len(targets) == 1 and not any(map(_is_numeric, table.cells(targets[0])))):
-        targets, t = table.classes(targets[0])
-        classes = True
-    else:
-        way_out += ", or say that the targets are classes" * (len(targets) == 1)
-        t = [table.numbers(each, way_out) for each in targets]
-    rows = zip(zip(*x, strict=True), zip(*t, strict=True), strict=True)
-    return Samples(inputs, targets, classes, tuple(Sample(*row) for row in rows))
+    one = len(t_columns) == 1
+    if classes and not one:
+        raise table.error(f"classes are of one column, not of {', '.join(t_columns)}")
+    way_out = "leave the line out, or say which columns are inputs"
+    x = [table.numbers(each, way_out) for each in x_columns]
+    if classes or (one and not any(map(_is_numeric, table.cells(t_columns[0])))):
+        names, t = table.one_hot(t_columns[0])
+        return Dataset(x_columns, names, categorical=True, rows=_rows(x, t))
+    way_out = "leave the line out" + ", or say that the targets are classes" * one
+    t = [table.numbers(each, way_out) for each in t_columns]
+    return Dataset(x_columns, t_columns, categorical=False, rows=_rows(x, t))
+
+
+def _rows(x: Iterable[Sequence[float]], t: Iterable[Sequence[float]]) -> tuple[Sample, ...]:
+    return tuple(map(Sample, zip(*x, strict=True), zip(*t, strict=True)))
 
 
 def iris_text() -> str:
@@ -114,27 +124,27 @@ def iris_text() -> str:
 
 
 def split(
-    samples: Sequence[Sample], held_out: float, seed: int, *, by_target: bool
+    samples: Sequence[Sample], share: float, seed: int, *, by_target: bool
 ) -> tuple[list[Sample], list[Sample]]:
     """Those to train on and those held out, drawn with a seed.
 
     Args:
         samples: all of them.
-        held_out: the share to hold out, from 0 to less than 1.
+        share: of them, to hold out, from 0 to less than 1.
         seed: of the draw.
-        by_target: hold out that share of each target, as of each class, as nearly as it goes; one of each
-            is always trained on.
+        by_target: hold out that share of each target, as of each class, to one sample; one of each is
+            always trained on.
 
     Raises:
-        SamplesError: the share is out of range, or so small that none is held out.
+        SamplesError: the share is out of range, or none could be held out, as of a single sample.
 
     >>> rows = [Sample((float(k),), (float(k % 2),)) for k in range(10)]
     >>> train, test = split(rows, 0.2, seed=0, by_target=True)
     >>> len(train), sorted(each.t for each in test)
     (8, [(0.0,), (1.0,)])
     """
-    if not 0 <= held_out < 1:
-        raise SamplesError(f"the share to hold out is at least 0 and less than 1, not {held_out}")
+    if not 0 <= share < 1:
+        raise SamplesError(f"the share to hold out is at least 0 and less than 1, not {share}")
     shuffle = random.Random(seed).shuffle  # noqa: S311 - a split, not a secret
     train: list[Sample] = []
     test: list[Sample] = []
@@ -142,35 +152,38 @@ def split(
     for target in dict.fromkeys(each.t for each in samples) if by_target else (None,):
         alike = [each for each in samples if target in (None, each.t)]
         shuffle(alike)
+        # What rounding takes from one target it gives to the next.
+        count = round(share * (seen + len(alike))) - round(share * seen)
         seen += len(alike)
-        count = min(round(held_out * seen) - len(test), len(alike) - 1)  # one of each is trained on
+        count = min(count, len(alike) - 1)
         test += alike[:count]
         train += alike[count:]
-    if held_out and not test:
-        raise SamplesError(f"a share of {held_out} holds out none of {len(train)} samples")
+    if share and not test:
+        raise SamplesError(f"a share of {share} holds out none of {counted(len(train), 'sample')}")
     return train, test
 
 
 class Scale(NamedTuple):
-    """A column read as ``(x - mean) / deviation``.
+    """A column read as ``(x - mean) / std``.
 
-    >>> Scale.of([1.0, 3.0])
-    Scale(mean=2.0, deviation=1.0)
+    >>> scale = Scale.of([1.0, 3.0, 5.0, 7.0])
+    >>> scale.mean, scale(4.0), scale.inverse(scale(7.0))
+    (4.0, 0.0, 7.0)
     """
 
     mean: float
-    deviation: float
+    std: float
 
     @classmethod
     def of(cls, column: Sequence[float]) -> Scale:
-        """That which gives the column mean 0 and deviation 1; only the mean where it does not vary.
+        """That by mean and standard deviation; by the mean alone where the numbers do not vary.
 
         Raises:
             SamplesError: the numbers are too large to add them.
         """
         try:
-            deviation = pstdev(column)
-            return cls(fmean(column), deviation if deviation >= sys.float_info.min else 1.0)
+            std = pstdev(column)
+            return cls(fmean(column), std if std >= sys.float_info.min else 1.0)
         except OverflowError:
             raise SamplesError(
                 f"numbers from {min(column)} to {max(column)} cannot be scaled: give them in another unit"
@@ -178,21 +191,29 @@ class Scale(NamedTuple):
 
     def __call__(self, number: float) -> float:
         """The number as this scale reads it."""
-        return (number - self.mean) / self.deviation
+        return (number - self.mean) / self.std
 
     @property
     def inverse(self) -> Scale:
         """The scale that goes back."""
-        return Scale(-self.mean / self.deviation, 1 / self.deviation)
+        return Scale(-self.mean / self.std, 1 / self.std)
 
 
 def scales(rows: Iterable[Sequence[float]]) -> list[Scale]:
-    """The scale of each column."""
+    """The scale of each column.
+
+    >>> scales([(1.0, 5.0), (3.0, 5.0)])
+    [Scale(mean=2.0, std=1.0), Scale(mean=5.0, std=1.0)]
+    """
     return [Scale.of(column) for column in zip(*rows, strict=True)]
 
 
 def scaled(samples: Iterable[Sample], x: Sequence[Scale], t: Sequence[Scale] = ()) -> list[Sample]:
-    """The samples as a scale for each input, and for each target if there are any, reads them."""
+    """The samples as a scale for each input, and for each target if there are any, reads them.
+
+    >>> scaled([Sample((3.0,), (1.0,))], [Scale(2.0, 2.0)])
+    [Sample(x=(0.5,), t=(1.0,))]
+    """
     return [Sample(_read(each.x, x), _read(each.t, t) if t else each.t) for each in samples]
 
 
@@ -210,13 +231,9 @@ class _Table(NamedTuple):
     @classmethod
     def read(cls, text: str, name: str) -> _Table:
         """The lines that are not empty, and from the first of them, or by number, the columns."""
-        first = next((line for line in text.splitlines() if line.strip()), "")
-        delimiter = next(
-            (each for each in "\t;" if each in first), ","
-        )  # a comma may be in a number
-        lines = list(_lines(text, delimiter, name))
+        lines = list(_lines(text, _delimiter(text), name))
         if not lines:
-            raise SamplesError(f"{name} is empty")
+            raise SamplesError(f"{name} is empty: it should have a sample on each line")
         columns, size = tuple(lines[0][1]), len(lines[0][1])
         for number, cells in lines:
             if len(cells) != size:
@@ -226,11 +243,11 @@ class _Table(NamedTuple):
         if not _are_names(columns, [cells for _, cells in lines[1:]]):
             return cls(name, tuple(map(str, range(1, size + 1))), lines)
         if len(lines) == 1:
-            raise SamplesError(f"{name} has names of columns and no rows")
+            raise SamplesError(f"{name} has names of columns and no samples below them")
         if "" in columns:
             raise SamplesError(f"{name}: column {columns.index('') + 1} has no name")
         if twice := [each for each in columns if columns.count(each) > 1]:
-            raise SamplesError(f"{name} has two columns {twice[0]!r}")
+            raise SamplesError(f"{name} has two columns {twice[0]!r}: call one otherwise")
         return cls(name, columns, lines[1:])
 
     def error(self, what: str) -> SamplesError:
@@ -252,8 +269,8 @@ class _Table(NamedTuple):
                 )
         return [*map(float, cells)]
 
-    def classes(self, column: str) -> tuple[tuple[str, ...], list[list[float]]]:
-        """The classes by name or by number, and for each of them the column of ones and zeros."""
+    def one_hot(self, column: str) -> tuple[tuple[str, ...], list[list[float]]]:
+        """The classes by name, or by number, and for each of them the column of ones and zeros."""
         cells = self.cells(column)
         if "" in cells:
             line, _ = self.lines[cells.index("")]
@@ -261,20 +278,38 @@ class _Table(NamedTuple):
         numeric = all(map(_is_numeric, cells))
         if not numeric and all(_is_numeric(cell.replace(",", ".")) for cell in cells):
             self.numbers(column, "")  # they have decimal commas
-        found = sorted({*cells}, key=lambda cell: (float(cell) if numeric else 0.0, cell))
-        if len(found) < 2:
+        kinds: list[Any] = [*map(float, cells)] if numeric else cells  # 1 and 1.0 are one class
+        names = dict(zip(reversed(kinds), reversed(cells), strict=True))
+        if len(names) < 2:
             raise SamplesError(
-                f"{self.name}, column {column}: all are of one class, {found[0]!r:.60}"
+                f"{self.name}, column {column}: all are of one class, {cells[0]!r:.60}, and nothing is "
+                "to be told apart"
             )
-        return tuple(found), [[float(cell == each) for cell in cells] for each in found]
+        classes = sorted(names)
+        return tuple(map(names.__getitem__, classes)), [
+            [float(kind == each) for kind in kinds] for each in classes
+        ]
+
+
+def _delimiter(text: str) -> str:
+    """What parts the first line; a comma only if nothing else does, for it may be in a number."""
+    first = text.lstrip("\r\n")
+    for each in "\t;":
+        with suppress(csv.Error, StopIteration):
+            if (
+                len(next(csv.reader(io.StringIO(first, newline=""), delimiter=each, strict=True)))
+                > 1
+            ):
+                return each
+    return ","
 
 
 def _are_names(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
-    """Whether a first line names the columns: a word stands above numbers, or there is none at all."""
+    """Whether a first line names the columns: a word stands above numbers, or there is no number at all."""
     above = (
         all(_is_numeric(cells[place]) for cells in others)
         for place, cell in enumerate(first)
-        if cell and not _is_numeric(cell)
+        if any(map(str.isalpha, cell)) and cell.lower() not in _MISSING and not _is_numeric(cell)
     )
     return not any(map(_is_numeric, first)) or (bool(others) and any(above))
 
@@ -296,4 +331,4 @@ def _is_numeric(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return True
+    return "_" not in cell  # 2020_01 is a number to Python alone

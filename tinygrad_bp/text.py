@@ -48,6 +48,15 @@ def plain_number(number: Number) -> Any:
     return number if plain_one else format_number(number, 17)
 
 
+def counted(count: int, what: str, several: str = "") -> str:
+    """So many of what it is; ``several`` where its plural has more than an s.
+
+    >>> counted(1, "path"), counted(2, "path"), counted(3, "class", "classes")
+    ('1 path', '2 paths', '3 classes')
+    """
+    return f"{printed(count)} {what if count == 1 else several or what + 's'}"
+
+
 def visible(line: str) -> str:
     r"""The text on one line, with nothing in it that cannot be seen.
 

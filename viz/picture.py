@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import graphviz
 
 from tinygrad_bp.errors import DrawingError
-from tinygrad_bp.files import write_atomically
+from tinygrad_bp.files import check_free, write_atomically
 from viz.labels import shown
 from viz.layout import TIME_LIMIT, Places, layout, places
 from viz.mermaid import mermaid
@@ -198,14 +198,7 @@ def check_output(file: str | os.PathLike[str], *, overwrite: bool = False) -> No
     path = Path(file)
     if path.suffix.lower() not in SUFFIXES:
         raise DrawingError(f"cannot write {str(path)!r}: use one of {' '.join(SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}"
-        )
-    if not overwrite and os.path.lexists(path):
-        raise FileExistsError(
-            f"{str(path)!r} exists already: choose another name, or allow overwriting"
-        )
+    check_free(path, overwrite=overwrite)
 
 
 def save(

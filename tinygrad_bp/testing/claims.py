@@ -43,12 +43,23 @@ class Broken(Exception):  # noqa: N818 - it is no error of ours
 
 
 class Overdue(BaseException):
-    """The engine has not come back; no `Exception`, which the engine itself might catch."""
+    """The engine has not come back; no `Exception`, which the engine itself might catch.
+
+    Attributes:
+        example: what it was doing.
+    """
+
+    def __init__(self, example: object) -> None:
+        super().__init__(f"no answer in {TIME_LIMIT:g} seconds")
+        self.example = str(example)
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def guarded(example: object = "") -> Iterator[None]:
     """Whatever an engine raises becomes `Broken`, `SystemExit` too, and what it prints is dropped.
+
+    Args:
+        example: what it shall do.
 
     Raises:
         Broken: the engine raised something.
@@ -56,7 +67,7 @@ def guarded() -> Iterator[None]:
         NotImplementedError: so does the engine, which is a refusal and no fault.
     """
     try:
-        with redirect_stdout(StringIO()), _time_limit():
+        with redirect_stdout(StringIO()), _time_limit(example):
             yield
     except (NotOffered, NotTried, Broken, Overdue, NotImplementedError, KeyboardInterrupt):
         raise
@@ -65,24 +76,29 @@ def guarded() -> Iterator[None]:
 
 
 @contextmanager
-def _time_limit() -> Iterator[None]:
+def _time_limit(example: object) -> Iterator[None]:
     """Interrupt what takes too long, where the system has a timer and nobody else uses it."""
     main = threading.current_thread() is threading.main_thread()
     if not (main and hasattr(signal, "setitimer")) or signal.getitimer(signal.ITIMER_REAL)[0]:
         yield
         return
+    within = True
 
     def interrupt(*_: object) -> None:
-        raise Overdue(f"no answer in {TIME_LIMIT:g} seconds")
+        if within:
+            raise Overdue(example)
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    # And again each second, should Python have dropped the error, as it does in finalizers.
-    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT, 1.0)
     try:
-        yield
+        # And again each second, should Python have dropped the error, as it does in finalizers.
+        signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT, 1.0)
+        try:
+            yield
+        finally:  # an alarm may still come before this, but not after
+            within = False
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
 
 
 class Claim(NamedTuple):

@@ -327,7 +327,6 @@ class Suite:
         self.examples = examples
         self.seed = seed
         self._found: dict[str, Finding] = {}
-        self._trying: object = ""  # the example at hand
         self._properties = self._by_name()
 
     def _by_name(self) -> dict[str, tuple[str, Callable[[], _Failure | None]]]:
@@ -381,8 +380,7 @@ class Suite:
             except NotTried as reason:
                 self._found[name] = Finding(name, statement, NOT_TRIED, found=str(reason))
             except Overdue as reason:
-                example = str(self._trying)
-                self._found[name] = Finding(name, statement, FAILS, example, str(reason))
+                self._found[name] = Finding(name, statement, FAILS, reason.example, str(reason))
             else:
                 verdict = FAILS if failure else HOLDS
                 self._found[name] = Finding(name, statement, verdict, *(failure or ()))
@@ -401,10 +399,9 @@ class Suite:
             NotOffered: the engine has it not, or says so.
         """
         rule, make = RULES[form.op], self.engine.make
-        self._trying = form.name
         x = 2.0 if FLOAT.in_domain(rule, (2.0,) * rule.arity) else 0.5
         try:
-            with guarded():
+            with guarded(form.name):
                 if not (form.nodes and form.nodes[0] is False) and not self.engine.offers(form.op):
                     raise NotOffered(f"there is no {form.op}")
                 lists = [[make(x)] for _ in range(rule.arity)]
@@ -440,9 +437,8 @@ class Suite:
         answer = exact_answer(program, results, engine.bits)
         if answer is None or len(program.instructions) < -min(results):  # a leaf is no result
             raise _VoidError
-        self._trying = program
         try:
-            with guarded():
+            with guarded(program):
                 leaves = [engine.make(float(each)) for each in program.leaves]
                 registers = program.run(leaves, operations=engine.operations, constant=_plain)
                 values = [*map(engine.number, registers)]
@@ -549,16 +545,15 @@ class Suite:
     def _passes(self, *results: int) -> _Failure | None:
         self._need("a * b")
         engine, cube = self.engine, _CUBE
-        self._trying = cube
         first, second = results
         try:
-            with guarded():
+            with guarded(cube):
                 registers = cube.run([engine.make(3.0)], operations=engine.operations)
                 engine.run_back(registers[first])
         except Broken as error:
             return _Failure(str(cube), str(error))
         try:
-            with guarded():
+            with guarded(cube):
                 engine.run_back(registers[second])
         except Broken as error:
             if str(error).startswith("RuntimeError"):  # as PyTorch, which frees its graph
@@ -589,18 +584,21 @@ class Suite:
     ) -> _Failure | None:
         """The first claim that is not true."""
         self._need(*needs)
-        self._trying = "on the way"
+        cases, example = claims(self.engine), "on the way"
         try:
-            with guarded():
-                for example, wanted, run in claims(self.engine):
-                    self._trying = example
+            while True:
+                with guarded(example):
+                    case = next(cases, None)
+                if case is None:
+                    return None
+                example, wanted, run = case
+                with guarded(example):
                     got = run()
-                    if got != wanted:
-                        found = f"should give {_listed(wanted)}; gives {_listed(got)}"
-                        return _Failure(example, found)
+                if got != wanted:
+                    found = f"should give {_listed(wanted)}; gives {_listed(got)}"
+                    return _Failure(example, found)
         except Broken as error:
-            return _Failure(str(self._trying), str(error))
-        return None
+            return _Failure(example, str(error))
 
     # ---- functions
 
@@ -638,9 +636,9 @@ class Suite:
             if not all(map(_is_normal, (*at, *wanted))):
                 raise _VoidError
             engine = self.engine
-            example = self._trying = f"{_call(form, at)}: the value and the derivatives"
+            example = f"{_call(form, at)}: the value and the derivatives"
             try:
-                with guarded():
+                with guarded(example):
                     given = _given(form, engine.make, at)
                     out = engine.operations[form.op](*given)
                     engine.run_back(out)
