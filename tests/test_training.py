@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tinygrad_bp import Network, note
 from tinygrad_bp.errors import NetworkError, SamplesError
-from tinygrad_bp.samples import Sample, Scale, read_samples, scales
+from tinygrad_bp.samples import Sample, Scale, read_samples, scaled, scales
 from tinygrad_bp.training import Trainer, accuracy, mean_error, predict, rescaled, train
 
 small = st.fractions(-3, 3, max_denominator=4)
@@ -102,6 +102,13 @@ def test_an_activation_that_has_no_value_is_told_with_its_epoch():
     samples = [Sample((1.0,), (-9.0,))]
     with pytest.raises(NetworkError, match=r"in epoch [2-9]: log\(-.*\) has no value"):
         [*train(net, samples, epochs=9, eta=0.2, seed=0)]
+
+
+def test_a_value_that_is_missing_because_weights_grew_is_told_as_that():
+    net = Network([[[1.0]]], [[0.0]], "sin")  # which has none at infinity
+    samples = [Sample((1e10,), (9.0,))] * 2
+    with pytest.raises(NetworkError, match="in epoch 1 weights grow beyond all bounds"):
+        [*train(net, samples, epochs=1, eta=1e300, seed=0)]
 
 
 def test_errors_and_accuracy_are_those_of_the_network_as_it_is():
@@ -198,7 +205,9 @@ def test_what_is_held_out_is_neither_learned_from_nor_scaled_by_and_measured_by_
     some = trainer(FLOWERS, share=0.25, seed=3)
     [*some.learn(1)]
     assert sorted(some.fitting + some.held_out) == sorted(some.data.rows)
-    assert [sum(each.t == t for each in some.held_out) for t in ((1.0, 0.0), (0.0, 1.0))] == [4, 2]
+    for seed in range(5):
+        held = trainer(FLOWERS, share=0.25, seed=seed).held_out
+        assert [sum(each.t == t for each in held) for t in ((1.0, 0.0), (0.0, 1.0))] == [4, 2]
     assert some._x == scales(each.x for each in some.fitting)
     assert some._x != scales(each.x for each in some.data.rows)
     assert some.rows[1] == {
@@ -209,21 +218,27 @@ def test_what_is_held_out_is_neither_learned_from_nor_scaled_by_and_measured_by_
     }
 
 
+def test_targets_that_are_numbers_are_scaled_by_what_is_learned_from():
+    line = trainer("".join(f"{k},{k * k}\n" for k in range(9)), share=0.4)
+    assert line._t == scales(each.t for each in line.fitting)
+    assert line._t != scales(each.t for each in line.data.rows)
+
+
 def test_another_seed_is_other_weights_another_draw_and_another_order():
-    first, same, other = (trainer(FLOWERS, share=0.25, seed=seed) for seed in (0, 0, 1))
+    first, same, other = (trainer(FLOWERS, seed=seed) for seed in (0, 0, 1))
     assert first.net.weights == same.net.weights != other.net.weights
-    assert first.held_out == same.held_out != other.held_out
+    draws = [trainer(FLOWERS, share=0.25, seed=seed).held_out for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
     start = Network.random([2, 4, 2], ["tanh", "sigmoid"], seed=9)
+    going_on = trainer(FLOWERS, start, seed=1)
+    [*going_on.learn(1)]
     learned = []
     for seed in (0, 0, 1):
-        net = Network(start.weights, start.biases, start.activations)
-        [*train(net, first.fitting, epochs=1, eta=0.1, seed=seed)]
-        learned.append(net.weights)
-    assert learned[0] == learned[1] != learned[2]
-    ordered = [trainer(FLOWERS, start, seed=seed) for seed in (0, 1)]
-    for each in ordered:
-        [*each.learn(1)]
-    assert ordered[0].net.weights != ordered[1].net.weights
+        net = rescaled(start, [each.inverse for each in going_on._x])
+        samples = scaled(going_on.fitting, going_on._x)
+        [*train(net, samples, epochs=1, eta=going_on.eta, seed=seed)]
+        learned.append(rescaled(net, going_on._x).weights)
+    assert learned[0] == learned[1] != learned[2] == going_on.net.weights
 
 
 def test_a_sample_for_which_an_activation_has_no_value_is_told_with_the_epoch():

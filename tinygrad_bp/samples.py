@@ -293,13 +293,11 @@ class _Table(NamedTuple):
 
 def _delimiter(text: str) -> str:
     """What parts the first line; a comma only if nothing else does, for it may be in a number."""
-    first = text.lstrip("\r\n")
     for each in "\t;":
+        file = io.StringIO(text.lstrip("\r\n"), newline="")
+        lines = csv.reader(file, delimiter=each, strict=True)
         with suppress(csv.Error, StopIteration):
-            if (
-                len(next(csv.reader(io.StringIO(first, newline=""), delimiter=each, strict=True)))
-                > 1
-            ):
+            if len(next(lines)) > 1:
                 return each
     return ","
 
