@@ -129,6 +129,13 @@ def test_explain_lists_every_path_where_there_are_several():
     )
 
 
+def test_explain_says_what_logsumexp_does_to_its_operands():
+    done = run("explain", "logsumexp(a, b)", "a=1", "b=2")
+    assert "v1 = a - 2.0" in done.stdout
+    assert "logsumexp reckons with distances from its largest operand m" in done.stdout
+    assert "logsumexp" not in run("explain", "log(exp(a) + exp(b))", "a=1", "b=2").stdout
+
+
 def test_explain_says_where_the_result_does_not_depend_on_a_name():
     assert "de/dy = 0\n\ne does not depend on y" in run("explain", "x*2", "x=1", "y=2").stdout
 

@@ -66,6 +66,10 @@ BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
 _OUTPUTS = 4  # of a network, in the heading
+_LOGSUMEXP = (
+    "logsumexp reckons with distances from its largest operand m, log(Σ exp(v)) = m + log(Σ exp(v − m)): so "
+    "no exp overflows, and neither the result nor a gradient changes."
+)
 _TYPED = 16  # numbers, in a command to try
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
@@ -496,6 +500,8 @@ def _explain_expression(
     heading: list[Block] = [Listing((f"{told} = {format_number(e.data)}",))]
     if e.op:
         heading.append(forward(named))
+    if re.search(r"\blogsumexp\(", options.what):
+        heading.append(Prose((_LOGSUMEXP,)))
     return heading, [*pages], data
 
 
