@@ -48,6 +48,15 @@ def piped(lines, *arguments, **environment):
 
 
 @pytest.fixture
+def piped_network(tmp_path):
+    """Runs lines in a session of the saved network."""
+    file = str(tmp_path / "net.json")
+    NET.save(file)
+    options = [file, "--input", "0.8,-0.5", "--target", "0.3,-0.2"]
+    return lambda lines: (piped(lines, *options), file)
+
+
+@pytest.fixture
 def terminal(pseudo_terminal, tmp_path):
     def start(*arguments):
         plain = {"TERM": "dumb", "IPYTHONDIR": str(tmp_path), "PROMPT_TOOLKIT_NO_CPR": "1"}
@@ -113,9 +122,8 @@ def test_our_errors_are_one_line_and_others_are_as_in_python():
     assert "-0.5525579695794209" in done.stdout
 
 
-def test_errors_that_say_what_to_do_are_one_line(tmp_path):
+def test_errors_that_say_what_to_do_are_one_line(piped_network, tmp_path):
     (tmp_path / "there.svg").touch()
-    NET.save(tmp_path / "net.json")
     lines = [
         f"draw(run, file={str(tmp_path / 'there.svg')!r})",
         "draw(run, file='/nowhere/e.svg')",
@@ -125,8 +133,7 @@ def test_errors_that_say_what_to_do_are_one_line(tmp_path):
         "check(3)",
         "tree(3)",
     ]
-    file = str(tmp_path / "net.json")
-    done = piped(lines, file, "--input", "0.8,-0.5", "--target", "0.3,-0.2")
+    done, _ = piped_network(lines)
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == len(lines)
     assert "explore of a run takes i, j, k of a weight" in done.stderr
@@ -235,16 +242,14 @@ def test_bad_input_is_one_line_and_no_session():
     assert "has no names" in done.stderr
 
 
-def test_a_network_in_the_session(tmp_path):
-    NET.save(tmp_path / "net.json")
+def test_a_network_in_the_session(piped_network):
     lines = [
         "terms(run, 1, 2, 1)",
         "why(run, 2, 1)",
         "run.e.data",
         "check(run, net.w(1, 2, 1)).verdict",
     ]
-    file = str(tmp_path / "net.json")
-    done = piped(lines, file, "--input", "0.8,-0.5", "--target", "0.3,-0.2")
+    done, file = piped_network(lines)
     assert done.returncode == 0, done.stderr
     assert f">>> net = Network.load({file!r})\n" in done.stdout
     assert ">>> run = net.forward([0.8, -0.5], [0.3, -0.2])\n" in done.stdout

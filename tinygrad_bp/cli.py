@@ -73,7 +73,7 @@ _LOGSUMEXP = (
 _TYPED = 16  # numbers, in a command to try
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
-engine fails; 2 bad input"""
+engine fails; 2 bad input; 130 interrupted"""
 EXAMPLE = '"(t - tanh(w*x - b))**2" w=0.5 x=2 b=0.1 t=1'
 NETWORK_EXAMPLE = "net.json --input 0.8,-0.5 --target 0.3,-0.2 --weight 1,2,1"
 

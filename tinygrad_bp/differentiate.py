@@ -232,7 +232,7 @@ def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
     for node in reversed(order):
         if node.rule is None or node not in sums or reaching.isdisjoint(node.parents):
             continue
-        _check_fresh(node)
+        check_fresh(node)
         try:
             found = _recorded_derivatives(node, node.rule, reaching)
         except Exception as error:
@@ -309,12 +309,21 @@ def _same(a: Number, b: Number) -> bool:
     return bool(a == b or (is_nan(a) and is_nan(b)))
 
 
-def _check_fresh(node: Value) -> None:
+def check_fresh(node: Value, name: str = "") -> None:
+    """Refuse a node whose leaves were given other data after it was recorded.
+
+    Args:
+        node: looked at by itself, not through what it was made of.
+        name: what the message calls it; its repr without one.
+
+    Raises:
+        StaleGraphError: it was recorded from other data than its operands have now.
+    """
     if not still_gives(node, [data_of(each) for each in node.operands]):
         shown = ", ".join(each.label or repr(each) for each in dict.fromkeys(node.parents))
         precise = any(type(data_of(each)).__name__ in ("Decimal", "mpf") for each in node.operands)
         raise StaleGraphError(
-            f"{node!r} was recorded from other data than its operands have now ({shown})"
+            f"{name or repr(node)} was recorded from other data than its operands have now ({shown})"
             f"{', or at another precision' * precise}: record it again, or take the gradients "
             "before the leaves are given new data"
         )

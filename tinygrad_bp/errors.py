@@ -54,7 +54,7 @@ class NetworkError(BackpropError, ValueError):
 
 
 class SamplesError(BackpropError, ValueError):
-    """A table of samples cannot be read: what is in a line, or which column, is not as it should be."""
+    """Samples cannot be read, split or scaled as asked, or there are none; the message has line and column."""
 
 
 class TooManyPathsError(BackpropError, ValueError):

@@ -24,14 +24,8 @@ from rich.cells import cell_len
 import tinygrad_bp
 from tinygrad_bp.derivation import derivation
 from tinygrad_bp.differences import Estimate
-from tinygrad_bp.differentiate import still_gives
-from tinygrad_bp.errors import (
-    ArgumentError,
-    BackpropError,
-    ExpressionError,
-    GradientError,
-    StaleGraphError,
-)
+from tinygrad_bp.differentiate import check_fresh
+from tinygrad_bp.errors import ArgumentError, BackpropError, ExpressionError, GradientError
 from tinygrad_bp.expressions import record_expression, statements
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Run
@@ -40,9 +34,16 @@ from tinygrad_bp.stepper import branches, row_name, spelled
 from tinygrad_bp.stepper import tree as rows_of
 from tinygrad_bp.steps import order as turns_of
 from tinygrad_bp.steps import steps as record_of
-from tinygrad_bp.testing.gradcheck import Check, Report, gradcheck, verdict_of, with_rounding
+from tinygrad_bp.testing.gradcheck import (
+    Check,
+    Report,
+    gradcheck,
+    or_zero,
+    verdict_of,
+    with_rounding,
+)
 from tinygrad_bp.text import format_number, takes_signs, visible
-from tinygrad_bp.value import Value, data_of
+from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -276,12 +277,8 @@ def check(what: Value | Run | Callable[..., Any], *rest: Value | Number) -> Repo
         raise ArgumentError(f"there are {len(wrt)} leaves: say which, as check(e, w, b)")
     wrt = [_node("check", e, (each,)) for each in wrt]
     if isinstance(what, Value):
-        for node in named:
-            if not still_gives(node, [data_of(each) for each in node.operands]):
-                raise StaleGraphError(
-                    f"{named[node]} was recorded from other data than its operands have now: record "
-                    "the result again"
-                )
+        for node, name in named.items():
+            check_fresh(node, name)
     rows = [_check(what, w, named) for w in wrt]
     report = Report(named[e], tuple(rows))
     if report.verdict == "differs":
@@ -299,8 +296,7 @@ def _check(what: Value | Run, w: Value, named: Mapping[Value, str]) -> Check:
         derived = derivation(what, w, terms=1)
     else:
         derived = derivation(what, w, terms=1, named=named)
-    value, error = derived.estimate or (math.nan, math.inf)
-    estimate = with_rounding(Estimate(0.0 if abs(value) <= error else value, error))
+    estimate = with_rounding(or_zero(derived.estimate or Estimate(math.nan, math.inf)))
     given = float(derived.gradient)
     about = 0, named[w], w.data, derived.gradient
     return Check(*about, *estimate, method="differences", verdict=verdict_of(given, estimate))

@@ -197,6 +197,7 @@ class Trainer:
         data: the samples.
         fitting: those that it learns from.
         held_out: the others.
+        eta: the learning rate.
         net: the network as it is after ``epoch``.
         epoch: how often it has gone through all of ``fitting``.
         rows: what was measured, by epoch: the mean of ``e``, and of classes the share that is told right.

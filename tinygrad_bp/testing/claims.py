@@ -27,7 +27,7 @@ DEPTHS = (100, 1_000, 10_000, 100_000)
 PATIENCE = 5.0
 """Seconds that a graph may take before one ten times as deep is not tried."""
 TIME_LIMIT = 60.0
-"""Seconds after which a program, or the cases of a property, are taken not to come to an end."""
+"""Seconds after which a program, or one case of a property, is taken not to come to an end."""
 
 
 class NotOffered(Exception):  # noqa: N818 - it is no error

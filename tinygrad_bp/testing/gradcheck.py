@@ -238,7 +238,17 @@ def _better(by_step: Estimate | None, by_differences: Estimate) -> tuple[Estimat
     if by_step and abs(by_step.value - value) <= by_step.error + 2.0 * error:
         unseen = error > _SHARP * abs(by_step.value)  # by the differences: it stands alone
         return Estimate(by_step.value, by_step.error + (error if unseen else 0.0)), "complex step"
-    return Estimate(0.0 if abs(value) <= error else value, error), "differences"
+    return or_zero(by_differences), "differences"
+
+
+def or_zero(estimate: Estimate) -> Estimate:
+    """0 for a difference that may as well be that.
+
+    >>> or_zero(Estimate(1e-9, 1e-8)), or_zero(Estimate(1e-9, 1e-12)).value
+    (Estimate(value=0.0, error=1e-08), 1e-09)
+    """
+    value, error = estimate
+    return Estimate(0.0 if abs(value) <= error else value, error)
 
 
 def with_rounding(estimate: Estimate) -> Estimate:
