@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import operator
 import pickle
 import re
 import sys
@@ -349,6 +350,25 @@ def test_dot_is_one_node_with_the_notes_factors():
     assert node.local_derivatives == (5.0, 7.0, 2.0, 3.0)
     assert dot(w, [5.0, 7.0]).parents == tuple(w)
     assert dot([2.0, 3.0], x).local_derivatives == (2.0, 3.0)
+
+
+@pytest.mark.parametrize("number", [float, np.float64])
+@pytest.mark.parametrize("size", [1, 2, 3, 63, 64, 65, 200])
+def test_lists_of_every_length_are_read_entry_by_entry(size, number):
+    ws, xs = ([number(1 / (k + start)) for k in range(size)] for start in (3, 0.5))
+    w, x = [*map(Value, ws)], [*map(Value, xs)]
+    for node in (dot(w, x), dot(tuple(w), tuple(x))):
+        assert node.data == sum(map(operator.mul, ws, xs))
+        assert node.parents == (*w, *x)
+        assert node.local_derivatives == (*xs, *ws)
+    for node, parents, derivatives in ((dot(w, xs), w, xs), (dot(ws, x), x, ws)):
+        assert (node.data, node.parents) == (sum(map(operator.mul, ws, xs)), (*parents,))
+        assert node.local_derivatives == (*derivatives,)
+    total = fsum(w)
+    assert (total.data, total.parents) == (math.fsum(ws), (*w,))
+    assert {*map(type, (total.data, node.data, *node.local_derivatives))} == {number}
+    with pytest.raises(ArgumentError, match=f"of length {size} and {size + 1}"):
+        dot(w, [*x, w[0]])
 
 
 def test_dot_with_mixed_constants_keeps_the_order():

@@ -317,7 +317,7 @@ _LIST = """
 def function(a):
     a = tuple(a) if type(a) is list else as_list(rule.name, a)
     try:
-        x = [{read_v} for v in a]
+        x = reader[len(a)](a)
         out = {value}
         if type(out) is float:
             {list}
@@ -334,8 +334,8 @@ def function(a, b):
         b = [*as_list(rule.name, b)]
     try:
         if len(a) == len(b):
-            x = [{read_v} for v in a]
-            y = [{read_v} for v in b]
+            read = reader[len(a)]
+            x, y = read(a), read(b)
             out = {value}
             if type(out) is float:
                 {two_lists}
@@ -348,12 +348,12 @@ def function(a, b):
 def beside_numbers(a, b):
     try:
         if {{*map(type, b)}} <= plain:
-            x, y = [{read_v} for v in a], {constants_b}
+            x, y = reader[len(a)](a), {constants_b}
             out = {value}
             if type(out) is float:
                 {left_list}
         elif {{*map(type, a)}} <= plain:
-            x, y = {constants_a}, [{read_v} for v in b]
+            x, y = {constants_a}, reader[len(b)](b)
             out = {value}
             if type(out) is float:
                 {right_list}
@@ -366,7 +366,6 @@ def beside_numbers(a, b):
 _READ = {
     "read_x": "a.data",
     "read_y": "b.data",
-    "read_v": "v._number",
     "plain_a": "type(a) is float or type(a) is int",
     "plain_b": "type(b) is float or type(b) is int",
     **dict.fromkeys(("constant_a", "constants_a"), "a"),
@@ -376,7 +375,6 @@ _REAL = "(float(number) if type(number := {}) is float64 else number)"
 _READ_FLOAT64 = {
     "read_x": _REAL.format("a.data"),
     "read_y": _REAL.format("b.data"),
-    "read_v": _REAL.format("v._number"),
     "plain_a": "type(a) in plain",
     "plain_b": "type(b) in plain",
     "constant_a": _REAL.format("a"),
@@ -384,6 +382,39 @@ _READ_FLOAT64 = {
     "constants_a": f"[{_REAL.format('v')} for v in a]",
     "constants_b": f"[{_REAL.format('v')} for v in b]",
 }
+
+
+class _Readers(dict[int, "Callable[..., Any]"]):
+    """The function that reads the numbers of a list of Values, for each length: made when first asked for.
+
+    With every entry written out it takes half the time of a loop; and of an operation on a short list,
+    reading is the greater part.
+
+    Args:
+        entry: how one of them is read, by a name to be filled in.
+        float64: NumPy's, if that is what is read.
+    """
+
+    LONGEST = 64
+    """A longer list takes a loop hardly more, and writing its entries out takes milliseconds."""
+
+    def __init__(self, entry: str, float64: Any = None) -> None:
+        self.entry = entry
+        self.names = {"float64": float64}
+
+    def __missing__(self, size: int) -> Callable[..., Any]:
+        if size > self.LONGEST:
+            return self[-1]
+        entries = [f"v{k}" for k in range(size)]
+        numbers = [f"{self.entry.format(each)}," for each in entries]
+        source = f"def read(a): [{', '.join(entries)}] = a; return ({' '.join(numbers)})"
+        if size < 0:
+            source = f"def read(a): return tuple([{self.entry.format('v')} for v in a])"
+        read = self[size] = BARE_FLOAT.define(source, self.names, title="a list")["read"]
+        return read
+
+
+_READERS = _Readers("{}._number")
 
 
 def _define(
@@ -412,7 +443,7 @@ def _define(
 
     value = BARE_FLOAT.value_of(rule)
     dx, dy = (*(BARE_FLOAT.derivative_of(rule, slot) for slot in range(rule.arity)), "")[:2]
-    listed = "[*map(float64, {})]" if float64 else "{}"
+    listed = "(*map(float64, {}),)" if float64 else "{}"
     dxs, dys = listed.format(dx), listed.format(dy)
     both = f"out = {value}; "
     parts = {
@@ -426,7 +457,7 @@ def _define(
         "left": both + node(x="a", dx=kept(dx), y="b"),
         "right": both + node(x="a", y="b", dy=kept(dy)),
         "list": node(x="a", y=f"tuple({dxs})"),
-        "two_lists": node(x="tuple(a + b)", y=f"tuple({dxs} + {dys})"),
+        "two_lists": node(x="tuple(a + b)", y=f"{dxs} + {dys}"),
         "left_list": node(x="(*a,)", y=f"partly_constant({dxs}, (*[None] * len(a), *b))"),
         "right_list": node(x="(*b,)", y=f"partly_constant({dys}, (*a, *[None] * len(b)))"),
     }
@@ -439,6 +470,7 @@ def _define(
         "float64": float64,
         "not_finite": not_finite,
         "rule": rule,
+        "reader": _Readers(_REAL.format("{}._number"), float64) if float64 else _READERS,
         "otherwise": otherwise if float64 else _after_floats(template, otherwise),
     }
     return BARE_FLOAT.define(template.format_map(parts), names, title=rule.name)
