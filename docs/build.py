@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import departures
 
-from tinygrad_bp import RULES, Network, Value, tanh
+from tinygrad_bp import RULES, Network, Value, functions, tanh
 from tinygrad_bp.derivation import derivation
 from tinygrad_bp.paths import flow
 from tinygrad_bp.report import latex_document
@@ -49,6 +49,58 @@ what `x - y` has lost to rounding: they keep floats right to the last places.  F
 the plain formula instead, as in a textbook.
 
 {chr(10).join(rows)}
+"""
+
+
+def declarations() -> str:
+    """The functions of the table, and the methods of Value, for type checkers."""
+    kinds = {
+        name: ("List" if rule.arity == 1 else "TwoLists")
+        if rule.variadic
+        else ("Unary" if rule.arity == 1 else "Binary")
+        for name, rule in RULES.items()
+        if name.isidentifier()
+    }
+    operands = {"Unary": "self", "Binary": "self, y: Value | Number, /"}
+    methods = [
+        f"    def {name}({operands[kind]}) -> Value: ..."
+        for name, kind in kinds.items()
+        if kind in operands
+    ]
+    names = [name for name in kinds if name in functions.__all__]
+    return f"""\
+# The functions of the table for type checkers, which cannot read it: built by `python docs/build.py`.
+
+from collections.abc import Iterable
+from typing import Any, Protocol, overload
+
+from tinygrad_bp.kernels import Number
+from tinygrad_bp.value import Value
+
+class _Unary(Protocol):
+    @overload
+    def __call__(self, x: Value, /) -> Value: ...
+    @overload
+    def __call__(self, x: Number, /) -> Number: ...
+
+class _Binary(Protocol):
+    @overload
+    def __call__(self, x: Value, y: Value | Number, /) -> Value: ...
+    @overload
+    def __call__(self, x: Number, y: Value, /) -> Value: ...
+    @overload
+    def __call__(self, x: Number, y: Number, /) -> Number: ...
+
+class _List(Protocol):
+    def __call__(self, x: Iterable[Value | Number], /) -> Any: ...
+
+class _TwoLists(Protocol):
+    def __call__(self, x: Iterable[Value | Number], y: Iterable[Value | Number], /) -> Any: ...
+
+class Methods:
+{chr(10).join(methods)}
+
+{chr(10).join(f"{name}: _{kinds[name]}" for name in names)}
 """
 
 
@@ -134,6 +186,8 @@ def main() -> None:
     import viz
 
     (DOCS / "operations.md").write_text(operations(), encoding="utf-8")
+    package = Path(functions.__file__).parent
+    (package / "declarations.pyi").write_text(declarations(), encoding="utf-8")
     (DOCS / "note.md").write_text(note(), encoding="utf-8")
     (DOCS / "derivations.tex").write_text(derivations(), encoding="utf-8")
     folder = DOCS / "pictures"

@@ -58,11 +58,13 @@ def test_two_commands_do_all_their_own_set_up():
         assert command.endswith(f"&& .venv/bin/{last}")
 
 
-def test_the_page_of_operations_is_the_table(monkeypatch):
+def test_what_is_built_from_the_table_is_the_table(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "docs")
     import build
 
     assert (ROOT / "docs" / "operations.md").read_text(encoding="utf-8") == build.operations()
+    declared = ROOT / "tinygrad_bp" / "declarations.pyi"
+    assert declared.read_text(encoding="utf-8") == build.declarations()
     sys.modules.pop("build")
 
 

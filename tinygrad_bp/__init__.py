@@ -27,8 +27,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tinygrad_bp import note
     from tinygrad_bp.collector import collector_paused
+    from tinygrad_bp.declarations import *  # noqa: F403 - the functions of the table
     from tinygrad_bp.derivation import derivation
     from tinygrad_bp.differentiate import grad, gradients, hessian, jacobian, value_and_grad
+    from tinygrad_bp.functions import isclose, logsumexp, primitive, softmax, where
     from tinygrad_bp.network import Network
     from tinygrad_bp.paths import contract, flow, largest_paths, path_count, path_sum, paths
     from tinygrad_bp.steps import naive, order, steps
@@ -56,15 +58,15 @@ _LATER = {
 }  # the engine alone is loaded at once, and of the functions none is made before it is asked for
 
 
-def __getattr__(name: str) -> functions.Function:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # to a type checker every name would then be one of ours
 
-    module = import_module(f"{__name__}.{_LATER[name]}")
-    # Type checkers see all else imported above: what is left for them are the table's functions.
-    found: functions.Function = globals().setdefault(name, getattr(module, name, module))
-    return found
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        module = import_module(f"{__name__}.{_LATER[name]}")
+        return globals().setdefault(name, getattr(module, name, module))
 
 
 def __dir__() -> list[str]:
@@ -72,7 +74,7 @@ def __dir__() -> list[str]:
 
 
 __version__ = "0.1.0"
-__all__ = [  # noqa: PLE0604 - the table has the names of the functions
+__all__ = [
     "RULES",
     "ArgumentError",
     "BackpropError",
@@ -91,22 +93,67 @@ __all__ = [  # noqa: PLE0604 - the table has the names of the functions
     "StaleGraphError",
     "TooManyPathsError",
     "Value",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
     "collector_paused",
     "contract",
+    "cos",
+    "cosh",
     "derivation",
+    "dot",
+    "elu",
+    "erf",
+    "erfc",
+    "exp",
+    "expm1",
     "flow",
+    "fsum",
+    "gaussian",
+    "gelu",
     "grad",
     "gradients",
     "hessian",
+    "hypot",
+    "identity",
+    "isclose",
     "jacobian",
-    "naive",
     "largest_paths",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logsumexp",
+    "maximum",
+    "minimum",
+    "naive",
+    "ndtr",
     "note",
     "order",
     "path_count",
     "path_sum",
     "paths",
+    "primitive",
+    "reciprocal",
+    "relu",
+    "sigmoid",
+    "silu",
+    "sin",
+    "sinh",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "square",
     "steps",
+    "tan",
+    "tanh",
     "value_and_grad",
-    *functions.__all__,
+    "where",
 ]

@@ -19,28 +19,21 @@ from tinygrad_bp.value import Value, data_of, isclose
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Protocol, overload
+    from typing import Any
 
+    from tinygrad_bp.declarations import *  # noqa: F403 - what the table has
     from tinygrad_bp.kernels import Number
-
-    class Function(Protocol):
-        """A function of the table: of a Value a Value, of plain numbers a plain number."""
-
-        @overload
-        def __call__(self, operand: Value, /, *others: Any) -> Value: ...
-        @overload
-        def __call__(self, /, *operands: Any) -> Any: ...
-
 
 _ROWS = tuple(name for name in FUNCTION_NAMES if name not in ("abs", "neg"))  # Python's own do
 
 __all__ = ["isclose", "logsumexp", "primitive", "softmax", "where", *_ROWS]  # noqa: PLE0604 - the table has the names
 
+if not TYPE_CHECKING:  # to a type checker every name would then be one of ours
 
-def __getattr__(name: str) -> Function:
-    if name not in _ROWS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return FUNCTIONS[name]
+    def __getattr__(name: str) -> Callable[..., Any]:
+        if name not in _ROWS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return FUNCTIONS[name]
 
 
 def primitive(

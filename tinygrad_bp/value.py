@@ -15,14 +15,17 @@ from tinygrad_bp.text import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any, NoReturn, SupportsIndex
 
+    from tinygrad_bp.declarations import Methods
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.rules import Rule
+else:
+    Methods = object
 
 
-class Value:
+class Value(Methods):
     """A scalar in a graph: a leaf, or the result of one operation on other Values.
 
     Args:
@@ -315,7 +318,6 @@ class Value:
         def __rpow__(self, other: Number) -> Value: ...
         def __neg__(self) -> Value: ...
         def __abs__(self) -> Value: ...
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
 
 
 def _leaf(kind: type[Value], data: Number, grad: Number, label: str) -> Value:
