@@ -41,8 +41,8 @@ def backward(e: Value) -> None:
                     node._y.grad += grad * derivative
             elif node._dy is not None:
                 node._y.grad += grad * node._dy
-            elif node._y is not None and (grad or not _passes_nothing_on(grad, node._y, zero)):
-                for parent, derivative in zip(node._x, node._y):  # noqa: B905 - of one length
+            elif node._y is not None and (grad or not _passes_nothing_on(grad, node, zero)):
+                for parent, derivative in zip(node._x, node._y):  # noqa: B905 - plain numbers follow
                     parent.grad += grad * derivative
         totals = [before + leaf.grad for leaf, before in leaves]
         if not {*map(type, totals)} <= PLAIN:
@@ -56,12 +56,13 @@ def backward(e: Value) -> None:
         raise
 
 
-def _passes_nothing_on(grad: Number, derivatives: tuple[Number, ...], zero: Number) -> bool:
+def _passes_nothing_on(grad: Number, node: Value, zero: Number) -> bool:
     """Whether a gradient of 0, as that of a relu that is off, times each derivative is but ``zero``.
 
     It is not where a derivative is infinite or nan, and their sum tells so quicker than the products.
     """
-    return type(zero) is type(grad) is type(total := sum(derivatives)) and total - total == 0
+    total = sum(node._y[: len(node._x)])
+    return type(zero) is type(grad) is type(total) and total - total == 0
 
 
 def zero_grad(e: Value) -> None:

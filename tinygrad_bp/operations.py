@@ -30,7 +30,7 @@ from tinygrad_bp.errors import (
 )
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 from tinygrad_bp.text import printed, visible
-from tinygrad_bp.value import Value, data_of, new, partly_constant, record
+from tinygrad_bp.value import Value, data_of, new, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -248,12 +248,13 @@ def _record_list(
     rule: Rule, out: Number, operands: tuple[Any, ...], derivatives: list[Number | None]
 ) -> Any:
     """The node of an operation on a list of operands; the plain number if no operand is a Value."""
-    constants = tuple([None if isinstance(each, Value) else each for each in operands])
-    if not any(nodes := [each is None for each in constants]):
-        return out
+    nodes = [isinstance(each, Value) for each in operands]
     if all(nodes):
         return record(rule, out, operands, None, tuple(derivatives))
-    local = partly_constant(compress(derivatives, nodes), constants)
+    if not any(nodes):
+        return out
+    constants = [None if isinstance(each, Value) else each for each in operands]
+    local = (*compress(derivatives, nodes), tuple(constants))
     return record(rule, out, tuple(compress(operands, nodes)), None, local)
 
 
@@ -458,14 +459,13 @@ def _define(
         "right": both + node(x="a", y="b", dy=kept(dy)),
         "list": node(x="a", y=f"tuple({dxs})"),
         "two_lists": node(x="tuple(a + b)", y=f"{dxs} + {dys}"),
-        "left_list": node(x="(*a,)", y=f"partly_constant({dxs}, (*[None] * len(a), *b))"),
-        "right_list": node(x="(*b,)", y=f"partly_constant({dys}, (*a, *[None] * len(b)))"),
+        "left_list": node(x="(*a,)", y=f"(*{dxs}, (*[None] * len(a), *b))"),
+        "right_list": node(x="(*b,)", y=f"(*{dys}, (*a, *[None] * len(b)))"),
     }
     names = {
         "Value": Value,
         "new": new,
         "as_list": as_list,
-        "partly_constant": partly_constant,
         "plain": PLAIN | {float64},
         "float64": float64,
         "not_finite": not_finite,

@@ -15,7 +15,6 @@ from tinygrad_bp.text import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any, NoReturn, SupportsIndex
 
     from tinygrad_bp.declarations import Methods
@@ -55,7 +54,8 @@ class Value(Methods):
 
     # One object a node and no tuple: up to two operands and their derivatives lie in the node itself,
     # and an operand that is a plain number has no derivative.  Of a list of operands, the parents lie
-    # in _x and their derivatives in _y, with no _dx and _dy.  A leaf has neither rule nor operands.
+    # in _x and their derivatives in _y, with no _dx and _dy; where plain numbers are among the operands,
+    # _y ends with a list of these, None for each parent.  A leaf has neither rule nor operands.
     __slots__ = (
         "__weakref__",  # as a parameter is a key of an optimiser's
         "_dx",
@@ -126,11 +126,11 @@ class Value(Methods):
         """The operands in order, the plain numbers among them too."""
         if self._rule is None:
             return ()
-        if isinstance(self._y, PartlyConstant):
-            parents = iter(self._x)
-            return tuple([next(parents) if each is None else each for each in self._y.constants])
         if isinstance(self._y, tuple):
-            return self._x  # type: ignore[no-any-return]
+            if len(self._y) == len(self._x):
+                return self._x  # type: ignore[no-any-return]
+            parents = iter(self._x)
+            return tuple([next(parents) if each is None else each for each in self._y[-1]])
         return (self._x,) if self._rule.arity == 1 else (self._x, self._y)
 
     @property
@@ -146,7 +146,7 @@ class Value(Methods):
     def local_derivatives(self) -> tuple[Number, ...]:
         """The derivative of this node for each of its `parents`, frozen when it was recorded."""
         if isinstance(self._y, tuple):
-            return tuple(self._y)
+            return self._y[: len(self._x)]
         return tuple([each for each in (self._dx, self._dy) if each is not None])
 
     def __repr__(self) -> str:
@@ -377,22 +377,3 @@ def record(rule: Rule, data: Number, x: Any, dx: Any, y: Any = None, dy: Any = N
     node._dy = dy
     node._mark = 0
     return node
-
-
-class PartlyConstant(tuple[object, ...]):
-    """The local derivatives of a list of operands, some of which are plain numbers.
-
-    Attributes:
-        constants: one for each operand: the plain number, or ``None`` for a Value.
-    """
-
-    constants: tuple[Number | None, ...]
-
-
-def partly_constant(
-    derivatives: Iterable[Number], constants: tuple[Number | None, ...]
-) -> PartlyConstant:
-    """The local derivatives of those operands that are Values, with the plain numbers of the others."""
-    local = PartlyConstant(derivatives)
-    local.constants = constants
-    return local
