@@ -357,12 +357,13 @@ def test_dot_is_one_node_with_the_notes_factors():
 def test_lists_of_every_length_are_read_entry_by_entry(size, number):
     ws, xs = ([number(1 / (k + start)) for k in range(size)] for start in (3, 0.5))
     w, x = [*map(Value, ws)], [*map(Value, xs)]
+    products = sum(map(operator.mul, map(float, ws), map(float, xs)))  # as this Python adds floats
     for node in (dot(w, x), dot(tuple(w), tuple(x))):
-        assert node.data == sum(map(operator.mul, ws, xs))
+        assert node.data == products
         assert node.parents == (*w, *x)
         assert node.local_derivatives == (*xs, *ws)
     for node, parents, derivatives in ((dot(w, xs), w, xs), (dot(ws, x), x, ws)):
-        assert (node.data, node.parents) == (sum(map(operator.mul, ws, xs)), (*parents,))
+        assert (node.data, node.parents) == (products, (*parents,))
         assert node.local_derivatives == (*derivatives,)
     total = fsum(w)
     assert (total.data, total.parents) == (math.fsum(ws), (*w,))
