@@ -341,7 +341,7 @@ def test_bad_json_is_one_clear_line(tmp_path, text):
 def test_a_missing_network_is_one_clear_line(tmp_path):
     done = run("explain", str(tmp_path / "none.json"), *NETWORK_OPTIONS)
     assert_refused(done)
-    assert "No such file" in done.stderr
+    assert "none.json': No such file" in done.stderr
 
 
 def test_no_command_and_unknown_command_are_one_line():
@@ -584,7 +584,10 @@ def test_train_of_chosen_columns_and_of_numbers_that_are_classes(table):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["missing.csv"], "No such file or directory"),
+        (
+            ["missing.csv"],
+            "tinygrad-bp train: cannot read 'missing.csv': No such file or directory",
+        ),
         (["picture.csv"], "'picture.csv' is not text in UTF-8: save the table as CSV in UTF-8"),
         (
             ["xor.csv", "--targets", "c"],

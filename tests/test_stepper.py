@@ -297,7 +297,7 @@ def test_a_network_is_stepped_through_and_only_its_weights_learn(net):
         (["a * a", "a=1", "--wrt", "b", "--eta", "1"], "'b' is none of a"),
         (["a * a", "a=1", "--input", "1"], "--input is for a network"),
         (["none.json", "--input", "1"], "needs --target"),
-        (["none.json", "--input", "1", "--target", "1"], "No such file"),
+        (["none.json", "--input", "1", "--target", "1"], "cannot read 'none.json': No such file"),
         (["a * a", "a=1", "--weight", "1,1,1"], "unknown option"),
     ],
 )

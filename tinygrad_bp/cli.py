@@ -32,7 +32,7 @@ from tinygrad_bp.errors import (
     SamplesError,
 )
 from tinygrad_bp.expressions import names_in, record_expression, statements
-from tinygrad_bp.files import check_free, write_atomically
+from tinygrad_bp.files import check_free, naming, write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
 from tinygrad_bp.paths import flow
@@ -695,7 +695,8 @@ def _read_table(options: argparse.Namespace) -> Dataset:
         text = iris_text()
     else:
         try:
-            text = Path(options.table).read_text(encoding="utf-8-sig")
+            with naming(options.table, "read"):
+                text = Path(options.table).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             raise SamplesError(
                 f"{options.table!r} is not text in UTF-8: save the table as CSV in UTF-8"

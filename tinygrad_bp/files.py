@@ -1,10 +1,34 @@
-"""Writing a file whole or not at all, and never over another unasked."""
+"""Writing a file whole or not at all, and never over another unasked; and naming the file that failed."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def naming(file: str | os.PathLike[str], doing: str) -> Iterator[None]:
+    """Tell what the system refuses in a block with the name of the file, and what was being done.
+
+    Raises:
+        OSError: of the kind that it was.
+
+    >>> with naming("net.json", "read"):
+    ...     raise PermissionError(13, "Permission denied")
+    Traceback (most recent call last):
+        ...
+    PermissionError: cannot read 'net.json': Permission denied
+    """
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(f"cannot {doing} {str(file)!r}: {error.strerror}") from None
 
 
 def write_atomically(
@@ -21,27 +45,23 @@ def write_atomically(
         FileExistsError: the file exists and ``overwrite`` is false; it is left as it was.
         OSError: the folder is missing or cannot be written.  No partial file is left behind.
     """
+    check_free(file, overwrite=overwrite)
     path = Path(file)
-    if not overwrite and os.path.lexists(path):
-        raise _exists(path)
-    try:
+    with naming(file, "write"):
         handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise type(error)(f"cannot write {str(path)!r}: {error.strerror}") from None
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)  # mkstemp makes it readable for its owner alone
-        if overwrite:
-            Path(name).replace(path)
-        else:
-            _give_name(name, path)
+        with naming(file, "write"):
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content.encode() if isinstance(content, str) else content)
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)  # mkstemp makes it readable for its owner alone
+            if overwrite:
+                Path(name).replace(path)
+            else:
+                _give_name(name, path)
     except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise type(error)(f"cannot write {str(path)!r}: {error.strerror}") from None
+        raise _exists(file) from None
     finally:
         Path(name).unlink(missing_ok=True)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp import exchange
 from tinygrad_bp.arithmetic import check_number
 from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
-from tinygrad_bp.files import write_atomically
+from tinygrad_bp.files import naming, write_atomically
 from tinygrad_bp.functions import dot, fsum
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.operations import FUNCTIONS
@@ -276,9 +276,9 @@ class Network:
             OSError: the file cannot be read.
         """
         try:
-            content = json.loads(
-                Path(file).read_bytes(), parse_float=_finite, parse_constant=_finite
-            )
+            with naming(file, "read"):
+                text = Path(file).read_bytes()
+            content = json.loads(text, parse_float=_finite, parse_constant=_finite)
             if not isinstance(content, dict) or content.get("format") != FORMAT:
                 raise NetworkError(f'it does not say "format": "{FORMAT}"')
             if content.get("version") != VERSION:
