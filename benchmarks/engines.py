@@ -1,7 +1,7 @@
 """The engines that are timed, each as a `Value` class with the same few operations.
 
-`microgpt_manner` is a Value written for this benchmark in the manner of compact scalar engines: slots,
-a tuple of children and a tuple of local derivatives, a recursive walk with a set.
+`microgpt_manner` is a Value written for this benchmark in the manner of microgpt's: slots, a tuple of
+children and a tuple of local derivatives, whole numbers for constants, a recursive walk with a set.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ class MicrogptManner:
 
     def __init__(self, data: float, children: tuple[Any, ...] = (), local: tuple[float, ...] = ()):
         self.data = data
-        self.grad = 0.0
+        self.grad = 0
         self.children = children
         self.local = local
 
     def __add__(self, other: Any) -> MicrogptManner:
         other = other if isinstance(other, MicrogptManner) else MicrogptManner(other)
-        return MicrogptManner(self.data + other.data, (self, other), (1.0, 1.0))
+        return MicrogptManner(self.data + other.data, (self, other), (1, 1))
 
     def __mul__(self, other: Any) -> MicrogptManner:
         other = other if isinstance(other, MicrogptManner) else MicrogptManner(other)
@@ -39,7 +39,7 @@ class MicrogptManner:
 
     def log(self) -> MicrogptManner:
         """The logarithm."""
-        return MicrogptManner(math.log(self.data), (self,), (1.0 / self.data,))
+        return MicrogptManner(math.log(self.data), (self,), (1 / self.data,))
 
     def tanh(self) -> MicrogptManner:
         """The hyperbolic tangent."""
@@ -48,10 +48,10 @@ class MicrogptManner:
 
     def relu(self) -> MicrogptManner:
         """The positive part."""
-        return MicrogptManner(max(0.0, self.data), (self,), (float(self.data > 0),))
+        return MicrogptManner(max(0, self.data), (self,), (float(self.data > 0),))
 
     def __neg__(self) -> MicrogptManner:
-        return self * -1.0
+        return self * -1
 
     def __radd__(self, other: Any) -> MicrogptManner:
         return self + other
@@ -87,7 +87,7 @@ class MicrogptManner:
                 order.append(v)
 
         build(self)
-        self.grad = 1.0
+        self.grad = 1
         for v in reversed(order):
             for child, local in zip(v.children, v.local):
                 child.grad += local * v.grad
