@@ -405,12 +405,12 @@ class _Readers(dict[int, "Callable[..., Any]"]):
 
     def __missing__(self, size: int) -> Callable[..., Any]:
         if size > self.LONGEST:
-            return self[-1]
+            return self[-1]  # which reads a list of any length
         entries = [f"v{k}" for k in range(size)]
         numbers = [f"{self.entry.format(each)}," for each in entries]
-        source = f"def read(a): [{', '.join(entries)}] = a; return ({' '.join(numbers)})"
-        if size < 0:
-            source = f"def read(a): return tuple([{self.entry.format('v')} for v in a])"
+        written_out = f"[{', '.join(entries)}] = a; return ({' '.join(numbers)})"
+        loop = f"return tuple([{self.entry.format('v')} for v in a])"
+        source = f"def read(a): {loop if size < 0 else written_out}"
         read = self[size] = BARE_FLOAT.define(source, self.names, title="a list")["read"]
         return read
 
