@@ -1,7 +1,8 @@
-"""Write the parts of the documentation that are built from what runs: ``python docs/build.py``.
+"""Write what is built from what runs: ``python docs/build.py``.
 
-``operations.md`` comes from the table of rules, the pictures from the renderers.  Tests hold
-``operations.md`` to the table, and the pictures to what the renderers draw now.
+``operations.md``, and the package's declarations for type checkers, come from the table of rules, the
+pictures from the renderers.  Tests hold the first two to the table, and the pictures to what the renderers
+draw now.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tinygrad_bp import RULES, Network, Value, functions, tanh
 from tinygrad_bp.derivation import derivation
 from tinygrad_bp.paths import flow
 from tinygrad_bp.report import latex_document
+from tinygrad_bp.rules import FUNCTION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,12 +56,10 @@ the plain formula instead, as in a textbook.
 
 def declarations() -> str:
     """The functions of the table, and the methods of Value, for type checkers."""
+    of_numbers, of_lists = {1: "Unary", 2: "Binary"}, {1: "List", 2: "TwoLists"}
     kinds = {
-        name: ("List" if rule.arity == 1 else "TwoLists")
-        if rule.variadic
-        else ("Unary" if rule.arity == 1 else "Binary")
-        for name, rule in RULES.items()
-        if name.isidentifier()
+        name: (of_lists if RULES[name].variadic else of_numbers)[RULES[name].arity]
+        for name in FUNCTION_NAMES
     }
     operands = {"Unary": "self", "Binary": "self, y: Value | Number, /"}
     methods = [

@@ -28,7 +28,7 @@ def naming(file: str | os.PathLike[str], doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise type(error)(f"cannot {doing} {str(file)!r}: {error.strerror}") from None
+        raise type(error)(f"cannot {doing} {str(file)!r}: {error.strerror or error}") from None
 
 
 def write_atomically(

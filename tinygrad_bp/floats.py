@@ -12,7 +12,7 @@ from operator import mul
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 
@@ -94,7 +94,7 @@ def is_nan(x: Any) -> bool:
     return bool(x != x)  # noqa: PLR0124
 
 
-def dot(w: list[Any], x: list[Any]) -> Any:
+def dot(w: Sequence[Any], x: Sequence[Any]) -> Any:
     """``sum_k w_k x_k``, in the type of the numbers."""
     return sum(map(mul, w, x))
 
@@ -166,7 +166,7 @@ def _exact_sum(numbers: list[float]) -> float:
         return math.inf if total > 0 else -math.inf
 
 
-def _sum_of_floats(numbers: list[float]) -> float:
+def _sum_of_floats(numbers: Sequence[float]) -> float:
     """The sum rounded once.
 
     Raises:

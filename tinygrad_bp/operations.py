@@ -253,7 +253,7 @@ def _record_list(
         return record(rule, out, operands, None, tuple(derivatives))
     if not any(nodes):
         return out
-    constants = [None if isinstance(each, Value) else each for each in operands]
+    constants = [None if node else each for node, each in zip(nodes, operands, strict=True)]
     local = (*compress(derivatives, nodes), tuple(constants))
     return record(rule, out, tuple(compress(operands, nodes)), None, local)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.rules import Rule
 else:
-    Methods = object
+    Methods = object  # the functions as methods: operations.py puts them in, type checkers see them declared
 
 
 class Value(Methods):
@@ -128,7 +128,7 @@ class Value(Methods):
             return ()
         if isinstance(self._y, tuple):
             if len(self._y) == len(self._x):
-                return self._x  # type: ignore[no-any-return]
+                return tuple(self._x)
             parents = iter(self._x)
             return tuple([next(parents) if each is None else each for each in self._y[-1]])
         return (self._x,) if self._rule.arity == 1 else (self._x, self._y)
@@ -137,7 +137,7 @@ class Value(Methods):
     def parents(self) -> tuple[Value, ...]:
         """The operands that are Values, in order, repeats kept: ``(x, x)`` for ``x * x``."""
         if isinstance(self._y, tuple):
-            return self._x  # type: ignore[no-any-return]
+            return tuple(self._x)
         if self._dx is None:
             return () if self._dy is None else (self._y,)
         return (self._x,) if self._dy is None else (self._x, self._y)
