@@ -36,6 +36,7 @@ ORDER = (
         "differences",
         "files",
         "modules",
+        "delimited",
         "samples",
         "paths",
         "steps",

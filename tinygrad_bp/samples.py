@@ -1,31 +1,40 @@
 """Samples to train on: an input and a target each, read from a table of text.
 
-This room knows nothing of networks.
+This module knows nothing of networks.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import random
 import sys
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, NamedTuple
 
+from tinygrad_bp.delimited import (
+    Grid,
+    called,
+    is_infinite,
+    is_missing,
+    is_number,
+    listed_lines,
+    looks_like_a_number,
+    meant_by_commas,
+    to_float,
+)
 from tinygrad_bp.errors import SamplesError
-from tinygrad_bp.text import counted
+from tinygrad_bp.text import counted, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Sequence
+    from typing import Literal
 
+    from tinygrad_bp.delimited import Line, Table
 
-_MISSING = ("na", "n/a", "null", "none")
-"""How tables say that there is no number."""
+_SAY_HEADER = "say --header or --no-header (in Python header=True or header=False)"
 
 
 class Sample(NamedTuple):
@@ -37,19 +46,56 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A table's rows as samples.
+    r"""A table's rows as samples, and how the table was read.
 
     Attributes:
         inputs: the names of the columns that ``x`` has.
         targets: what ``t`` has: the names of columns, or of the classes of one column.
         categorical: whether ``t`` is 1 for the class of the sample and 0 for the others.
         rows: the samples, in the order of the table.
+        header: whether the first line has the names of the columns.
+        delimiter: what stands between columns.
+        left_out: the numbers of the lines that were left out, because a value is missing there.
+        ignored: in words, what else of the table was not read, as comments.
+
+    >>> table = read_samples("# by hand\na;b\n1;2\n?;3\n", missing="skip")
+    >>> table.rows, table.left_out, table.ignored
+    ((Sample(x=(1.0,), t=(2.0,)),), (4,), ('comments in line 1',))
     """
 
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
     categorical: bool
     rows: tuple[Sample, ...]
+    header: bool = True
+    delimiter: str = ","
+    left_out: tuple[int, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        r"""For each class the number of its samples; empty where targets are numbers.
+
+        >>> read_samples("5.1,setosa\n6.3,virginica\n5.0,setosa\n").counts
+        {'setosa': 2, 'virginica': 1}
+        """
+        if not self.categorical:
+            return {}
+        counts = Counter(each.t.index(1) for each in self.rows)
+        return {name: counts[place] for place, name in enumerate(self.targets)}
+
+    def reading(self) -> str:
+        r"""How the table was read, and what of it was not, in words.
+
+        >>> read_samples("1|u\n2|v\n1|u\n").reading()
+        "read with '|' between columns, which are numbered; the first line is a sample"
+        """
+        names = "named by the first line" if self.header else "numbered; the first line is a sample"
+        ignored = [*self.ignored]
+        if self.left_out:
+            ignored.append(f"{listed_lines(self.left_out)}, where a value is missing")
+        rest = f"; ignored: {'; '.join(ignored)}" if ignored else ""
+        return f"read with {called(self.delimiter)} between columns, which are {names}{rest}"
 
 
 def read_samples(
@@ -59,12 +105,20 @@ def read_samples(
     inputs: Sequence[str] = (),
     targets: Sequence[str] = (),
     classes: bool = False,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    missing: Literal["refuse", "skip"] = "refuse",
 ) -> Dataset:
-    r"""Read a table of numbers, one sample to a line, with commas, semicolons or tabs between.
+    r"""Read a table of numbers, one sample to a line; what may be read in two ways is refused.
 
-    The first line names the columns if it has words above numbers; else they are named 1, 2, ....  A
-    target that is a number in no line is a class, and there is one number of ``t`` for each class, in the
-    order of their names.
+    Numbers are decimal numbers in ASCII, as ``-1.5e3``, and become the nearest float.  A column of targets
+    where no cell looks like a number is of classes: there is one number of ``t`` for each class, in the
+    order of their names, or of their numbers if all are numbers.  Classes are text and are compared as
+    text: ``1`` and ``1.0`` are two.  Blanks at the ends of a cell are not part of it.
+
+    Empty lines are ignored; so are, and `Dataset.ignored` tells it, lines that begin with ``#``, a first
+    line ``sep=;``, columns that are empty in every line, and a first column without a name that numbers the
+    lines, as pandas writes it.
 
     Args:
         text: the table.
@@ -72,43 +126,172 @@ def read_samples(
         inputs: the columns of ``x``; without them, all that are no targets.
         targets: the columns of ``t``; without them, the last.
         classes: read the target as a class whatever is in it.
+        header: whether the first line has the names of the columns; where it has not, they are numbered 1,
+            2, ....  None: what is possible.  A word above numbers is a name, and a column that is chosen by
+            name has one.
+        delimiter: what stands between columns.  None: the first of tab, semicolon, ``|``, comma and blanks
+            that parts all lines alike.
+        missing: ``"refuse"``, or ``"skip"`` the lines where a chosen column has no value: an empty cell,
+            nan, NA, null, none, ``?``, ``-`` and the like.
 
     Raises:
-        SamplesError: naming the line and the column of what is no finite number, or the column that the
-            table does not have; or a target is a number in some lines and not in others.
+        SamplesError: naming the line and the column of what cannot be read, or the column that the table
+            does not have; or the first line may be names or a sample, and ``header`` does not say which.
 
     >>> table = read_samples("a,b,sum\n1,2,3\n0.5,0.5,1\n")
     >>> table.inputs, table.targets, table.rows[0]
     (('a', 'b'), ('sum',), Sample(x=(1.0, 2.0), t=(3.0,)))
     >>> read_samples("5.1,setosa\n6.3,virginica\n").rows[1]
     Sample(x=(6.3,), t=(0.0, 1.0))
+    >>> read_samples("0,1,label\n5.1,3.5,setosa\n6.3,3.3,virginica\n", header=True).inputs
+    ('0', '1')
     """
-    table = _Table.read(text, name)
-    for column in (*inputs, *targets):
-        if column not in table.columns:
-            raise table.error(f"there is no column {column!r}")
-    t_columns = tuple(targets) or table.columns[-1:]
-    x_columns = tuple(inputs) or tuple(each for each in table.columns if each not in t_columns)
-    if not x_columns:
-        raise table.error("there is no input")
-    chosen = (*x_columns, *t_columns)
-    if twice := [each for each in chosen if chosen.count(each) > 1]:
-        raise table.error(f"{twice[0]!r} is chosen twice")
-    one = len(t_columns) == 1
-    if classes and not one:
-        raise table.error(f"classes are of one column, not of {', '.join(t_columns)}")
-    way_out = "leave the line out, or say which columns are inputs"
-    x = [table.numbers(each, way_out) for each in x_columns]
-    if classes or (one and not any(map(_is_numeric, table.cells(t_columns[0])))):
-        names, t = table.one_hot(t_columns[0])
-        return Dataset(x_columns, names, categorical=True, rows=_rows(x, t))
-    way_out = "leave the line out" + ", or say that the targets are classes" * one
-    t = [table.numbers(each, way_out) for each in t_columns]
-    return Dataset(x_columns, t_columns, categorical=False, rows=_rows(x, t))
+    if missing not in ("refuse", "skip"):
+        raise SamplesError(f"missing is 'refuse' or 'skip', not {missing!r}")
+    choice = _Choice(tuple(inputs), tuple(targets), classes, skip=missing == "skip")
+    grid = Grid.read(text, name, delimiter)
+    if header is None:
+        return _read_if_clear(grid, choice)
+    return choice.read(grid.table(header=header))
 
 
-def _rows(x: Iterable[Sequence[float]], t: Iterable[Sequence[float]]) -> tuple[Sample, ...]:
-    return tuple(map(Sample, zip(*x, strict=True), zip(*t, strict=True)))
+def _read_if_clear(grid: Grid, choice: _Choice) -> Dataset:
+    """With names in the first line or without, where only one of them is possible."""
+    asked = {*choice.inputs, *choice.targets} & {*grid.lines[0].cells}
+    if grid.is_headed() or not all(map(str.isdecimal, asked)):
+        return choice.read(grid.table(header=True))
+    may_be_headed = grid.may_be_headed()
+    try:
+        dataset = choice.read(grid.table(header=False))
+    except SamplesError as error:
+        if may_be_headed and grid.begins_with_words():
+            return choice.read(grid.table(header=True))
+        with suppress(SamplesError):
+            choice.read(grid.table(header=True))
+            error = SamplesError(f"{error}; if the first line has names, {_SAY_HEADER}")
+        raise error from None
+    if may_be_headed:
+        line = grid.lines[0].number
+        raise SamplesError(
+            f"{grid.name}, line {line}: names of columns or a sample, both are possible: {_SAY_HEADER}"
+        )
+    return dataset
+
+
+class _Choice(NamedTuple):
+    """What to read of a table."""
+
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    classes: bool
+    skip: bool
+
+    def read(self, table: Table) -> Dataset:
+        """Its samples."""
+        x_columns, t_columns = self._columns(table)
+        table, left_out = self._complete(table, (*x_columns, *t_columns))
+        way_out = "choose other inputs with --inputs (in Python inputs=[...])"
+        x = [_numbers(table, each, way_out) for each in x_columns]
+        one = len(t_columns) == 1
+        categorical = self.classes or (
+            one and not any(map(looks_like_a_number, table.cells(t_columns[0])))
+        )
+        if categorical:
+            t_columns, t = _one_hot(table, t_columns[0])
+        else:
+            way_out = "choose other targets with --targets (in Python targets=[...])"
+            if one:
+                way_out = "if it names a class, say --classes (in Python classes=True)"
+            t = [_numbers(table, each, way_out) for each in t_columns]
+        rows = tuple(map(Sample, zip(*x, strict=True), zip(*t, strict=True)))
+        return Dataset(
+            x_columns, t_columns, categorical, rows,
+            table.header, table.delimiter, left_out, table.ignored,
+        )  # fmt: skip
+
+    def _columns(self, table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Those of inputs and of targets."""
+        for column in (*self.inputs, *self.targets):
+            if column not in table.columns:
+                raise table.error(f"there is no column {visible(column)!r}")
+        targets = self.targets or table.columns[-1:]
+        inputs = self.inputs or tuple(each for each in table.columns if each not in targets)
+        if not inputs:
+            raise table.error(f"there is no input, with {called(table.delimiter)} between columns")
+        chosen = (*inputs, *targets)
+        if twice := [each for each in chosen if chosen.count(each) > 1]:
+            raise table.error(f"{visible(twice[0])!r} is chosen twice")
+        if self.classes and len(targets) > 1:
+            raise table.error(
+                f"classes are of one column, not of {', '.join(map(visible, targets))}"
+            )
+        return inputs, targets
+
+    def _complete(self, table: Table, columns: Sequence[str]) -> tuple[Table, tuple[int, ...]]:
+        """The table of the lines that have a value in each of the columns; the numbers of the others."""
+        places = [(each, table.columns.index(each)) for each in columns]
+        lines: list[Line] = []
+        left_out: list[int] = []
+        for line in table.lines:
+            missing = [column for column, place in places if is_missing(line.cells[place])]
+            if missing and not self.skip:
+                raise table.error_at(
+                    line,
+                    missing[0],
+                    "is a missing value: leave such lines out with --skip-missing "
+                    "(in Python missing='skip')",
+                )
+            if missing:
+                left_out.append(line.number)
+            else:
+                lines.append(line)
+        if not lines:
+            raise table.error("a value is missing in every line")
+        return table._replace(lines=lines), tuple(left_out)
+
+
+def _numbers(table: Table, column: str, way_out: str) -> list[float]:
+    numbers = []
+    for line, cell in zip(table.lines, table.cells(column), strict=True):
+        if not is_number(cell):
+            raise table.error_at(line, column, _why_no_number(cell, table.delimiter, way_out))
+        try:
+            numbers.append(to_float(cell))
+        except ValueError as error:
+            raise table.error_at(line, column, f"would be changed: {error}; {way_out}") from None
+    return numbers
+
+
+def _why_no_number(cell: str, delimiter: str, way_out: str) -> str:
+    if is_infinite(cell):
+        return "is not a finite number: leave the line out"
+    if meant := meant_by_commas(cell):
+        return f"is not a finite number: if {' or '.join(meant)} is meant, write that"
+    if {*cell} & {*"\t;|,"}:
+        way_out += (
+            f"; this is with {called(delimiter)} between columns: for another "
+            "say --delimiter (in Python delimiter=...)"
+        )
+    return f"is not a finite number as 1234.5 or 1e-3: write it so, or {way_out}"
+
+
+def _one_hot(table: Table, column: str) -> tuple[tuple[str, ...], list[list[float]]]:
+    """The classes by name, or by number, and for each of them the column of ones and zeros."""
+    cells = table.cells(column)
+    for line, cell in zip(table.lines, cells, strict=True):
+        if is_infinite(cell):
+            raise table.error_at(
+                line, column, "is no class: leave the line out, or use another word"
+            )
+    classes = sorted({*cells})
+    if len(classes) < 2:
+        raise SamplesError(
+            f"{table.name}, column {visible(column)}: all are of one class, "
+            f"{visible(classes[0])!r:.60}, and nothing is to be told apart"
+        )
+    if all(map(is_number, classes)):
+        classes.sort(key=float)
+    return tuple(classes), [[float(cell == each) for cell in cells] for each in classes]
 
 
 def iris_text() -> str:
@@ -219,114 +402,3 @@ def scaled(samples: Iterable[Sample], x: Sequence[Scale], t: Sequence[Scale] = (
 
 def _read(numbers: Sequence[float], by: Sequence[Scale]) -> tuple[float, ...]:
     return tuple(scale(number) for scale, number in zip(by, numbers, strict=True))
-
-
-class _Table(NamedTuple):
-    """A table of text: what it is called, its columns, and its lines, each with its number in the file."""
-
-    name: str
-    columns: tuple[str, ...]
-    lines: list[tuple[int, list[str]]]
-
-    @classmethod
-    def read(cls, text: str, name: str) -> _Table:
-        """The lines that are not empty, and from the first of them, or by number, the columns."""
-        lines = list(_lines(text, _delimiter(text), name))
-        if not lines:
-            raise SamplesError(f"{name} is empty: it should have a sample on each line")
-        columns, size = tuple(lines[0][1]), len(lines[0][1])
-        for number, cells in lines:
-            if len(cells) != size:
-                raise SamplesError(
-                    f"{name}, line {number}: {len(cells)} columns, where there are {size} above"
-                )
-        if not _are_names(columns, [cells for _, cells in lines[1:]]):
-            return cls(name, tuple(map(str, range(1, size + 1))), lines)
-        if len(lines) == 1:
-            raise SamplesError(f"{name} has names of columns and no samples below them")
-        if "" in columns:
-            raise SamplesError(f"{name}: column {columns.index('') + 1} has no name")
-        if twice := [each for each in columns if columns.count(each) > 1]:
-            raise SamplesError(f"{name} has two columns {twice[0]!r}: call one otherwise")
-        return cls(name, columns, lines[1:])
-
-    def error(self, what: str) -> SamplesError:
-        return SamplesError(f"{self.name}: {what}; its columns are {', '.join(self.columns)}")
-
-    def cells(self, column: str) -> list[str]:
-        place = self.columns.index(column)
-        return [cells[place] for _, cells in self.lines]
-
-    def numbers(self, column: str, way_out: str) -> list[float]:
-        cells = self.cells(column)
-        for (line, _), cell in zip(self.lines, cells, strict=True):
-            if not _is_numeric(cell) or not math.isfinite(float(cell)):
-                if _is_numeric(cell.replace(",", ".")):
-                    way_out = "write it with a point"
-                raise SamplesError(
-                    f"{self.name}, line {line}, column {column}: {cell!r:.60} is not a finite number: "
-                    f"{way_out}"
-                )
-        return [*map(float, cells)]
-
-    def one_hot(self, column: str) -> tuple[tuple[str, ...], list[list[float]]]:
-        """The classes by name, or by number, and for each of them the column of ones and zeros."""
-        cells = self.cells(column)
-        if "" in cells:
-            line, _ = self.lines[cells.index("")]
-            raise SamplesError(f"{self.name}, line {line}, column {column}: there is no class")
-        numeric = all(map(_is_numeric, cells))
-        if not numeric and all(_is_numeric(cell.replace(",", ".")) for cell in cells):
-            self.numbers(column, "")  # they have decimal commas
-        kinds: list[Any] = [*map(float, cells)] if numeric else cells  # 1 and 1.0 are one class
-        names = dict(zip(reversed(kinds), reversed(cells), strict=True))
-        if len(names) < 2:
-            raise SamplesError(
-                f"{self.name}, column {column}: all are of one class, {cells[0]!r:.60}, and nothing is "
-                "to be told apart"
-            )
-        classes = sorted(names)
-        return tuple(map(names.__getitem__, classes)), [
-            [float(kind == each) for kind in kinds] for each in classes
-        ]
-
-
-def _delimiter(text: str) -> str:
-    """What parts the first line; a comma only if nothing else does, for it may be in a number."""
-    for each in "\t;":
-        file = io.StringIO(text.lstrip("\r\n"), newline="")
-        lines = csv.reader(file, delimiter=each, strict=True)
-        with suppress(csv.Error, StopIteration):
-            if len(next(lines)) > 1:
-                return each
-    return ","
-
-
-def _are_names(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
-    """Whether a first line names the columns: a word stands above numbers, or there is no number at all."""
-    above = (
-        all(_is_numeric(cells[place]) for cells in others)
-        for place, cell in enumerate(first)
-        if any(map(str.isalpha, cell)) and cell.lower() not in _MISSING and not _is_numeric(cell)
-    )
-    return not any(map(_is_numeric, first)) or (bool(others) and any(above))
-
-
-def _lines(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    file = io.StringIO(text, newline="")
-    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                yield reader.line_num, stripped
-    except csv.Error as error:
-        raise SamplesError(f"{name}, line {reader.line_num}: {error}") from None
-
-
-def _is_numeric(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell  # 2020_01 is a number to Python alone
