@@ -679,6 +679,27 @@ def test_train_as_json_holds_only_what_json_has(table):
     assert (said["eta"], said["epochs"][0]["mean e"]) == ("1/3", "inf")
 
 
+def test_train_says_how_it_read_the_table_and_reads_it_as_it_is_told(table):
+    (table / "data.csv").write_bytes("0;1;kind\n1;2;u\n2;?;v\n3;4;v\n".encode("utf-16"))
+    done = run("train", "data.csv", "--skip-missing", cwd=table)
+    assert_refused(done)
+    assert (
+        "data.csv, line 1: names of columns or a sample, both are possible: say --header or"
+        in done.stderr
+    )
+    named = run("train", "data.csv", "--header", "--skip-missing", "--epochs", "1", cwd=table)
+    assert "2 inputs: 0, 1\n2 classes: u (1), v (1)\nread with ';' between columns" in named.stdout
+    assert "named by the first line; ignored: line 3, where a value is missing\n" in named.stdout
+    numbered = run("train", "data.csv", "--no-header", "--skip-missing", "--json", cwd=table)
+    said = json.loads(numbered.stdout)
+    assert said["counts"] == {"kind": 1, "u": 1, "v": 1}
+    assert (said["header"], said["delimiter"], said["left_out"]) == (False, ";", [3])
+    for sign, delimiter in (("tab", "\t"), ("blank", " "), (":", ":")):
+        (table / "data.csv").write_text(f"a{delimiter}b\n1{delimiter}2\n3{delimiter}5\n")
+        done = run("train", "data.csv", "--delimiter", sign, "--epochs", "1", "--json", cwd=table)
+        assert json.loads(done.stdout)["delimiter"] == delimiter
+
+
 def test_names_with_commas_are_chosen_in_quotes(table):
     (table / "data.csv").write_text('"a, first",b,y\n1,2,3\n2,3,4\n')
     done = run("train", "data.csv", "--inputs", 'b, "a, first"', "--json", cwd=table)

@@ -97,6 +97,25 @@ def test_no_samples_are_refused_by_name():
             call(net, [])
 
 
+@pytest.mark.parametrize("strange", [math.nan, math.inf, -math.inf])
+def test_a_sample_that_is_not_finite_is_told_and_no_rate_is_blamed(strange):
+    samples = [Sample((1.0,), (1.0,)), Sample((1.0,), (strange,))]
+    with pytest.raises(SamplesError, match=f"sample 2 has {strange}, which is not finite"):
+        train(Network([[[1.0]]], [[0.0]]), samples, epochs=1, eta=0.1, seed=0)
+
+
+def test_how_the_table_was_read_is_told_with_the_classes_and_their_counts():
+    table = read_samples("# x\na;k\n1;u\n2;v\n3;u\n?;v\n", missing="skip")
+    about, said = Trainer(table).about(), Trainer(table).to_dict()
+    assert "2 classes: u (2), v (1)\n" in about
+    assert (
+        "read with ';' between columns, which are named by the first line; ignored: comments in line 1; "
+        "line 6, where a value is missing\n"
+    ) in about
+    assert (said["header"], said["delimiter"], said["left_out"]) == (True, ";", (6,))
+    assert (said["counts"], said["ignored"]) == ({"u": 2, "v": 1}, ("comments in line 1",))
+
+
 def test_an_activation_that_has_no_value_is_told_with_its_epoch():
     net = Network([[[1.0]]], [[0.0]], "log")
     samples = [Sample((1.0,), (-9.0,))]
@@ -261,8 +280,8 @@ def test_a_sample_for_which_an_activation_has_no_value_is_told_with_the_epoch():
         (XOR, (3, 2), "relu", ["relu", "relu", "identity"]),
         (XOR, (3,), "relu,tanh", ["relu", "tanh"]),
         (XOR, (), "tanh", ["tanh"]),
-        ("1,u\n2,v\n", (3,), None, ["tanh", "sigmoid"]),
-        ("1,u\n2,v\n", (), None, ["sigmoid"]),
+        ("a,k\n1,u\n2,v\n", (3,), None, ["tanh", "sigmoid"]),
+        ("a,k\n1,u\n2,v\n", (), None, ["sigmoid"]),
     ],
 )
 def test_the_last_layer_is_what_the_target_needs_unless_it_is_named(

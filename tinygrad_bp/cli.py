@@ -29,7 +29,6 @@ from tinygrad_bp.errors import (
     DrawingError,
     ExpressionError,
     NetworkError,
-    SamplesError,
 )
 from tinygrad_bp.expressions import names_in, record_expression, statements
 from tinygrad_bp.files import check_free, naming, write_atomically
@@ -339,7 +338,7 @@ def _add_training(train: _Parser) -> None:
     train.add_argument(
         "table",
         metavar="FILE.csv|iris",
-        help="one sample to a line, names of the columns in the first; or Fisher's iris data",
+        help="one sample to a line, with tab, ';', '|', ',' or blanks between columns; or Fisher's iris",
     )
     for name, metavar, what in (
         ("inputs", "NAME,...", "the columns that go in; default: all others"),
@@ -355,6 +354,19 @@ def _add_training(train: _Parser) -> None:
         help="go on with a saved network; with the same --held-out and --seed, those stay held out",
     )
     train.add_argument("--classes", action="store_true", help="the target's numbers name classes")
+    train.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="the first line has the names of the columns, or is a sample; needed where it may be both",
+    )
+    train.add_argument(
+        "--delimiter", metavar="SIGN", help="what stands between columns: ',', ';', tab, blank, ..."
+    )
+    train.add_argument(
+        "--skip-missing",
+        action="store_true",
+        help="leave out the lines where a chosen column has no value: an empty cell, nan, NA, ?, ...",
+    )
     train.add_argument(
         "--eta", metavar="NUMBER", default="0.05", help="learning rate; default: 0.05"
     )
@@ -689,24 +701,24 @@ def _to_try(trainer: Trainer, file: str) -> str:
 
 
 def _read_table(options: argparse.Namespace) -> Dataset:
+    from tinygrad_bp.delimited import decode
     from tinygrad_bp.samples import iris_text, read_samples
 
     if options.table == "iris":
         text = iris_text()
     else:
-        try:
-            with naming(options.table, "read"):
-                text = Path(options.table).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            raise SamplesError(
-                f"{options.table!r} is not text in UTF-8: save the table as CSV in UTF-8"
-            ) from None
+        with naming(options.table, "read"):
+            data = Path(options.table).read_bytes()
+        text = decode(data, options.table)
     return read_samples(
         text,
         name=options.table,
         inputs=_read_names(options.inputs),
         targets=_read_names(options.targets),
         classes=options.classes,
+        header=options.header,
+        delimiter={"tab": "\t", "blank": " "}.get(options.delimiter, options.delimiter),
+        missing="skip" if options.skip_missing else "refuse",
     )
 
 

@@ -269,7 +269,7 @@ class Grid(NamedTuple):
         first, *below = (line.cells for line in self.lines)
         names = first[not first[0] :]  # the corner above numbers of lines has no name
         if len({*names}) < len(names) or not all(
-            is_word(each) or _is_whole(each) for each in names
+            is_word(each) or each.isdecimal() for each in names
         ):
             return False
         words = [place for place, cell in enumerate(first) if is_word(cell)]

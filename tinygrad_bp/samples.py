@@ -5,6 +5,7 @@ This module knows nothing of networks.
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 from collections import Counter
@@ -116,9 +117,9 @@ def read_samples(
     order of their names, or of their numbers if all are numbers.  Classes are text and are compared as
     text: ``1`` and ``1.0`` are two.  Blanks at the ends of a cell are not part of it.
 
-    Empty lines are ignored; so are, and `Dataset.ignored` tells it, lines that begin with ``#``, a first
-    line ``sep=;``, columns that are empty in every line, and a first column without a name that numbers the
-    lines, as pandas writes it.
+    Lines with nothing in them are ignored; so are, and `Dataset.ignored` tells it, lines that begin with
+    ``#``, a first line ``sep=;``, columns that are empty in every line, and a first column without a name
+    that numbers the lines, as pandas writes it.
 
     Args:
         text: the table.
@@ -362,15 +363,17 @@ class Scale(NamedTuple):
         """That by mean and standard deviation; by the mean alone where the numbers do not vary.
 
         Raises:
-            SamplesError: the numbers are too large to add them.
+            SamplesError: the numbers are too large to add or subtract them, or are not finite.
         """
-        try:
-            std = pstdev(column)
-            return cls(fmean(column), std if std >= sys.float_info.min else 1.0)
-        except OverflowError:
-            raise SamplesError(
-                f"numbers from {min(column)} to {max(column)} cannot be scaled: give them in another unit"
-            ) from None
+        least, most = min(column), max(column)
+        with suppress(OverflowError):
+            mean = fmean(column)
+            if math.isfinite(mean) and math.isfinite(most - least):
+                std = pstdev(column)
+                return cls(mean, std if std >= sys.float_info.min else 1.0)
+        raise SamplesError(
+            f"numbers from {least} to {most} cannot be scaled: give them in another unit"
+        )
 
     def __call__(self, number: float) -> float:
         """The number as this scale reads it."""

@@ -19,7 +19,7 @@ from tinygrad_bp.samples import scaled, scales, split
 from tinygrad_bp.text import counted, format_number, plain_number, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tinygrad_bp.samples import Dataset, Sample, Scale
 
@@ -46,7 +46,7 @@ def train(
     Raises:
         NetworkError: ``eta`` is not above 0; or, when an epoch is asked for, weights or errors have grown
             beyond all numbers, or an activation has no value where the network has come.
-        SamplesError: there are no samples.
+        SamplesError: there are no samples, or one has a number that is not finite.
 
     >>> from tinygrad_bp import Network
     >>> from tinygrad_bp.samples import Sample
@@ -57,6 +57,11 @@ def train(
     if not eta > 0:
         raise NetworkError(f"the learning rate eta is above 0, not {eta}")
     _check(samples)
+    for place, each in enumerate(samples, 1):
+        if strange := [number for number in (*each.x, *each.t) if number - number != 0]:
+            raise SamplesError(
+                f"sample {place} has {strange[0]}, which is not finite: leave it out"
+            )
     return _epochs(net, [*samples], epochs, eta, random.Random(seed))  # noqa: S311 - orders, not secrets
 
 
@@ -292,7 +297,8 @@ class Trainer:
         return (
             f"{counted(len(self.fitting), 'sample')} to train on{rest}\n"
             f"{counted(len(data.inputs), 'input')}: {_listed(data.inputs)}\n"
-            f"{targets}: {_listed(data.targets)}\n"
+            f"{targets}: {_listed(data.targets, data.counts)}\n"
+            f"{data.reading()}\n"
             f"a {sizes} network: {layers}; e = Σ (t − o)², Δw = −η de/dw after each sample, "
             f"η = {format_number(self.eta)}"
         )
@@ -316,6 +322,11 @@ class Trainer:
             "inputs": self.data.inputs,
             "targets": self.data.targets,
             "classes": self.data.categorical,
+            "counts": self.data.counts,
+            "header": self.data.header,
+            "delimiter": self.data.delimiter,
+            "left_out": self.data.left_out,
+            "ignored": self.data.ignored,
             "samples": len(self.fitting),
             "held_out": len(self.held_out),
             "eta": plain_number(self.eta),
@@ -334,6 +345,7 @@ def _activations(data: Dataset, hidden: Sequence[int], activation: str) -> list[
     return names
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = [visible(each) for each in names[:_NAMED]]
+def _listed(names: Sequence[str], counts: Mapping[str, int] | None = None) -> str:
+    """The first of the names, with how many there are of each if that is counted."""
+    shown = [visible(each) + (f" ({counts[each]})" if counts else "") for each in names[:_NAMED]]
     return ", ".join(shown + ["..."] * (len(names) > _NAMED))
