@@ -318,6 +318,7 @@ def test_a_column_that_is_asked_for_by_name_has_one():
         ("1,2\n", ",", ("1",)),
         ("1 | 2\n", "|", ("1",)),
         ("  1   2 \n", " ", ("1",)),
+        ("a b\n1 2  \n", " ", ("a",)),  # blanks at the end of one line
         ("a b\n 1  2\n", " ", ("a",)),
         ('"x;y",b\n1,2\n', ",", ("x;y",)),
         ("x;y,b\n1,2\n", ",", ("x;y",)),  # a semicolon in a name parts no other line
@@ -444,7 +445,10 @@ def test_advice_names_every_number_that_may_be_meant_and_no_other(cell, advice):
             "data.csv, line 3: 3 columns, where there are 2 above, with ',' between them",
         ),
         ("a,b\n1,2,\n", {}, "line 2: 3 columns, the last of them empty, where there are 2 above"),
+        ("\n\nsep=;\n\na;b\nx;2\n", {}, "data.csv, line 6, column a: 'x' is not"),
+        ("a, b\n1, 2,\n", {}, "line 2: 3 columns, .* where there are 2 above, with ',' between"),
         ("a b\n1 2 3\n", {}, "line 2: 3 columns, where there are 2 above, with blanks between"),
+        ("a,y\n1,2\na,y\n3,4\n", {}, "data.csv, line 3, column a: 'a' is not a finite number"),
         ("# a,b\n1,2\n", {}, "line 1: this may be a comment, or the names of the columns"),
         ("a,b\n\n1,2\nx,2\n", {}, "data.csv, line 4, column a: 'x' is not a finite number"),
         (
@@ -462,7 +466,7 @@ def test_advice_names_every_number_that_may_be_meant_and_no_other(cell, advice):
         (
             ",b\n1,2\n",
             {},
-            "there is no input, with ',' between columns; its columns are b; ignored: col",
+            "there is no input, .*; its columns are b; ignored: column 1",
         ),
         (",a,b\n5,1,2\n5,3,4\n", {}, "data.csv: column 1 has no name"),
         ("a,,b\n1,2,3\n", {}, "data.csv: column 2 has no name"),
@@ -472,7 +476,7 @@ def test_advice_names_every_number_that_may_be_meant_and_no_other(cell, advice):
         ("a,k\n1,u\n2,3\n", {}, "column k: 'u' is not .* if it names a class, say --classes"),
         ("a,b\n?,1\n1,NA\n", {"missing": "skip"}, "data.csv: a value is missing in every line"),
         ("a,b\n1,2\n", {"targets": ["a", "b"]}, "there is no input, .* its columns are a, b"),
-        ("1\n2\n", {}, "there is no input, with ',' between columns; its columns are 1"),
+        ("1\n2\n", {}, "there is no input, with ',' between columns: .*; its columns are 1"),
         ("1,u\n2,u\n", {}, "data.csv, column 2: all are of one class, 'u'"),
         ("1,2,3\n", {"targets": ["1", "2"], "classes": True}, "classes are of one column, not of"),
         ("a,b,c\n1,2,u\n", {"targets": ["b", "c"]}, "column c: 'u' is not .* choose other targets"),

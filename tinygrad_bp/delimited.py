@@ -81,7 +81,11 @@ def looks_like_a_number(cell: str) -> bool:
     [True, True, True, False, False, False]
     """
     first = next(filter(str.isalnum, cell), "a")
-    return not first.isalpha() or is_infinite(cell) or bool(re.search(r"[$€£¥]\s?\d", cell))
+    return (
+        not first.isalpha()
+        or is_infinite(cell)
+        or bool(re.search(r"([$€£¥]|USD|EUR|GBP|CHF|JPY|Rs\.?)\s?\d", cell))
+    )
 
 
 def is_word(cell: str) -> bool:
@@ -198,7 +202,7 @@ class Grid(NamedTuple):
         """
         if delimiter is not None and not re.fullmatch(r'[^\w"\r\n]', delimiter):
             raise SamplesError(f"a delimiter is one sign, as ';', not {delimiter!r}")
-        text = text.removeprefix("\ufeff")
+        text = text.lstrip("\ufeff")
         if "\0" in text:
             raise SamplesError(f"{name} is not text: it has NUL characters")
         text, said, ignored = _without_sep(text)
@@ -247,8 +251,13 @@ class Grid(NamedTuple):
         return Table(self.name, columns, lines, header, self.delimiter, ignored)
 
     def is_headed(self) -> bool:
-        """Whether the first line is no sample for sure: a word stands above a column of numbers."""
-        columns = zip(*(line.cells for line in self.lines), strict=True)
+        """Whether the first line is no sample for sure: a word stands above a column of numbers.
+
+        So it does where files were joined and the names come again; then that line is the one to refuse.
+        """
+        first = self.lines[0].cells
+        others = (line.cells for line in self.lines if line.cells != first)
+        columns = zip(first, *others, strict=True)
         return any(
             is_word(first) and all(map(is_number, present))
             for first, *below in columns
@@ -338,8 +347,8 @@ def _without_sep(text: str) -> tuple[str, str | None, list[str]]:
 def _delimiter(text: str) -> str:
     """The first of `DELIMITERS` that parts all lines alike; if none does, the first that parts the first line.
 
-    Detectors by likelihood (``csv.Sniffer``, clevercsv) answer always.  Here no answer is better than a
-    likely one: lines that are not parted alike are refused.
+    Not by likelihood, as ``csv.Sniffer`` does it, which takes the comma for ``1,5;2,5``: lines that are not
+    parted alike are refused.
     """
     parting = [each for each in DELIMITERS if next(_sizes(text, each), 0) > 1]
     if len(parting) > 1:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from tinygrad_bp.delimited import Line, Table
 
+_SAY_DELIMITER = "for another say --delimiter (in Python delimiter=...)"
 _SAY_HEADER = "say --header or --no-header (in Python header=True or header=False)"
 
 
@@ -218,7 +219,8 @@ class _Choice(NamedTuple):
         targets = self.targets or table.columns[-1:]
         inputs = self.inputs or tuple(each for each in table.columns if each not in targets)
         if not inputs:
-            raise table.error(f"there is no input, with {called(table.delimiter)} between columns")
+            between = f"with {called(table.delimiter)} between columns"
+            raise table.error(f"there is no input, {between}: {_SAY_DELIMITER}")
         chosen = (*inputs, *targets)
         if twice := [each for each in chosen if chosen.count(each) > 1]:
             raise table.error(f"{visible(twice[0])!r} is chosen twice")
@@ -269,10 +271,7 @@ def _why_no_number(cell: str, delimiter: str, way_out: str) -> str:
     if meant := meant_by_commas(cell):
         return f"is not a finite number: if {' or '.join(meant)} is meant, write that"
     if {*cell} & {*"\t;|,"}:
-        way_out += (
-            f"; this is with {called(delimiter)} between columns: for another "
-            "say --delimiter (in Python delimiter=...)"
-        )
+        way_out += f"; this is with {called(delimiter)} between columns: {_SAY_DELIMITER}"
     return f"is not a finite number as 1234.5 or 1e-3: write it so, or {way_out}"
 
 
