@@ -372,12 +372,18 @@ def test_columns_keep_their_numbers_where_outer_ones_are_empty():
     assert read_samples(",5,6\n,7,9\n").inputs == ("2",)
 
 
-def test_an_index_above_which_stand_numbers_is_no_sample():
-    text = ",0,1\n0,5.1,3.5\n1,4.9,3.0\n"  # as pandas writes a table of NumPy
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",0,1\n0,5.1,3.5\n1,4.9,3.0\n",  # as pandas writes a table of NumPy
+        ",0,label\n0,5.1,u\n1,4.9,v\n",
+    ],
+)
+def test_an_empty_cell_in_the_corner_may_be_an_index_or_missing(text):
     for missing in ("refuse", "skip"):
         with pytest.raises(SamplesError, match="--header or --no-header"):
             read_samples(text, missing=missing)
-    assert read_samples(text, header=True).rows[0] == Sample((5.1,), (3.5,))
+    assert [each.x for each in read_samples(text, header=True).rows] == [(5.1,), (4.9,)]
 
 
 def test_what_spreadsheets_write_is_read():

@@ -265,8 +265,9 @@ class Grid(NamedTuple):
         )
 
     def begins_with_words(self) -> bool:
-        """Whether there is a word in the first line."""
-        return any(map(is_word, self.lines[0].cells))
+        """Whether there is a word in the first line, and no value is missing there."""
+        first = self.lines[0].cells
+        return any(map(is_word, first)) and not any(map(is_missing, first))
 
     def may_be_headed(self) -> bool:
         """Whether the first line may have the names, by its form alone.
