@@ -43,6 +43,7 @@ ORDER = (
         "network",
         "training",
         "note",
+        "escaping",
         "formula",
         "report",
         "chain",

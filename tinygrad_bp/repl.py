@@ -96,7 +96,7 @@ def draw(what: Value | Run, *by: Value | int, file: str = "", overwrite: bool = 
         picture = viz.draw(_result("draw", what), fold=what if isinstance(what, Run) else None)
     file = file or _free_name(what, ".svg")
     viz.save(picture, file, overwrite=overwrite)
-    return Shown(f"wrote {file}")
+    return Shown(visible(f"wrote {file}"))
 
 
 def explore(what: Value | Run, *by: Value | int, file: str = "", overwrite: bool = False) -> Shown:
@@ -117,7 +117,7 @@ def explore(what: Value | Run, *by: Value | int, file: str = "", overwrite: bool
     run = _run("explore", what) if by else what
     file = file or _free_name(what, ".html")
     viz.explore(run, file, weight=_place("explore", by) if by else None, overwrite=overwrite)
-    return Shown(f"wrote {file}")
+    return Shown(visible(f"wrote {file}"))
 
 
 def tree(what: Value | Run) -> Shown:

@@ -75,6 +75,24 @@ def visible(line: str) -> str:
     return "".join([f"U+{ord(c):04X}" if c in hidden else c for c in line])
 
 
+def shown(line: str, limit: int) -> str:
+    r"""The text as `visible`, shortened where that has more than ``limit`` characters.
+
+    >>> shown("weight", 4), shown("a\0b", 6)
+    ('wei…', 'a…')
+    """
+    whole = visible(line[: limit + 1])
+    if len(whole) <= limit:
+        return whole
+    fitting = ""
+    for character in line:  # no U+XXXX is cut in two
+        longer = fitting + visible(character)
+        if len(longer) >= limit:
+            break
+        fitting = longer
+    return fitting + "…"
+
+
 _ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip
 
 
