@@ -142,7 +142,11 @@ def tree(what: Value | Run) -> Shown:
         local = rows[row.above].node.local_derivatives[row.slot] if row.above >= 0 else None
         above = branches(rows, row) if row.depth <= _DEEP else f"[level {row.depth}] "
         table.append(
-            (above + row_name(row, named), *numbers, "" if local is None else _short(local))
+            (
+                above + visible(row_name(row, named)),
+                *numbers,
+                "" if local is None else _short(local),
+            )
         )
     left, *widths = (max(map(cell_len, column)) for column in zip(*table, strict=True))
     lines = []
