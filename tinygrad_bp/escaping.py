@@ -32,7 +32,11 @@ def for_latex(text: str, limit: int = LONGEST) -> str:
     >>> print(for_latex(r"50% \input{x} é ∂ 日"))
     50\% \textbackslash{}input\{x\} \'{e} $\partial$ U+65E5
     """
-    return "".join(map(_letter_for_latex, unicodedata.normalize("NFC", shown(text, limit))))
+    letters = map(_letter_for_latex, unicodedata.normalize("NFC", shown(text, limit)))
+    written = "".join(letters).replace(",,", ",{,}")  # which some fonts join to a quotation mark
+    if written.startswith(("[", "*")):  # a line break before it would take it for its argument
+        written = f"{{{written[0]}}}{written[1:]}"
+    return written
 
 
 _SPECIAL = {
@@ -45,7 +49,7 @@ _SPECIAL = {
     ">": r"\textgreater{}",
     "\xa0": "~",
     **{character: f"\\{character}" for character in "{}$&#_%"},
-    **{character: f"{{{character}}}" for character in "-`',?![]*"},  # which would join or open
+    **{character: f"{{{character}}}" for character in "-`'"},  # which would join
 }
 _SIGNS = {
     "∂": r"\partial", "…": r"\dots", "⋯": r"\cdots", "·": r"\cdot", "×": r"\times", "→": r"\to", "−": "-",

@@ -391,7 +391,7 @@ def _prose_latex(parts: Iterable[str | Formula]) -> str:
 def _inline_latex(formula: Formula) -> str:
     """A formula within words; a long expression in symbols as text, which can be broken."""
     if isinstance(formula, Quantity) and len(text(formula)) > WIDTH:
-        broken = for_latex(text(formula), _LONGEST_LINE).replace("{*}", r"\allowbreak{*}")
+        broken = for_latex(text(formula), _LONGEST_LINE).replace("*", r"\allowbreak *")
         return rf"\texttt{{{broken}}}"
     return f"${atoms_latex(flatten(formula))}$"
 

@@ -228,7 +228,7 @@ _TEX_COMMANDS = _words("""
 """)
 _TEX = re.compile(
     r"""\\(?P<letter>[A-Za-z]+)\{\} | \\(?P<accent>[`'^~=."uHvrc])\{(?P<under>[A-Za-z])\}
-    | \\(?P<special>[{}$&#_%]) | \{(?P<braced>[-`',?!\[\]*])\} | \$(?P<sign>\S+?)\$
+    | \\(?P<special>[{}$&#_%]) | \{(?P<braced>[-`',\[\]*])\} | \$(?P<sign>\S+?)\$
     | (?P<newline>\\\\) | \\(?P<command>[A-Za-z]+)\*? | \\(?P<thin>,) | (?P<other>[^\\])""",
     re.VERBOSE | re.DOTALL,
 )
@@ -242,9 +242,11 @@ def read_tex_words(words):
         assert found, words[place:]
         letter = _tex_letter(found)
         assert letter is not None, found[0]
-        assert found["other"] is None or letter not in "{}$&#^_%", words
+        assert found["other"] is None or letter not in "{}$&#^_%-`'", words
         shown += letter
         place = found.end()
+    assert ",," not in words
+    assert not words.startswith(("[", "*"))
     return shown
 
 

@@ -101,9 +101,11 @@ def run(label):
     return net.forward([1.0], [0.5])
 
 
-def derived(label):
+def derivations(label):
+    """Derivations by landmarks, and path by path."""
     e = graph(label)
-    return derivation(e, leaf_of(e), landmarks=[topological_order(e)[1]], eta=0.1)
+    w, inner, _ = topological_order(e)
+    return [derivation(e, w, landmarks=[inner], eta=0.1), derivation(e, w, eta=0.1)]
 
 
 def blocks(label):
@@ -190,19 +192,32 @@ WRITERS = {
     "json": Writer(lambda label: viz.draw(graph(label)).content(".json"), read_json, str),
     "json, steps": Writer(lambda label: json.dumps(steps(graph(label)).to_dict()), read_json, str),
     "json, learned": Writer(lambda label: json.dumps(learned(label).to_dict()), read_json, str),
-    "json, a derivation": Writer(lambda label: json.dumps(derived(label).to_dict()), read_json),
-    "mathml": Writer(lambda label: derived(label).to_html(), read_xml),
+    "json, a derivation": Writer(
+        lambda label: json.dumps([each.to_dict() for each in derivations(label)]), read_json
+    ),
+    "mathml": Writer(
+        lambda label: "".join(
+            ["<div>", *(each.to_html() for each in derivations(label)), "</div>"]
+        ),
+        read_xml,
+    ),
     "mathml, blocks": Writer(lambda label: to_html(blocks(label)), read_xml),
     "html, a derivation": Writer(
-        lambda label: html_page(label, [derived(label).to_html()]), read_html, suffix=".html"
+        lambda label: html_page(label, [each.to_html() for each in derivations(label)]),
+        read_html,
+        suffix=".html",
     ),
     "latex": Writer(
-        lambda label: latex_document([derived(label).to_latex()]), read_tex, start_in_tex
+        lambda label: latex_document([each.to_latex() for each in derivations(label)]),
+        read_tex,
+        start_in_tex,
     ),
     "latex, blocks": Writer(
         lambda label: latex_document([to_latex(blocks(label))]), read_tex, start_in_tex
     ),
-    "text, a derivation": Writer(lambda label: derived(label).to_text(), read_terminal),
+    "text, a derivation": Writer(
+        lambda label: "\n".join(each.to_text() for each in derivations(label)), read_terminal
+    ),
     "text, blocks": Writer(lambda label: to_text(blocks(label)), read_terminal),
     "text, steps": Writer(told, read_terminal),
     "text, a network": Writer(lambda label: str(repl.order(run(label))), read_terminal),
@@ -252,6 +267,15 @@ def test_an_image_shows_labels_as_their_visible_text(suffix):
 def test_a_moving_image_is_whole_whatever_the_label():
     for label in LABELS:
         read_image(viz.frames(leaf(label)).content(".gif"))
+
+
+def test_text_in_ascii_is_ascii():
+    assert [
+        label
+        for label in LABELS
+        for each in derivations(label)
+        if not each.to_text(ascii=True).isascii()
+    ] == []
 
 
 def test_a_long_label_makes_no_wide_film():
