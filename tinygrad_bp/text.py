@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def printed(number: Number, how: Callable[[Number], str] = repr) -> str:
     """The number's text on one line; of a whole number or fraction too long for Python to print, its size."""
     try:
-        return " ".join(how(number).split())
+        text = how(number)
+        return visible(" ".join(text.split()) or text)  # a symbol's name may be of spaces
     except ValueError:
         if not hasattr(number, "numerator"):  # a formula
             return f"<{type(number).__name__} of numbers too long to print>"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
+import sympy
 from hostile import LABELS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,6 +109,12 @@ def derivations(label):
     return [derivation(e, w, landmarks=[inner], eta=0.1), derivation(e, w, eta=0.1)]
 
 
+def symbols(label):
+    """A graph of symbols, one of which has the name."""
+    x = Value(sympy.Symbol(label), "x")
+    return x * x * 3
+
+
 def blocks(label):
     """The forward pass with its numbers, and a name wherever words may stand."""
     e = graph(label)
@@ -130,6 +137,11 @@ def learned(label):
 def start(label):
     """How every text that shows the label begins."""
     return shown(label, 40).removesuffix("…")
+
+
+def start_of_symbol(label):
+    """A number is on one line, whatever breaks it, and may be shortened in an expression."""
+    return start(" ".join(label.split()) or label)[:24]
 
 
 def start_in_tex(label):
@@ -221,6 +233,24 @@ WRITERS = {
     "text, blocks": Writer(lambda label: to_text(blocks(label)), read_terminal),
     "text, steps": Writer(told, read_terminal),
     "text, a network": Writer(lambda label: str(repl.order(run(label))), read_terminal),
+    "text, symbols": Writer(
+        lambda label: f"{steps(e := symbols(label)).to_text()}\n{repl.tree(e)}\n{e!r}",
+        read_terminal,
+        start_of_symbol,
+    ),
+    "mermaid, symbols": Writer(
+        lambda label: viz.draw(symbols(label)).content(".mmd"), read_mermaid_texts, start_of_symbol
+    ),
+    "mathml, symbols": Writer(
+        lambda label: derivation(e := symbols(label), leaf_of(e)).to_html(),
+        read_xml,
+        start_of_symbol,
+    ),
+    "latex, symbols": Writer(
+        lambda label: latex_document([derivation(e := symbols(label), leaf_of(e)).to_latex()]),
+        read_tex,
+        lambda label: "" if label.isidentifier() else start_in_tex(start_of_symbol(label)),
+    ),
     "text, learned": Writer(
         lambda label: f"{(trainer := learned(label)).about()}\n{trainer.report()}", read_terminal
     ),
