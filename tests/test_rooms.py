@@ -44,6 +44,7 @@ ORDER = (
         "network",
         "training",
         "note",
+        "escaping",
         "formula",
         "report",
         "chain",

@@ -410,7 +410,7 @@ def test_rows_are_written_in_the_notation_with_literals_that_binary_holds(name, 
 
 @ROWS
 def test_latex_has_a_place_for_each_operand(rule):
-    assert rule.latex.count("%s") == rule.arity
+    assert not rule.latex or rule.latex.count("%s") == rule.arity
     assert rule.symbol
 
 

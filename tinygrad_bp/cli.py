@@ -45,7 +45,7 @@ from tinygrad_bp.report import (
     to_text,
 )
 from tinygrad_bp.steps import naive, steps
-from tinygrad_bp.text import format_number, plain, plain_number, takes_signs
+from tinygrad_bp.text import format_number, plain, plain_number, takes_signs, visible
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
@@ -451,7 +451,7 @@ def _explain(options: argparse.Namespace) -> None:
         written = "\n\n".join(texts)
     if options.output:
         write_atomically(options.output, written.rstrip("\n") + "\n", overwrite=options.force)
-        _show(f"wrote {options.output}")
+        _show(f"wrote {visible(options.output)}")
     else:
         if form == "html":  # whatever the terminal's letters are
             written = written.encode("ascii", "xmlcharrefreplace").decode()
@@ -555,7 +555,7 @@ def _draw(options: argparse.Namespace) -> None:
             limit = options.max_nodes or (viz.MAX_NODES if laid_out else sys.maxsize)
             picture = viz.draw(e, highlight=lit, max_nodes=limit, theme=theme)
             viz.save(picture, options.output, overwrite=options.force)
-    _show(f"wrote {options.output}")
+    _show(f"wrote {visible(options.output)}")
 
 
 def _step(options: argparse.Namespace) -> None:
@@ -606,7 +606,7 @@ def _explore(options: argparse.Namespace) -> None:
         _, e = _read_expression(options)
         page = viz.explore(e, title=options.what)
     page.save(options.output, overwrite=options.force)
-    _show(f"wrote {options.output}")
+    _show(f"wrote {visible(options.output)}")
 
 
 def _repl(options: argparse.Namespace) -> None:
@@ -686,7 +686,7 @@ def _train(options: argparse.Namespace) -> int:
         trainer.measure()
         _show(json.dumps(trainer.to_dict()) if options.json else trainer.report())
     if options.output is not None and not options.json:
-        _show(f"\nwrote {options.output}{_to_try(trainer, options.output)}")
+        _show(f"\nwrote {visible(options.output)}{_to_try(trainer, options.output)}")
     return code
 
 
@@ -768,7 +768,7 @@ def _demo(options: argparse.Namespace) -> None:
     run, derived = demo.explain(net, flower)
     _show(_about(run, derived) + "\n")
     written = demo.write(demo.new_folder(options.output), run, derived)
-    _show("wrote " + "\n      ".join(str(file) for file in written))
+    _show("wrote " + "\n      ".join(visible(str(file)) for file in written))
 
 
 def _track(some: Iterable[_T], doing: str, total: int | None = None) -> Iterable[_T]:
@@ -917,8 +917,9 @@ def _about(run: Run, derived: Derivation) -> str:
 
 
 def _show(text: str) -> None:
-    """Print at once, with signs that the terminal cannot encode spelled out.
+    """Print at once, with nothing invisible, and signs that the terminal cannot encode spelled out.
 
     What cannot be printed is so known before the next file is written.
     """
+    text = "\n".join(map(visible, text.split("\n")))
     print(plain(text, ascii_only=not takes_signs(sys.stdout)), flush=True)

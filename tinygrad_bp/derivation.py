@@ -38,7 +38,6 @@ from tinygrad_bp.formula import (
     Words,
     is_symbolic,
     text,
-    visible,
 )
 from tinygrad_bp.functions import fsum
 from tinygrad_bp.graph import dependents, names, topological_order
@@ -873,8 +872,8 @@ def _of_graph(
     chain = Chain(edges, labels, order=marks)
     outside = [each for each in marks if each not in reaching and each is not e]
     for each in dict.fromkeys(outside):
-        shown = visible(named.get(each, each.label or repr(each)))
-        notes.append(f"{shown} is on no path from {text(of)} to {text(by)}, and is left out.")
+        name = text(Name(named.get(each, each.label or repr(each))))
+        notes.append(f"{name} is on no path from {text(of)} to {text(by)}, and is left out.")
     notes += _bypass_notes(chain)
     return _Made(
         "landmarks", e, w, by, of, (), chain, _jacobian_lines(chain), (), {}, (), tuple(notes)
@@ -1006,12 +1005,12 @@ def _dotted(cells: Sequence[Formula]) -> tuple[Formula, ...]:
 
 
 def _key(indices: tuple[int | str, ...], *, network: bool) -> str:
-    shown = [visible(str(each)) for each in indices]
-    if len(shown) > _SIDE + 2:
-        shown = [*shown[: _SIDE - 1], "...", *shown[-2:]]
+    names = [text(Name(str(each))) for each in indices]
+    if len(names) > _SIDE + 2:
+        names = [*names[: _SIDE - 1], "...", *names[-2:]]
     if network:
-        return f"({', '.join(shown)})" if shown else "one term"
-    return " → ".join(shown) or "(direct)"
+        return f"({', '.join(names)})" if names else "one term"
+    return " → ".join(names) or "(direct)"
 
 
 def _is_negative(number: Number) -> bool:

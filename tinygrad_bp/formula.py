@@ -4,18 +4,18 @@ A formula is a `Sum`, a `Product` or a `Bracket` of formulas, or an atom.  `layo
 lines that are not too long, brackets opened and closed on lines of their own; a writer turns the
 atoms of a line into what it shows.  So a formula is laid out once, and is the same in all three.
 
-Names and labels are data and never markup: what is invisible is shown as ``U+XXXX``, what has a
-meaning in LaTeX or HTML is escaped.  This room knows nothing of graphs and networks.
+Names and labels are data and never markup: each writer shows them by `tinygrad_bp.escaping`.  This
+room knows nothing of graphs and networks.
 """
 
 from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tinygrad_bp.text import format_number, plain
+from tinygrad_bp.escaping import LONGEST, LONGEST_PROSE, for_html, for_latex, greek
+from tinygrad_bp.text import format_number, plain, shown, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 DIGITS = 4
 """So many significant digits has a factor; a result has more."""
-
-LONGEST = 48
-"""An exact number or a label longer than this is shown shortened."""
-
 
 LONGEST_VECTOR = 5
 """A vector of more nodes is shown with dots."""
@@ -292,22 +288,7 @@ def _pairs(atoms: Sequence[Atom]) -> Iterable[tuple[Atom, bool]]:
         before = atom
 
 
-# ---- what is shown of numbers and names
-
-
-def visible(text: str, limit: int = LONGEST) -> str:
-    r"""The text on one line, with what is invisible as ``U+XXXX``, shortened where it is long.
-
-    >>> visible("a\nb\u202ec"), visible("weight", 4)
-    ('aU+000AbU+202Ec', 'wei…')
-    """
-    text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(
-        f"U+{ord(each):04X}"
-        if unicodedata.category(each)[0] == "C" or unicodedata.category(each) in ("Zl", "Zp")
-        else each
-        for each in text
-    )
+# ---- what is shown of numbers
 
 
 def number_text(number: Quantity) -> str:
@@ -327,7 +308,7 @@ def number_text(number: Quantity) -> str:
     try:
         return f"≈{float(number.value):{plus}.{number.digits}g}"
     except (TypeError, ValueError, OverflowError):  # symbols, or too large for a float
-        return visible(text, LONGEST_EXPRESSION)
+        return shown(text, LONGEST_EXPRESSION)
 
 
 # ---- text
@@ -355,23 +336,23 @@ def text(formula: Formula) -> str:
 def _atom_text(atom: Atom) -> str:
     match atom:
         case Name(name):
-            return visible(name)
+            return shown(name, LONGEST)
         case Words(words):
-            return words
+            return visible(words)
         case Symbol(letter, layer, index):
             inner = ",".join(map(str, index))
             return letter + (f"[{layer}]" if layer != "" else "") + (f"[{inner}]" if inner else "")
         case Quantity():
             return number_text(atom)
         case Derivative(of, by, note):
-            which = f"[{note}]" if note else ""
+            which = f"[{shown(note, LONGEST)}]" if note else ""
             return f"d{_atom_text(of)}/d{_atom_text(by)}{which}"
         case Vector(parts):
             return f"({', '.join(_atom_text(each) for each in _ends(parts))})"
         case Over(index, _):
             return f"Σ_{index}"
         case Operation():
-            return atom.plain
+            return visible(atom.plain)
         case Sign(sign):
             return sign
 
@@ -383,56 +364,7 @@ def _ends(parts: Sequence[Name | Symbol | Quantity]) -> Sequence[Atom]:
 
 # ---- LaTeX
 
-_TEX = {
-    "\\": r"\textbackslash{}",
-    **{each: rf"\{each}" for each in "{}$&#_%"},
-    "^": r"\^{}",
-    "~": r"\~{}",
-    '"': "''",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "`": "{`}",
-    "-": "{-}",
-    "…": r"\dots{}",
-    "≈": r"$\approx$",
-}
-_SMALL = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon "
-    "phi chi psi omega"
-)
-_CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"  # the others look Latin
-_GREEK = {
-    unicodedata.lookup(
-        f"GREEK {case} LETTER {name.upper().replace('LAMBDA', 'LAMDA')}"
-    ): rf"\{name}"
-    for case, names in (("SMALL", _SMALL), ("CAPITAL", _CAPITAL))
-    for name in names.split()
-}
 _TEX_SIGNS = {"·": r"\cdot", "−": "-", "⋯": r"\cdots", "×": r"\times", "→": r"\to", "η": r"\eta"}
-
-
-def tex_escape(name: str, limit: int = LONGEST) -> str:
-    r"""Text for LaTeX's text mode, whatever it holds: it cannot become a command.
-
-    >>> print(tex_escape(r"a_b \input{x} 50% η 漢"))
-    a\_b \textbackslash{}input\{x\} 50\% $\eta$ U+6F22
-    """
-    return "".join(
-        _TEX.get(each)
-        or (each if each.isascii() else None)
-        or (f"${_GREEK[each]}$" if each in _GREEK else f"U+{ord(each):04X}")
-        for each in visible(name, limit)
-    )
-
-
-_WORDS = {"Σ": r"$\Sigma$", "Δ": r"$\Delta$", "η": r"$\eta$", "−": "$-$", "·": r"$\cdot$", "±": r"$\pm$", "²": "$^2$", "→": r"$\to$"}  # fmt: skip
-
-
-def tex_words(words: str, limit: int = 10_000) -> str:
-    """Words of ours for LaTeX's text mode; names in them are escaped all the same."""
-    shown = visible(words, limit)
-    return "".join(_WORDS.get(each) or (" " if each == " " else tex_escape(each)) for each in shown)
 
 
 def write_latex(line: Line) -> str:
@@ -451,19 +383,19 @@ def _atom_latex(atom: Atom) -> str:
             simple = re.fullmatch(r"[A-Za-z]|([A-Za-z])([0-9]+)", name)
             if simple:
                 return f"{simple[1]}_{{{simple[2]}}}" if simple[1] else name
-            return _GREEK.get(name) or rf"\mathrm{{\text{{{tex_escape(name)}}}}}"
+            return greek(name) or rf"\mathrm{{\text{{{for_latex(name)}}}}}"
         case Words(words):
-            return rf"\text{{{tex_words(words)}}}"
+            return rf"\text{{{for_latex(words, LONGEST_PROSE)}}}"
         case Symbol(letter, layer, index):
             below, above = _places(letter, layer, index, _index_latex)
-            letter = _GREEK.get(letter, letter)
+            letter = greek(letter) or letter
             return (
                 letter + (f"_{{{below}}}" if below else "") + (f"^{{({above})}}" if above else "")
             )
         case Quantity():
             return number_latex(atom)
         case Derivative(of, by, note):
-            which = rf"_{{\text{{{tex_escape(note)}}}}}" if note else ""
+            which = rf"_{{\text{{{for_latex(note)}}}}}" if note else ""
             upper, lower = _atom_latex(of), _atom_latex(by)
             return rf"\frac{{\partial {upper}}}{{\partial {lower}}}{which}"
         case Vector(parts):
@@ -479,13 +411,23 @@ def _atom_latex(atom: Atom) -> str:
 
 def _operation_latex(operation: Operation) -> str:
     """The operation by its row; a number with a sign in brackets, unless it is enclosed as it is."""
-    written, *pieces = operation.rule.latex.split("%s")
+    written, *pieces = _latex_pieces(operation.rule)
     for operand, piece in zip(operation.operands, pieces, strict=True):
         enclosed = re.search(r"[{(|,] ?$", written) and re.match(r"}(?!\^)|[)|,]", piece)
         shown = _atom_latex(operand)
         written += shown if enclosed or _is_simple(operand) else rf"\left({shown}\right)"
         written += piece
     return written
+
+
+def _latex_pieces(rule: Rule) -> list[str]:
+    """What stands before, between and after the operands: as the row says, or its name and brackets."""
+    if rule.latex:
+        return rule.latex.split("%s")
+    name = for_latex(rule.name)
+    if not re.fullmatch(r"(\w|\\_)+", name):
+        name = rf"\text{{{name}}}"
+    return [rf"\operatorname{{{name}}}(", *[", "] * (rule.arity - 1), ")"]
 
 
 def _is_simple(operand: Atom) -> bool:
@@ -516,7 +458,8 @@ def number_latex(number: Quantity) -> str:
     """
     shown = number_text(number)
     if is_symbolic(number.value):
-        return _symbolic(number.value, shown, "latex") or rf"\text{{{tex_escape(shown)}}}"
+        inert = rf"\text{{{for_latex(shown, LONGEST_EXPRESSION)}}}"
+        return _symbolic(number.value, shown, "latex") or inert
     if fraction := re.fullmatch(r"([+-]?)(\d+)/(\d+)", shown):
         return rf"{fraction[1]}\tfrac{{{fraction[2]}}}{{{fraction[3]}}}"
     if power := re.fullmatch(r"(≈?)([+-]?[\d.]+)e([+-]\d+)", shown):
@@ -525,7 +468,7 @@ def number_latex(number: Quantity) -> str:
     if re.fullmatch(r"≈?[+-]?[\d.]+", shown):
         return shown.replace("≈", r"\approx ")
     return {"inf": r"\infty", "+inf": r"+\infty", "-inf": r"-\infty"}.get(
-        shown, rf"\text{{{tex_escape(shown)}}}"
+        shown, rf"\text{{{for_latex(shown)}}}"
     )
 
 
@@ -548,9 +491,9 @@ def _atom_mathml(atom: Atom) -> str:
             simple = re.fullmatch(r"([A-Za-z])([0-9]+)", name)
             if simple:
                 return f"<msub><mi>{simple[1]}</mi><mn>{simple[2]}</mn></msub>"
-            return f"<mi>{html.escape(visible(name))}</mi>"
+            return f"<mi>{for_html(name)}</mi>"
         case Words(words):
-            return f"<mtext>{html.escape(words)}</mtext>"
+            return f"<mtext>{for_html(words, LONGEST_PROSE)}</mtext>"
         case Symbol(letter, layer, index):
             below, above = _places(letter, layer, index, _index_mathml)
             base = f"<mi>{html.escape(letter.removesuffix(chr(39)))}</mi>"
@@ -565,11 +508,7 @@ def _atom_mathml(atom: Atom) -> str:
         case Derivative(of, by, note):
             upper, lower = (f"<mrow><mi>∂</mi>{_atom_mathml(each)}</mrow>" for each in (of, by))
             fraction = f"<mfrac>{upper}{lower}</mfrac>"
-            return (
-                f"<msub>{fraction}<mtext>{html.escape(visible(note))}</mtext></msub>"
-                if note
-                else fraction
-            )
+            return f"<msub>{fraction}<mtext>{for_html(note)}</mtext></msub>" if note else fraction
         case Vector(parts):
             inner = "<mo>,</mo>".join(_atom_mathml(each) for each in _ends(parts))
             return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
@@ -595,7 +534,7 @@ def _operation_mathml(operation: Operation) -> str:
     )
     if rule.name == "**":
         return f"<msup>{base}{plain[1]}</msup>"
-    symbol = f"<mo>{html.escape({'-': '−', '*': '·'}.get(rule.symbol, rule.symbol))}</mo>"
+    symbol = f"<mo>{for_html({'-': '−', '*': '·'}.get(rule.symbol, rule.symbol))}</mo>"
     if rule.infix:
         return f"<mrow>{base}{symbol}{others[0]}</mrow>"
     if rule.name == "neg":
@@ -603,7 +542,7 @@ def _operation_mathml(operation: Operation) -> str:
     inner = "<mo>,</mo>".join(plain)
     if len(plain) > 1 or not isinstance(operands[0], Vector):
         inner = f"<mo>(</mo>{inner}<mo>)</mo>"
-    return f"<mrow><mi>{html.escape(visible(rule.name))}</mi>{inner}</mrow>"
+    return f"<mrow><mi>{for_html(rule.name)}</mi>{inner}</mrow>"
 
 
 def _index_mathml(index: int | str) -> str:
@@ -630,10 +569,11 @@ def number_mathml(number: Quantity) -> str:
     """
     shown = number_text(number)
     if is_symbolic(number.value):
-        return _symbolic(number.value, shown, "mathml") or f"<mtext>{html.escape(shown)}</mtext>"
+        inert = f"<mtext>{for_html(shown, LONGEST_EXPRESSION)}</mtext>"
+        return _symbolic(number.value, shown, "mathml") or inert
     found = re.fullmatch(r"(≈?)([+-]?)(?:(\d+)/(\d+)|([\d.]+)(?:e([+-]\d+))?|(inf))", shown)
     if not found:
-        return f"<mtext>{html.escape(visible(shown))}</mtext>"
+        return f"<mtext>{for_html(shown)}</mtext>"
     almost, sign, above, below, decimal, power, infinite = found.groups()
     if above:
         inner = f"<mfrac><mn>{above}</mn><mn>{below}</mn></mfrac>"

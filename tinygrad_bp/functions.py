@@ -53,7 +53,8 @@ def primitive(
         derivatives: one for each operand: an expression, which may use ``out``, or a function of
             the operands and then the output.
         symbol: how pictures show it; the name if left out.
-        latex: how formulas show it, with ``%s`` where an operand goes.
+        latex: how formulas show it, in LaTeX (it is the one text not escaped), with ``%s`` where an
+            operand goes; the name if left out.
         domain: the condition for having a value, an expression.
 
     Returns:

@@ -203,7 +203,8 @@ class Arithmetic:
             names: what they refer to beyond Python's own names and this type's functions.
             title: what a traceback calls them.
         """
-        code = compile(source, f"<{self.name}: {title}>", "exec")
+        inert = ascii(title)[1:-1]  # compile refuses NUL and lone surrogates
+        code = compile(source, f"<{self.name}: {inert}>", "exec")
         namespace = dict(names)
         for name in _global_names(code) & (self.own.keys() | RULES.keys()):
             namespace[name] = self._lookup(name)

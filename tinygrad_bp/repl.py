@@ -96,7 +96,7 @@ def draw(what: Value | Run, *by: Value | int, file: str = "", overwrite: bool = 
         picture = viz.draw(_result("draw", what), fold=what if isinstance(what, Run) else None)
     file = file or _free_name(what, ".svg")
     viz.save(picture, file, overwrite=overwrite)
-    return Shown(f"wrote {file}")
+    return Shown(visible(f"wrote {file}"))
 
 
 def explore(what: Value | Run, *by: Value | int, file: str = "", overwrite: bool = False) -> Shown:
@@ -117,7 +117,7 @@ def explore(what: Value | Run, *by: Value | int, file: str = "", overwrite: bool
     run = _run("explore", what) if by else what
     file = file or _free_name(what, ".html")
     viz.explore(run, file, weight=_place("explore", by) if by else None, overwrite=overwrite)
-    return Shown(f"wrote {file}")
+    return Shown(visible(f"wrote {file}"))
 
 
 def tree(what: Value | Run) -> Shown:
@@ -142,7 +142,11 @@ def tree(what: Value | Run) -> Shown:
         local = rows[row.above].node.local_derivatives[row.slot] if row.above >= 0 else None
         above = branches(rows, row) if row.depth <= _DEEP else f"[level {row.depth}] "
         table.append(
-            (above + row_name(row, named), *numbers, "" if local is None else _short(local))
+            (
+                above + visible(row_name(row, named)),
+                *numbers,
+                "" if local is None else _short(local),
+            )
         )
     left, *widths = (max(map(cell_len, column)) for column in zip(*table, strict=True))
     lines = []

@@ -6,11 +6,11 @@ the blocks are about is the business of whoever makes them.
 
 from __future__ import annotations
 
-import html
 import math
 import textwrap
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from tinygrad_bp.escaping import LONGEST_PROSE, for_html, for_latex
 from tinygrad_bp.formula import (
     Formula,
     Line,
@@ -24,15 +24,13 @@ from tinygrad_bp.formula import (
     atoms_text,
     flatten,
     layout,
-    tex_escape,
-    tex_words,
     text,
     to_ascii,
-    visible,
     write_latex,
     write_mathml,
     write_text,
 )
+from tinygrad_bp.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +41,8 @@ WIDTH = 80
 
 BAR = 12
 """Signs that the longest bar may have, to either side."""
+
+_LONGEST_LINE = 200  # of a listing, of a title, and of an expression in symbols
 
 
 # ---- the blocks
@@ -178,9 +178,8 @@ def to_text(blocks: Iterable[Block], width: int = WIDTH, *, ascii: bool = False)
     written = ""
     for block in blocks:
         close = isinstance(block, Facts) and block.indent
-        written += ("\n" if close else "\n\n") * bool(written) + "\n".join(
-            _block_text(block, width)
-        )
+        written += ("\n" if close else "\n\n") * bool(written)
+        written += "\n".join(map(visible, _block_text(block, width)))
     return "\n".join(line.rstrip() for line in written.splitlines())
 
 
@@ -344,7 +343,7 @@ def _block_latex(block: Block) -> Iterator[str]:
             yield _prose_latex(parts) + r"\par"
         case Listing(lines):
             for line in lines:
-                yield rf"\texttt{{{tex_words(line, 200).replace(' ', '~')}}}\par"
+                yield rf"\texttt{{{for_latex(line, _LONGEST_LINE).replace(' ', '~')}}}\par"
         case Record(nodes):
             yield r"\begin{align*}"
             yield " \\\\\n".join(
@@ -368,7 +367,7 @@ def _block_latex(block: Block) -> Iterator[str]:
             yield r"\medskip{\renewcommand{\arraystretch}{1.4}%"
             yield r"\begin{tabular}{@{}l@{\quad}p{0.75\linewidth}@{}}"
             for name, parts in rows:
-                yield rf"{tex_words(name)} & {_prose_latex(parts)} \\"
+                yield rf"{for_latex(name, LONGEST_PROSE)} & {_prose_latex(parts)} \\"
             yield r"\end{tabular}}\par"
 
 
@@ -384,16 +383,16 @@ def equation_latex(head: Formula, sides: Sequence[Formula]) -> str:
 
 def _prose_latex(parts: Iterable[str | Formula]) -> str:
     return "".join(
-        tex_words(each) if isinstance(each, str) else _inline_latex(each) for each in parts
+        for_latex(each, LONGEST_PROSE) if isinstance(each, str) else _inline_latex(each)
+        for each in parts
     )
 
 
 def _inline_latex(formula: Formula) -> str:
     """A formula within words; a long expression in symbols as text, which can be broken."""
     if isinstance(formula, Quantity) and len(text(formula)) > WIDTH:
-        return (
-            rf"\texttt{{{tex_escape(text(formula), 200).replace('*', chr(92) + 'allowbreak *')}}}"
-        )
+        broken = for_latex(text(formula), _LONGEST_LINE).replace("*", r"\allowbreak *")
+        return rf"\texttt{{{broken}}}"
     return f"${atoms_latex(flatten(formula))}$"
 
 
@@ -424,7 +423,7 @@ def _grouped(matrices: Sequence[Grid]) -> list[list[Grid]]:
 def _table_latex(table: Table) -> Iterator[str]:
     yield r"\medskip{\footnotesize\renewcommand{\arraystretch}{1.4}%"
     yield r"\begin{tabular}{@{}l r @{\quad}r@{\,}|@{\,}l p{0.42\linewidth}@{}}"
-    yield rf"{tex_words(table.key)} & term & $-$ & $+$ & \\ \hline"
+    yield rf"{for_latex(table.key)} & term & $-$ & $+$ & \\ \hline"
     for row in table.rows:
         length = round(20 * abs(row.share), 2) if math.isfinite(row.share) else 0
         # A rule for what adds, a frame for what takes away: told apart without colour.
@@ -434,10 +433,10 @@ def _table_latex(table: Table) -> Iterator[str]:
         right = rf"\rule{{{max(length, 0.3):g}mm}}{{1.2ex}}" if row.share > 0 else ""
         small = rf"{{\fboxsep0pt{left}}}" if left else ""
         value = atoms_latex(flatten(row.value))
-        yield rf"{tex_words(row.key)} & ${value}$ & {small} & {right} & $= {atoms_latex(flatten(row.factors))}$ \\"
+        yield rf"{for_latex(row.key, LONGEST_PROSE)} & ${value}$ & {small} & {right} & $= {atoms_latex(flatten(row.factors))}$ \\"
     if table.rest:
         name, value_of_rest = table.rest
-        yield rf"\multicolumn{{5}}{{@{{}}l@{{}}}}{{{tex_words(name)} ${atoms_latex(flatten(value_of_rest))}$}} \\"
+        yield rf"\multicolumn{{5}}{{@{{}}l@{{}}}}{{{for_latex(name, LONGEST_PROSE)} ${atoms_latex(flatten(value_of_rest))}$}} \\"
     yield r"\end{tabular}}\par"
 
 
@@ -480,7 +479,7 @@ def html_page(title: str, fragments: Iterable[str]) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
-<title>{html.escape(title)}</title>
+<title>{for_html(title, _LONGEST_LINE)}</title>
 <style>body{{margin:1.5rem auto;padding:0 1rem;max-width:60rem}}</style>
 </head>
 <body>
@@ -495,7 +494,7 @@ def _block_html(block: Block) -> Iterator[str]:
         case Prose(parts):
             yield f"<p>{_prose_html(parts)}</p>"
         case Listing(lines):
-            shown = (html.escape(visible(line, 200)) for line in lines)
+            shown = (for_html(line, _LONGEST_LINE) for line in lines)
             yield f"<pre>{chr(10).join(shown)}</pre>"
         case Record(nodes):
             yield "<table>"
@@ -522,7 +521,8 @@ def _block_html(block: Block) -> Iterator[str]:
         case Facts(rows):
             yield "<table>"
             for name, parts in rows:
-                yield f'<tr><th scope="row">{html.escape(name)}</th><td>{_prose_html(parts)}</td></tr>'
+                named = for_html(name, LONGEST_PROSE)
+                yield f'<tr><th scope="row">{named}</th><td>{_prose_html(parts)}</td></tr>'
             yield "</table>"
 
 
@@ -532,7 +532,7 @@ def _line_html(depth: int, mathml: str) -> str:
 
 def _prose_html(parts: Iterable[str | Formula]) -> str:
     return "".join(
-        html.escape(each)
+        for_html(each, LONGEST_PROSE)
         if isinstance(each, str)
         else f"<math>{atoms_mathml(flatten(each))}</math>"
         for each in parts
@@ -550,7 +550,7 @@ def _grid_mathml(matrix: Grid) -> str:
 def _table_html(table: Table) -> Iterator[str]:
     yield "<table>"
     yield (
-        f'<tr><th scope="col">{html.escape(table.key)}</th><th scope="col" class="value">term</th>'
+        f'<tr><th scope="col">{for_html(table.key)}</th><th scope="col" class="value">term</th>'
         '<th class="left" aria-label="takes away">−</th><th class="right" aria-label="adds">+</th>'
         '<th scope="col">its factors</th></tr>'
     )
@@ -559,14 +559,14 @@ def _table_html(table: Table) -> Iterator[str]:
         bar = f'<span class="bar" style="width:{size:.2f}%"></span>' if size else ""
         left, right = (bar, "") if row.share < 0 else ("", bar)
         yield (
-            f'<tr><th scope="row">{html.escape(row.key)}</th>'
+            f'<tr><th scope="row">{for_html(row.key, LONGEST_PROSE)}</th>'
             f'<td class="value"><math>{atoms_mathml(flatten(row.value))}</math></td>'
             f'<td class="left" aria-hidden="true">{left}</td>'
             f'<td class="right" aria-hidden="true">{right}</td>'
-            f"<td>= {html.escape(text(row.factors))}</td></tr>"
+            f"<td>= {for_html(text(row.factors), LONGEST_PROSE)}</td></tr>"
         )
     if table.rest:
         name, value = table.rest
         shown = atoms_mathml(flatten(value))
-        yield f'<tr><td colspan="5">{html.escape(name)} <math>{shown}</math></td></tr>'
+        yield f'<tr><td colspan="5">{for_html(name, LONGEST_PROSE)} <math>{shown}</math></td></tr>'
     yield "</table>"

@@ -78,8 +78,7 @@ class Rule:
         self.derivatives = derivatives
         self.meaning = meaning
         self.symbol = symbol or name
-        escaped, places = name.replace("_", r"\_"), ", ".join(["%s"] * len(derivatives))
-        self.latex = latex or rf"\operatorname{{{escaped}}}({places})"
+        self.latex = latex  # where there is none, formulas show the name
         self.domain = domain
         self.needs = needs
         self.kink = kink

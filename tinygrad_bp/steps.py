@@ -741,7 +741,7 @@ def _product(a: Number, b: Number) -> str:
 
 def _operand(node: Value, number: Number) -> str:
     text = show(number)
-    misread = " " in text or "/" in text or text[0] == "-"
+    misread = " " in text or "/" in text or text.startswith("-")
     return f"({text})" if misread and _is_infix(node) else text
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def printed(number: Number, how: Callable[[Number], str] = repr) -> str:
     """The number's text on one line; of a whole number or fraction too long for Python to print, its size."""
     try:
-        return " ".join(how(number).split())
+        text = how(number)
+        return visible(" ".join(text.split()) or text)  # a symbol's name may be of spaces
     except ValueError:
         if not hasattr(number, "numerator"):  # a formula
             return f"<{type(number).__name__} of numbers too long to print>"
@@ -73,6 +74,24 @@ def visible(line: str) -> str:
 
     hidden = {c for c in line if category(c)[0] == "C" or category(c) in ("Zl", "Zp")}
     return "".join([f"U+{ord(c):04X}" if c in hidden else c for c in line])
+
+
+def shown(line: str, limit: int) -> str:
+    r"""The text as `visible`, shortened where that has more than ``limit`` characters.
+
+    >>> shown("weight", 4), shown("a\0b", 6)
+    ('wei…', 'a…')
+    """
+    whole = visible(line[: limit + 1])
+    if len(whole) <= limit:
+        return whole
+    fitting = ""
+    for character in line:  # no U+XXXX is cut in two
+        longer = fitting + visible(character)
+        if len(longer) >= limit:
+            break
+        fitting = longer
+    return fitting + "…"
 
 
 _ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip

@@ -293,7 +293,9 @@ class Trainer:
             len(data.targets), *(("class", "classes") if data.categorical else ("target",))
         )
         sizes = "-".join(map(str, self.net.sizes))
-        layers = ", ".join("/".join(dict.fromkeys(map(str, each))) for each in self.net.activations)
+        layers = ", ".join(
+            "/".join(dict.fromkeys(visible(str(f)) for f in each)) for each in self.net.activations
+        )
         return (
             f"{counted(len(self.fitting), 'sample')} to train on{rest}\n"
             f"{counted(len(data.inputs), 'input')}: {_listed(data.inputs)}\n"

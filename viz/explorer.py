@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp import ArgumentError, DrawingError, StaleGraphError, TooManyPathsError, Value
 from tinygrad_bp.differentiate import still_gives
+from tinygrad_bp.escaping import for_html
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Run
 from tinygrad_bp.steps import naive, show, steps
 from tinygrad_bp.text import format_number
 from viz.javascript import keys, obstacle, source
-from viz.labels import operation, shown
+from viz.labels import LINE, operation, shown
 
 if TYPE_CHECKING:
     import os
@@ -76,7 +77,7 @@ class Explorer:
     def _repr_html_(self) -> str:
         """The page in a frame of its own, so that neither it nor the notebook disturbs the other."""
         return (
-            f'<iframe title="Explorer of {html.escape(self._what)}" sandbox="allow-scripts" '
+            f'<iframe title="Explorer of {for_html(self._what, LINE)}" sandbox="allow-scripts" '
             f'width="100%" height="{HEIGHT}" srcdoc="{html.escape(self.html)}"></iframe>'
         )
 
@@ -150,7 +151,7 @@ def explore(
                 f"{error.args[0]!r:.60} does not reach the error, as an activation does not depend on "
                 "its operand: explore run.e, which is drawn as a graph"
             ) from None
-    named = shown(title, 120) or (
+    named = shown(title, LINE) or (
         f"Network {'-'.join(map(str, what.network.sizes))}"
         if isinstance(what, Run)
         else f"The gradient of {shown(record.names[e])}"
@@ -217,7 +218,7 @@ def _row(rule: Rule) -> dict[str, Any]:
         "infix": rule.infix,
         "variadic": rule.variadic,
         "arity": rule.arity,
-        "needs": shown(rule.condition, 200),
+        "needs": shown(rule.condition, LINE),
     }
 
 
@@ -306,7 +307,7 @@ def _check_fresh(record: Steps, numbers: Mapping[Value, Number]) -> None:
         ]
         if not still_gives(node, operands):
             raise StaleGraphError(
-                f"{record.names[node]} was recorded from other data than its leaves have now: "
+                f"{shown(record.names[node])} was recorded from other data than its leaves have now: "
                 "record it again, and explore that"
             )
 
@@ -340,7 +341,7 @@ def _page(title: str, data: Mapping[str, Any], rules: Sequence[Rule]) -> str:
     # Within a script nothing but `<` can end it or begin a comment.
     graph = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", r"\u003c")
     return Template(read("page.html")).substitute(
-        title=html.escape(title),
+        title=for_html(title, LINE),
         style=style,
         script=script,
         graph=graph,

@@ -7,7 +7,6 @@ of `tinygrad_bp.steps`; nothing is computed here.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
@@ -17,11 +16,11 @@ from tinygrad_bp.steps import steps
 from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label
 from viz.gif import gif
-from viz.labels import operation, plain
+from viz.labels import LINE, operation, plain, shown
 from viz.layout import places
-from viz.picture import page
+from viz.picture import dressed, page
 from viz.sketch import Edge, Node, Sketch
-from viz.style import adapt, palette, sign, stroke
+from viz.style import palette, sign, stroke
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +101,10 @@ class Frames(Sequence["Picture"]):
 
         Where motion is not wanted, or not understood, the last one is seen.
         """
-        drawn = [picture.pipe("svg", encoding="utf-8") for picture in self]
+        pictures = list(self)
+        for picture in pictures:  # they are dressed once, together
+            picture.sketch, picture.theme = None, "light"
+        drawn = [picture.pipe("svg", encoding="utf-8") for picture in pictures]
         total = sum(self.durations)
         start, frames = 0, []
         shares: dict[int, str] = {}
@@ -126,10 +128,8 @@ class Frames(Sequence["Picture"]):
             "@media (prefers-reduced-motion: reduce){.frame{animation:none}}</style>"
         )
         head = drawn[-1][drawn[-1].index("<svg ") : drawn[-1].index("<g ")]
-        head = re.sub(r"<style>.*?</style>", "", head, flags=re.DOTALL)
-        head = re.sub(r'aria-label="[^"]*"', f'aria-label="{html.escape(self._title)}"', head)
         svg = f"{head}{style}{''.join(frames)}</svg>\n"
-        return adapt(svg) if self.theme == "auto" else svg
+        return dressed(svg, self._title, self.theme)
 
 
 def frames(
@@ -185,7 +185,7 @@ class _Film:
         self.edge_steps = {
             (step.node, step.slot): step.index for step in record if step.kind == "backward"
         }
-        self.texts = [step.text() for step in record]
+        self.texts = [shown(step.text(), LINE) for step in record]
         self._at: Places | None = None
 
     @property
@@ -226,7 +226,7 @@ class _Film:
         ):
             picture.node(
                 f"caption{size}",
-                plain(words, left=True, limit=200),
+                plain(words, left=True, limit=LINE),
                 pos=f"{left + width / 2:.2f},{top + offset:.2f}",
                 width=f"{width / 72:.4f}",
                 height="0.3",

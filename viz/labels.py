@@ -6,19 +6,21 @@ Everything that a picture says goes through `markup` (for Graphviz's HTML-like l
 
 from __future__ import annotations
 
-import html
-from bisect import bisect_left
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import Value
-from tinygrad_bp.text import format_number, visible
+from tinygrad_bp.escaping import for_html
+from tinygrad_bp.text import format_number
+from tinygrad_bp.text import shown as shortened
 
 if TYPE_CHECKING:
     from tinygrad_bp.rules import Rule
 
 LIMIT = 40
 """The longest text shown, in characters."""
+
+LINE = 200
+"""The longest sentence shown: a title, or a step in words."""
 
 HOLE = "·"
 """Stands for an operand that is a node, where the others are written out."""
@@ -32,12 +34,7 @@ def shown(text: str, limit: int = LIMIT) -> str:
     >>> shown("weight", limit=4)
     'wei…'
     """
-    pieces = [visible(character) for character in text[: limit + 1]]
-    ends = list(accumulate(map(len, pieces), initial=0))
-    if ends[-1] <= limit:
-        return "".join(pieces)
-    fitting = bisect_left(ends, limit) - 1
-    return "".join(pieces[:fitting]) + "…"
+    return shortened(text, limit)
 
 
 def markup(text: str, limit: int = LIMIT) -> str:
@@ -48,7 +45,7 @@ def markup(text: str, limit: int = LIMIT) -> str:
     >>> markup(r"<b> & \N")
     '&lt;b&gt; &amp; \\\\N'
     """
-    return html.escape(shown(text, limit).replace("\\", r"\\"))
+    return for_html(text, limit).replace("\\", r"\\")
 
 
 def plain(*lines: str, left: bool = False, limit: int = LIMIT) -> str:

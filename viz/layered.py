@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp import DrawingError
 from tinygrad_bp.paths import contract, multiply
 from tinygrad_bp.text import format_number, plain_number
-from viz.labels import markup, plain
+from viz.labels import LINE, markup, plain
 from viz.picture import Picture
 from viz.sketch import Edge, Node, Sketch
 from viz.style import FONT, palette, stroke
@@ -271,7 +271,7 @@ def _title(heading: str, colours: Palette) -> str:
     }
     cell = '<TD ALIGN="LEFT"><FONT COLOR="{}">{}</FONT></TD>'
     cells = _GAP.join(cell.format(colour, text) for text, colour in key.items())
-    title = markup(heading, limit=200)
+    title = markup(heading, LINE)
     return (
         '<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="3">'
         f'<TR><TD ALIGN="LEFT" COLSPAN="5"><FONT POINT-SIZE="16" COLOR="{colours.ink}">'

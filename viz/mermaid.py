@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from viz.labels import shown
+from viz.labels import LINE, shown
 from viz.style import LIGHT
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def mermaid(sketch: Sketch) -> str:
       n1("e<br/>1")
       n0 -->|"2"| n1
     """
-    lines = ["---", f"title: {json.dumps(shown(sketch.title, 200))}", "---", "flowchart LR"]
+    title = json.dumps(shown(sketch.title, LINE), ensure_ascii=False)
+    lines = ["---", f"title: {title}", "---", "flowchart LR"]
     groups = list(dict.fromkeys(node.group for node in sketch.nodes))
     for place, group in enumerate(groups):
         members = [_node(node, sketch.kind) for node in sketch.nodes if node.group == group]

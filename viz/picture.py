@@ -5,7 +5,6 @@ This room knows DOT, formats and files; it knows nothing of Values.
 
 from __future__ import annotations
 
-import html
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING
 import graphviz
 
 from tinygrad_bp.errors import DrawingError
+from tinygrad_bp.escaping import for_html
 from tinygrad_bp.files import check_free, write_atomically
-from viz.labels import shown
+from viz.labels import LINE
 from viz.layout import TIME_LIMIT, Places, layout, places
 from viz.mermaid import mermaid
 from viz.style import DARK, LIGHT, adapt
@@ -99,15 +99,9 @@ class Picture(graphviz.Digraph):  # type: ignore[misc] # the wrapper has no type
             source, used = self.second(found).source, "neato"
         drawn = layout(source, output, *flags, engine=used, time_limit=self.time_limit)
         if output == "svg":
-            drawn = self._dressed(drawn.decode()).encode()
+            title = self.sketch.title if self.sketch else ""
+            drawn = dressed(drawn.decode(), title, self.theme).encode()
         return drawn.decode(encoding) if encoding else drawn
-
-    def _dressed(self, svg: str) -> str:
-        """The SVG with a name for those who do not see it, and with its dark colours."""
-        if self.sketch:
-            name = html.escape(shown(self.sketch.title, 200))
-            svg = svg.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1)
-        return adapt(svg) if self.theme == "auto" else svg
 
     def content(self, suffix: str) -> str | bytes:
         """The picture as a file of this suffix holds it.
@@ -247,6 +241,18 @@ def save(
     write_atomically(file, content, overwrite=overwrite)
 
 
+def dressed(svg: str, title: str, theme: str) -> str:
+    """The SVG with a name for those who do not see it, and with its dark colours.
+
+    >>> dressed("<svg />", "<e>", "light")
+    '<svg role="img" aria-label="&lt;e&gt;" />'
+    """
+    if title:
+        name = for_html(title, LINE)
+        svg = svg.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1)
+    return adapt(svg) if theme == "auto" else svg
+
+
 def page(title: str, svg: str) -> str:
     """A page of its own around an SVG: it loads nothing and runs nothing."""
     drawing = svg[svg.index("<svg") :]
@@ -262,7 +268,7 @@ def page(title: str, svg: str) -> str:
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
-<title>{html.escape(shown(title, 200))}</title>
+<title>{for_html(title, LINE)}</title>
 <style>{background}{dark}</style>
 {drawing}
 </html>

@@ -14,7 +14,7 @@ from tinygrad_bp.graph import dependents, names, topological_order
 from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label, signed
 from viz.folding import fold_graph
-from viz.labels import operation
+from viz.labels import operation, shown
 from viz.sketch import Edge, Node, Sketch
 from viz.style import palette, share, stroke
 
@@ -134,7 +134,7 @@ def _lit(highlight: Any, order: Sequence[Value], named: Mapping[Value, str]) -> 
         if not uses:
             raise DrawingError(
                 f"highlight is not a path of this graph: "
-                f"{named[above]} was not made of {named[below]} there"
+                f"{shown(named[above])} was not made of {shown(named[below])} there"
             )
         lit.edges.update((above, slot) for slot in uses)
     return lit

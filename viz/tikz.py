@@ -1,15 +1,16 @@
 """A laid-out picture as a LaTeX document drawn with TikZ.
 
 It is translated from Graphviz's own SVG, so that it is the same picture.  This room knows the few
-elements that Graphviz writes, and TeX; text is data, and nothing in it is taken for a command.
+elements that Graphviz writes, and TeX; nothing in a text is taken for a command.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
+
+from tinygrad_bp.escaping import LONGEST_PROSE, for_latex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,86 +22,6 @@ _HEAD = r"""%% Compiles by itself with pdflatex; or copy the colours and the tik
 \renewcommand{\familydefault}{\sfdefault}
 \pagestyle{empty}
 \begin{document}"""
-
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    '"': r"\textquotedblright{}",
-    "|": r"\textbar{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "$": r"\ensuremath{\mathdollar}",
-    "{": r"\ensuremath{\lbrace}",
-    "}": r"\ensuremath{\rbrace}",
-    **{character: f"\\{character}" for character in "&#%_"},
-    **{character: f"{{{character}}}" for character in "-`',?![]"},  # which would join or open
-}
-_SIGNS = {
-    "∂": r"\partial", "…": r"\dots", "·": r"\cdot", "×": r"\times", "→": r"\to", "−": "-",
-    "°": r"^{\circ}", "±": r"\pm", "∞": r"\infty", "√": r"\surd", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq",
-    "≈": r"\approx", "∏": r"\prod", "∑": r"\sum", "⁽": "^{(}", "⁾": "^{)}", "′": "'", "∇": r"\nabla",
-    **{sign: f"^{{{place}}}" for place, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
-    **{sign: f"_{{{place}}}" for place, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")},
-}  # fmt: skip
-_LETTERS = {
-    "ß": r"\ss",
-    "æ": r"\ae",
-    "Æ": r"\AE",
-    "ø": r"\o",
-    "Ø": r"\O",
-    "œ": r"\oe",
-    "Œ": r"\OE",
-    "ł": r"\l",
-    "Ł": r"\L",
-    "–": r"\textendash",
-    "—": r"\textemdash",
-}
-_ACCENTS = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327",
-                    "`'^~=u.\"rHvc", strict=True))  # fmt: skip
-# The Greek letters that TeX writes as Latin ones.
-_LATIN = {
-    "ALPHA": "A", "BETA": "B", "EPSILON": "E", "ZETA": "Z", "ETA": "H", "IOTA": "I", "KAPPA": "K",
-    "MU": "M", "NU": "N", "OMICRON": "O", "RHO": "P", "TAU": "T", "CHI": "X",
-}  # fmt: skip
-
-
-def escaped(text: str) -> str:
-    r"""The text for TeX; a character that its usual fonts have not is written ``U+XXXX``.
-
-    >>> print(escaped(r"50% \input{x} é ∂ 日"))
-    50\% \textbackslash{}input\ensuremath{\lbrace}x\ensuremath{\rbrace} \'{e} \ensuremath{\partial} U+65E5
-    """
-    return "".join(map(_escaped, unicodedata.normalize("NFC", text)))
-
-
-def _escaped(character: str) -> str:
-    if character in _SPECIAL:
-        return _SPECIAL[character]
-    if " " <= character <= "~":
-        return character
-    if character in _SIGNS:
-        return rf"\ensuremath{{{_SIGNS[character]}}}"
-    if character in _LETTERS:
-        return f"{_LETTERS[character]}{{}}"
-    if character == "\xa0":  # Graphviz writes it for a second space
-        return "~"
-    parts = unicodedata.normalize("NFD", character)
-    if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS:
-        return f"\\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
-    return _greek(character) or f"U+{ord(character):04X}"
-
-
-def _greek(character: str) -> str:
-    words = unicodedata.name(character, "").split()
-    if len(words) == 4 and words[0] == "GREEK" and words[2] == "LETTER":
-        small, name = words[1] == "SMALL", words[3].replace("LAMDA", "LAMBDA")
-        if small and name == "OMICRON":
-            return "o"
-        if not small and name in _LATIN:
-            return _LATIN[name]
-        return rf"\ensuremath{{\{name.lower() if small else name.capitalize()}}}"
-    return ""
 
 
 def tikz(svg: str) -> str:
@@ -188,7 +109,8 @@ def _text(element: ET.Element, colours: dict[str, str]) -> str:
     size = float(element.get("font-size", 10))
     weight = r"\bfseries" if element.get("font-weight") == "bold" else ""
     colour = _colour(element.get("fill", "black"), colours)
+    words = for_latex(element.text or "", LONGEST_PROSE)
     return (
         rf"\node[anchor={anchor},text={colour}] at {place} "
-        rf"{{\fontsize{{{size:g}bp}}{{{size:g}bp}}\selectfont{weight} {escaped(element.text or '')}}};"
+        rf"{{\fontsize{{{size:g}bp}}{{{size:g}bp}}\selectfont{weight} {words}}};"
     )

@@ -39,7 +39,6 @@ from tinygrad_bp.steps import naive, steps
 from tinygrad_bp.testing.strategies import RATIONAL, programs
 from tinygrad_bp.text import format_number
 from viz.explorer import MAX_SIZE, explore
-from viz.labels import shown
 
 FEW = settings(max_examples=6, phases=[Phase.generate])  # a browser is slow, and shrinking slower
 VIEWS = ("network", "graph", "why")
@@ -881,47 +880,7 @@ def test_the_demos_page_is_small():
     assert len(explore(run).html.encode()) < 200_000
 
 
-# ---- what a label cannot do
-
-HOSTILE = [
-    "</script><script>window.hacked=1</script>",
-    "<img src=x onerror=window.hacked=1>",
-    "<!--<script>",
-    "a\u202eb",
-    "\ud800",
-    "nul\0bell\a\x1b[31m",
-    '" onload="window.hacked=1',
-    "${window.hacked=1}",
-    "&lt;b&gt;",
-    "__proto__",
-    "]]>",
-]
-
-
-def test_labels_cannot_do_anything(opened):
-    leaves = [Value(1.0 + place, label) for place, label in enumerate(HOSTILE)]
-    e = fsum([leaf * leaf for leaf in leaves])
-    e.label = HOSTILE[0]
-    with opened(explore(e, title=HOSTILE[0])) as page:
-        for view in ("graph", "why"):
-            page.click(f"#tab-{view}")
-            assert page.locator("script").count() == 2
-            assert page.locator("img, b").count() == 0
-        assert page.evaluate("window.hacked") is None
-        names = {row[0] for row in page.evaluate(READ)["leaves"]}
-        assert names == {shown(label) for label in HOSTILE}
-        assert page.inner_text("h1") == HOSTILE[0]
-        texts = page.evaluate("document.documentElement.textContent")
-    assert not {"\u202e", "\ud800", "\0", "\x1b"}.intersection(texts)
-
-
-def test_a_hostile_primitive_cannot_do_anything(opened):
-    bad = primitive("</script><img src=x onerror=hacked()>", "2.0 * x", ("2.0",))
-    with opened(explore(bad(Value(1.0, "x")))) as page:
-        assert page.locator("script").count() == 2
-        assert page.locator("img").count() == 0
-        page.fill("#leaf-list input[type=text]", "4")
-        is_number(page.evaluate(READ)["result"], 8.0)
+# ---- what the page may run
 
 
 class _Tags(HTMLParser):

@@ -63,7 +63,7 @@ function recalculated(graph, leaves) {
 }
 
 function noValue(graph, node, operands) {
-  const { needs, infix } = graph.rows[node.row];
+  const { name, needs, infix } = graph.rows[node.row];
   const said = node.operands.map((each, slot) => {
     const text = isNode(each) ? `${graph.nodes[each].name} = ${format(operands[slot])}` : each.text;
     return infix ? bracketed(text, true) : text;
@@ -71,7 +71,7 @@ function noValue(graph, node, operands) {
   const names = node.operands.map((each) => (isNode(each) ? graph.nodes[each].name : each.text));
   const needed = needs.replace(/\b[xyz]\b/g, (parameter) => names["xyz".indexOf(parameter)]);
   const call = operation(graph, node, said);
-  return `${call} has no value${needs ? `: ${node.row} needs ${needed}` : ""}`;
+  return `${call} has no value${needs ? `: ${name} needs ${needed}` : ""}`;
 }
 
 /**
