@@ -6,7 +6,7 @@ the reversed topological order is for.  This room knows a node only by its attri
 
 from __future__ import annotations
 
-from tinygrad_bp.arithmetic import PLAIN, check_number
+from tinygrad_bp.arithmetic import PLAIN, check_number, python_number
 from tinygrad_bp.graph import topological_order
 
 TYPE_CHECKING = False
@@ -46,6 +46,7 @@ def backward(e: Value) -> None:
                     parent.grad += grad * derivative
         totals = [before + leaf.grad for leaf, before in leaves]
         if not {*map(type, totals)} <= PLAIN:
+            totals = [python_number(before) + leaf.grad for leaf, before in leaves]
             for (leaf, _), total in zip(leaves, totals, strict=True):
                 check_number(total, where=f"the grad of {leaf.label or 'a leaf'}")
         for (leaf, _), total in zip(leaves, totals, strict=True):

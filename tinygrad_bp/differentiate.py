@@ -32,7 +32,6 @@ from tinygrad_bp.operations import (
     arguments_of,
     as_list,
     as_read,
-    converted,
     raise_named,
 )
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
@@ -256,13 +255,13 @@ def _recorded_derivatives(node: Value, rule: Rule, reaching: set[Value]) -> list
     numbers = [data_of(each) for each in operands]
     arithmetic = arithmetic_of(numbers)
     wanted = [slot for slot, v in enumerate(operands) if isinstance(v, Value) and v in reaching]
+    plain = {*map(type, numbers)} <= PLAIN
+    read = operands if plain else [as_read(arithmetic, rule, each) for each in operands]
     if rule.variadic:
-        columns = arguments_of(rule, operands)
+        columns = arguments_of(rule, read)
         derivatives = [_on_values(arithmetic).derivative(rule, k) for k in range(rule.arity)]
         found = [*chain(*(derivative(*columns, node) for derivative in derivatives))]
         return [(operands[slot], found[slot]) for slot in wanted]
-    plain = {*map(type, numbers)} <= PLAIN
-    read = operands if plain else [as_read(arithmetic, rule, each) for each in operands]
     recorded = []
     for slot in wanted:
         try:
@@ -366,7 +365,6 @@ def _on_values(numbers: Arithmetic) -> Arithmetic:
         **{name: numbers.own[name] for name in CONSTANTS if name in numbers.own},
         "pow": lambda x, y: apply(RULES["**"], x, y),
         **{name: _comparing(numbers.own[name]) for name in ("normal", "lost")},
-        "real": lambda v: converted(numbers, v, numbers.own["real"](data_of(v))),
         "choose": _choosing(numbers.own.get("choose")),
         "And": numbers.own.get("And", lambda *tests: all(test() for test in tests)),
         "Or": numbers.own.get("Or", lambda *tests: any(test() for test in tests)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import arithmetic_of, check_number
+from tinygrad_bp.arithmetic import arithmetic_of, check_number, python_number
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.floats import is_nan
 from tinygrad_bp.kernels import notation
@@ -134,7 +134,7 @@ def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - 
     0.0
     """
     taken = then if condition else otherwise
-    return taken() if callable(taken) else taken
+    return python_number(taken() if callable(taken) else taken)
 
 
 def _listed(values: Iterable[Value | Number], name: str) -> list[Any]:

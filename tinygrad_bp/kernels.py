@@ -90,13 +90,16 @@ class Arithmetic:
     def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, given each of its operands as this type reads it."""
         read = self.reader(rule)
-        return function if read is _as_it_is else lambda *operands: function(*map(read, operands))
+        if read is _as_it_is:
+            return function
+        if rule.variadic:
+            return lambda *columns: function(*([*map(read, column)] for column in columns))
+        return lambda *operands: function(*map(read, operands))
 
     def reader(self, rule: Rule) -> Callable[[Number], Number]:
         """How an operation in this type takes an operand: as one of this type, where that is needed."""
-        conversion = rule.derivatives == (_one,)  # reads for itself
-        convert = self._convert if not (rule.variadic or conversion) else None
-        reads = self._reads(rule) if convert and self._reads else None
+        convert, conversion = self._convert, rule.derivatives == (_one,)  # reads for itself
+        reads = self._reads(rule) if self._reads and not conversion else None
         if convert is None or reads is None:
             return _as_it_is
         return lambda operand: convert(operand) if reads(operand) else operand
