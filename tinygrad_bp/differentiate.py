@@ -26,6 +26,7 @@ from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGra
 from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.kernels import Arithmetic
+from tinygrad_bp.kinks import ChainRule, at_bend, warn_of_constants
 from tinygrad_bp.operations import (
     FUNCTIONS,
     apply,
@@ -228,6 +229,8 @@ def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
     order = topological_order(e)
     reaching = dependents(order, wrt)
     sums: dict[Value, Any] = {e: 1}
+    kinks = []
+    chain_rule = ChainRule()
     for node in reversed(order):
         if node.rule is None or node not in sums or reaching.isdisjoint(node.parents):
             continue
@@ -237,10 +240,15 @@ def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
         except Exception as error:
             raise_named(error, node.rule, node.operands)
             raise
+        if at_bend(node):
+            kinks.append(node)
         with meeting(lambda: f"gradients of {e!r:.160}"):
             for parent, local in found:
-                share = _product(sums[node], local)
+                upstream = sums[node]
+                zero = chain_rule.vanishes(node, data_of(upstream), parent, data_of(local))
+                share = 0 if zero else _product(upstream, local)
                 sums[parent] = sums[parent] + share if parent in sums else share
+    warn_of_constants(kinks)
     return [sums.get(node, 0) for node in wrt]
 
 

@@ -172,12 +172,20 @@ class Arithmetic:
 
     def at_kink(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the derivatives at the operands are but a convention."""
-        if not rule.kink:
+        return self._holds(rule, rule.kink, operands)
+
+    def at_bend(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
+        """Whether the derivatives at the operands have no derivatives themselves."""
+        return self._holds(rule, rule.bend, operands)
+
+    def _holds(self, rule: Rule, condition: str, operands: tuple[Number, ...]) -> bool:
+        """Whether a condition holds for certain; of nan none does."""
+        if not condition or any(map(self.missing or is_nan, operands)):
             return False
-        if (self, "kink") not in rule.compiled:
-            condition = Rule(rule.name, "x", rule.derivatives, domain=rule.kink)
-            rule.compiled[self, "kink"] = lambda given: self.in_domain(condition, given)
-        return bool(rule.compiled[self, "kink"](operands))
+        if (self, condition) not in rule.compiled:
+            function = self._function(PARAMETERS[: rule.arity], condition)
+            rule.compiled[self, condition] = self._reading(rule, function)
+        return bool(rule.compiled[self, condition](*operands) == True)  # noqa: E712 - not undecided
 
     def _callable(
         self, text: str | Callable[..., Any], parameters: tuple[str, ...]

@@ -21,6 +21,7 @@ from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.kinks import ChainRule
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.operations import as_list
 from tinygrad_bp.paths import LIMIT, check_value
@@ -488,6 +489,7 @@ class _Running:
         self.zero = _zero(e)
         self.grads: dict[Value, Number] = {e: self.zero + 1}
         self.counts: dict[Value, int] = {}
+        self.rule = ChainRule()
 
     def edges_of(self, node: Value) -> Iterator[Edge]:
         """The edges below a node, each gone down when it is asked for."""
@@ -495,7 +497,7 @@ class _Running:
         for slot, (parent, local) in enumerate(zip(node.parents, locals_, strict=True)):
             upstream = self.grads[node]
             before, ordinal = self.grads.get(parent, self.zero), self.counts.get(parent, 0)
-            contribution = upstream * local
+            contribution = self.rule.product(node, upstream, parent, local)
             self.grads[parent] = after = before + contribution
             self.counts[parent] = ordinal + 1
             yield node, parent, slot, local, upstream, contribution, before, after, ordinal
