@@ -80,7 +80,7 @@ def _any_nan(numbers: list[Number]) -> bool:
 
 def _pass_through_kinks(order: list[Value], zero: Number) -> None:
     """The pass once more, with the conventions of infinite slopes at kinks, if there are any."""
-    from tinygrad_bp.kinks import ChainRule, warn_of_zeros  # hardly ever
+    from tinygrad_bp.kinks import ChainRule, warn_of_nan, warn_of_zeros  # hardly ever
 
     rule = ChainRule()
     for node in order:
@@ -90,6 +90,8 @@ def _pass_through_kinks(order: list[Value], zero: Number) -> None:
         for parent, derivative in zip(node.parents, node.local_derivatives, strict=True):
             parent.grad += rule.product(node, node.grad, parent, derivative)
     warn_of_zeros(rule.kinks)
+    if _any_nan([node.grad for node in order if node._rule is None]):
+        warn_of_nan(order)
 
 
 def _passes_nothing_on(grad: Number, node: Value, zero: Number) -> bool:

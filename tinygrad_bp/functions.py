@@ -204,6 +204,8 @@ def _over_half(share: Value | Number) -> bool:
 def softmax(values: Iterable[Value | Number]) -> list[Any]:
     """``exp(v) / sum(exp(v))`` for each of the values, without overflow.
 
+    Where some are ``inf``, they share 1 among them.
+
     Raises:
         ArgumentError: it is given no list.
         DataError: one of the values is no real number.
@@ -215,9 +217,14 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
     values = _listed(values, "softmax")
     place = _largest(values)
     shift = 0 if place is None else data_of(values[place])
-    if abs(shift) == math.inf:
+    if shift == -math.inf:
         shift = 0
-    exponentials = [FUNCTIONS["exp"](FUNCTIONS["-"](each, shift)) for each in values]
+    exponentials = [
+        FUNCTIONS["exp"](FUNCTIONS["-"](each, shift))
+        if data_of(each) != math.inf
+        else FUNCTIONS["sigmoid"](each)  # 1, with derivatives of 0
+        for each in values
+    ]
     total = FUNCTIONS["fsum"](exponentials)
     shares = [FUNCTIONS["/"](each, total) for each in exponentials]
     if place is not None and len(values) > 1 and _over_half(shares[place]):

@@ -18,12 +18,13 @@ import math
 import sys
 
 from tinygrad_bp.arithmetic import arithmetic_of, python_number
-from tinygrad_bp.errors import KinkWarning
+from tinygrad_bp.errors import KinkWarning, NumberRangeWarning
+from tinygrad_bp.floats import is_nan
 from tinygrad_bp.text import printed, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.value import Value
@@ -48,12 +49,7 @@ def at_bend(node: Value) -> bool:
 
 
 def _numbers(node: Value) -> tuple[Number, ...]:
-    return tuple(
-        [
-            python_number(each.data if hasattr(each, "local_derivatives") else each)
-            for each in node.operands
-        ]
-    )
+    return tuple([python_number(each.data if _is_node(each) else each) for each in node.operands])
 
 
 class ChainRule:
@@ -91,6 +87,19 @@ class ChainRule:
         return False
 
 
+def _is_node(operand: Value | Number) -> bool:
+    return hasattr(operand, "local_derivatives")
+
+
+def _is_nan(number: Number) -> bool:
+    missing = arithmetic_of([number]).missing or is_nan  # sympy's nan is equal to itself
+    return missing(number)
+
+
+def _finite(number: Number) -> bool:
+    return not (_is_nan(number) or _infinite(number))
+
+
 def _infinite(number: Number) -> bool:
     return bool(number in (math.inf, -math.inf))
 
@@ -114,10 +123,36 @@ def warn_of_constants(kinks: Collection[Value]) -> None:
     )
 
 
+def warn_of_nan(order: Sequence[Value]) -> None:
+    """Say where a nan came from, if all that a result was made of is finite.
+
+    Args:
+        order: the nodes, each after its parents.
+    """
+    leaves = [node.data for node in order if node.rule is None]
+    constants = [each for node in order for each in node.operands if not _is_node(each)]
+    if not all(map(_finite, leaves + constants)):
+        return
+    for node in order:
+        if any(map(_is_nan, (node.data, *node.local_derivatives))):
+            break
+    else:  # it is a product or a sum of the pass
+        lower = next(node for node in reversed(order) if _is_nan(node.grad))
+        above = [node for node in order if lower in node.parents]
+        node = next((node for node in above if not _finite(node.grad)), above[-1])
+    if not at_kink(node):  # there nan may be the convention
+        _warn(
+            [node],
+            "a derivative is nan, for at {} numbers are beyond the range of their type; take numbers "
+            "of another size, or of a type without limits, as mpmath's",
+            NumberRangeWarning,
+        )
+
+
 _NAMED = 3
 
 
-def _warn(kinks: Collection[Value], message: str) -> None:
+def _warn(kinks: Collection[Value], message: str, category: type[Warning] = KinkWarning) -> None:
     if not kinks:
         return
     import warnings
@@ -128,14 +163,14 @@ def _warn(kinks: Collection[Value], message: str) -> None:
     while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == __package__:
         depth, frame = depth + 1, frame.f_back
     listed = ", ".join(named[:_NAMED] + more)
-    warnings.warn(message.format(listed), KinkWarning, stacklevel=depth)
+    warnings.warn(message.format(listed), category, stacklevel=depth)
 
 
 def _name(node: Value) -> str:
     """The operation and its operands: ``abs(x=0.0)``."""
     operands = [
         f"{visible(each.label)}={printed(each.data)}"
-        if hasattr(each, "local_derivatives") and each.label
+        if _is_node(each) and each.label
         else printed(number)
         for each, number in zip(node.operands, _numbers(node), strict=True)
     ]
