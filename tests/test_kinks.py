@@ -202,6 +202,7 @@ def test_a_nan_that_is_none_of_a_kink_s_stays_and_is_said():
     assert told(grad(lambda x: x * x), math.nan)[1] == []
     assert told(grad(lambda x: x * math.nan), 1.0)[1] == []
     assert told(grad(arctan2), 0.0, 0.0)[1] == []
+    assert told(grad(lambda y: (-2.0) ** y), 3.0)[1] == []
 
 
 def test_a_pass_through_kinks_is_repeated_exactly():

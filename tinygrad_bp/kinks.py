@@ -135,18 +135,19 @@ def warn_of_nan(order: Sequence[Value]) -> None:
         return
     for node in order:
         if any(map(_is_nan, (node.data, *node.local_derivatives))):
+            if all(map(_finite, (node.data, *_numbers(node)))):
+                return  # the row has no derivative there, as a negative base for its exponent
             break
     else:  # it is a product or a sum of the pass
         lower = next(node for node in reversed(order) if _is_nan(node.grad))
         above = [node for node in order if lower in node.parents]
         node = next((node for node in above if not _finite(node.grad)), above[-1])
-    if not at_kink(node):  # there nan may be the convention
-        _warn(
-            [node],
-            "a derivative is nan, for at {} numbers are beyond the range of their type; take numbers "
-            "of another size, or of a type without limits, as mpmath's",
-            NumberRangeWarning,
-        )
+    _warn(
+        [node],
+        "a derivative is nan, for at {} numbers are beyond the range of their type; take numbers of "
+        "another size, or of a type without limits, as mpmath's",
+        NumberRangeWarning,
+    )
 
 
 _NAMED = 3
