@@ -7,12 +7,27 @@ draw now.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import departures
 
-from tinygrad_bp import RULES, Network, Value, functions, tanh
+from tinygrad_bp import (
+    RULES,
+    Network,
+    Value,
+    cos,
+    elu,
+    exp,
+    functions,
+    grad,
+    hessian,
+    log,
+    relu,
+    sqrt,
+    tanh,
+)
 from tinygrad_bp.derivation import derivation
 from tinygrad_bp.paths import flow
 from tinygrad_bp.report import latex_document
@@ -36,22 +51,72 @@ def operations() -> str:
     for rule in RULES.values():
         derivatives = ", ".join(f"`{each}`" for each in rule.derivatives)
         kink = f"`{rule.kink}`: {', '.join(rule.convention)}" if rule.kink else ""
+        bend = f"second derivatives: `{rule.bend}`" if rule.bend else ""
         domain = f"`{rule.domain}`" if rule.domain else ""
         what = f"`{rule.name}` | {rule.meaning} | `{rule.value}`"
-        rows.append(f"| {what} | {derivatives} | {domain} | {kink} |")
+        rows.append(
+            f"| {what} | {derivatives} | {domain} | {'; '.join(filter(None, (kink, bend)))} |"
+        )
     return f"""\
 # The operations
 
 Built from the table in `tinygrad_bp/rules.py` by `python docs/build.py`: one row each, and nothing
 else in the project knows an operation.  `x` and `y` are the operands, `out` is the output.  Outside
-the domain there is a `DomainError`; at a kink the derivative is what the last column says, a constant,
-and further derivatives are 0.  `fsum` and `dot` take lists; their derivatives are those for one element.
+the domain there is a `DomainError`; at a kink the derivative is what the last column says: see
+[singular points](#singular-points).  `fsum` and `dot` take lists; their derivatives are those for one element.
 `normal(x)` is true unless `x` is 0, infinite, or a float short of digits (subnormal), and `lost(x, y)` is
 what `x - y` has lost to rounding: they keep floats right to the last places.  For symbols some rows have
 the plain formula instead, as in a textbook.
 
 {chr(10).join(rows)}
+
+## Singular points
+
+Where a row has no derivative, its convention stands in for one, and a first derivative is that without
+a word.  What is made of a convention beyond that need not be right, and is said once for each pass, with
+a `KinkWarning` that names the operations:
+
+- A second derivative takes the convention for a constant.  Some rows have a first derivative where they
+  have no second one; the last column has that too, for operands that are no constants.
+- An infinite slope times 0 is taken to be 0, whichever of the two comes first on the way down.
+
+A derivative that is nan though all that went in is finite, as numbers on the way were beyond the range of
+their type, is said with a `NumberRangeWarning`.  To have either as an error, write
+`warnings.simplefilter("error", KinkWarning)`.
+
+| derivative | is taken to be | the truth | said |
+| --- | --- | --- | --- |
+{chr(10).join(singular_points())}
+
+Of equals that are infinite, `logaddexp`, `logsumexp` and `softmax` take equal shares: `softmax` of
+`[inf, inf, 0]` is `[0.5, 0.5, 0]`, and of `[-inf, 0]` it is `[0, 1]`, with derivatives of 0.
 """
+
+
+def singular_points() -> list[str]:
+    """What the engine makes of some singular points, as rows of a table."""
+    cases: list[tuple[str, str, Callable[[], object]]] = [
+        ("`abs(x)` at 0", "none", lambda: grad(abs)(0.0)),
+        ("`relu(x)` at 0", "none", lambda: grad(relu)(0.0)),
+        ("`sqrt(x)` at 0", "inf", lambda: grad(sqrt)(0.0)),
+        ("`abs(x)**2` at 0, second", "2", lambda: hessian(lambda x: abs(x) ** 2)(0.0)[0][0]),
+        ("`cos(abs(x))` at 0, second", "-1", lambda: hessian(lambda x: cos(abs(x)))(0.0)[0][0]),
+        ("`relu(x)` at 0, second", "none", lambda: hessian(relu)(0.0)[0][0]),
+        ("`elu(x)` at 0, second", "none", lambda: hessian(elu)(0.0)[0][0]),
+        ("`sqrt(x*x)**2` at 0", "0", lambda: grad(lambda x: sqrt(x * x) ** 2)(0.0)),
+        ("`sqrt(x*x)` at 0", "none", lambda: grad(lambda x: sqrt(x * x))(0.0)),
+        ("`x * sqrt(x)` at 0", "0", lambda: grad(lambda x: x * sqrt(x))(0.0)),
+        ("`sqrt(x)**2` at 0", "1", lambda: grad(lambda x: sqrt(x) ** 2)(0.0)),
+        ("`log(exp(x))` at 1000", "1", lambda: grad(lambda x: log(exp(x)))(1000.0)),
+    ]
+    rows = []
+    for name, truth, derive in cases:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = derive()
+        kinds = " ".join(f"`{each.category.__name__}`" for each in said)
+        rows.append(f"| {name} | {found:g} | {truth} | {kinds} |")
+    return rows
 
 
 def declarations() -> str:

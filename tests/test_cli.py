@@ -211,6 +211,14 @@ def test_infinite_results_are_no_error_and_proper_json():
     assert "inconclusive" in run("explain", "(9**999)**999*x", "x=1").stdout
 
 
+def test_what_is_made_of_a_kink_s_convention_is_said_on_one_line():
+    done = run("explain", "sqrt(x*x)**2", "x=0.0")
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tinygrad-bp explain: warning: infinite slope at sqrt(0.0): ")
+    assert run("explain", "relu(x)", "x=0").stderr == ""
+
+
 def test_a_kink_is_inconclusive_not_wrong():
     assert "finite difference: inconclusive: a kink" in run("explain", "relu(x)", "x=0").stdout
 

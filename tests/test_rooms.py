@@ -22,8 +22,9 @@ ORDER = (
         "kernels",
         "arithmetic",
         "graph",
-        "backward",
         "text",
+        "kinks",
+        "backward",
         "collector",
         "flat",
         "value",
@@ -148,7 +149,7 @@ def test_the_note_stands_by_itself():
 
 def test_the_walk_and_the_pass_know_nothing_of_value():
     assert rooms_imported(HOUSE / "graph.py") == set()
-    assert rooms_imported(HOUSE / "backward.py") == {"arithmetic", "graph"}
+    assert rooms_imported(HOUSE / "backward.py") == {"arithmetic", "floats", "graph", "kinks"}
 
 
 @ROOMS

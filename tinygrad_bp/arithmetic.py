@@ -66,8 +66,14 @@ def _keeps_exact(rule: Rule) -> bool:
     return rule.in_table and rule.name in _WHOLE
 
 
+def _knows_all_types(rule: Rule) -> bool:
+    """Whether the operation itself knows how types meet, as the operators of Python do."""
+    exact = _keeps_exact(rule) and rule.name != "**"
+    return exact or rule.variadic or not rule.written
+
+
 def _float_reads(rule: Rule) -> Callable[[Number], bool] | None:
-    if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
+    if _knows_all_types(rule):
         return None
     return lambda operand: not isinstance(operand, (float, int))
 
@@ -107,9 +113,9 @@ def _decimal() -> Arithmetic:
     }
 
     def reads(rule: Rule) -> Callable[[Number], bool] | None:
-        if not rule.written:
+        if rule.variadic or not rule.written:
             return None
-        return lambda operand: family_of(type(operand)) in ("int", "numpy integer")
+        return lambda operand: isinstance(operand, int)
 
     def missing(number: Number) -> bool:
         return number.is_nan() if isinstance(number, Decimal) else is_nan(number)
@@ -120,16 +126,10 @@ def _decimal() -> Arithmetic:
         own,
         literal=Decimal.from_float,  # Decimal(0.5) is an error where the user's context traps floats
         reads=reads,
-        convert=_whole_decimal,
+        convert=Decimal,
         missing=missing,
         derivatives=derivatives,
     )
-
-
-def _whole_decimal(number: Any) -> Number:
-    from decimal import Decimal
-
-    return Decimal(int(number))
 
 
 def _mpf(number: Any) -> Number:
@@ -193,8 +193,8 @@ def _mpmath() -> Arithmetic:
         "erfc": erfc,
     }
 
-    def reads(_: Rule) -> Callable[[Number], bool]:
-        return lambda operand: type(operand) is not mp.mpf
+    def reads(rule: Rule) -> Callable[[Number], bool] | None:
+        return None if rule.variadic else lambda operand: type(operand) is not mp.mpf
 
     return Arithmetic("mpf", own, literal=mp.convert, reads=reads, convert=_mpf)
 
@@ -269,8 +269,7 @@ def _sympy() -> Arithmetic:
     }
 
     def reads(rule: Rule) -> Callable[[Number], bool] | None:
-        """Not by the operators, which know themselves how types meet."""
-        if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
+        if _knows_all_types(rule):
             return None
         known = ("sympy", "mpmath") if _keeps_exact(rule) else ("sympy",)
         return lambda operand: family_of(type(operand)) not in known
@@ -306,25 +305,15 @@ def _sympy() -> Arithmetic:
 
 
 def _numpy_kind(kinds: Iterable[type]) -> Any:
-    """The type that NumPy's numbers among these meet in; a plain number adapts itself to a float."""
+    """The type that NumPy's floats among these meet in; a plain number adapts itself to it."""
     import numpy as np
 
-    numpys = {kind for kind in kinds if issubclass(kind, np.generic)}
-    kind = np.result_type(*map(np.dtype, numpys)).type
-    among_floats = not {*kinds} <= numpys | {int}
-    return np.float64 if among_floats and issubclass(kind, np.integer) else kind
+    return np.result_type(*(kind for kind in kinds if issubclass(kind, np.floating))).type
 
 
-def _numpy(kind: Any) -> Arithmetic:
-    """Numbers that meet in one of NumPy's types: where it is a float, all are read as that."""
+def _numpy(real: Any) -> Arithmetic:
+    """NumPy's floats that meet in one of their types: all are read as that."""
     import numpy as np
-
-    real = np.float64 if issubclass(kind, np.integer) else kind
-
-    def as_real(number: Number) -> Number:
-        """A factor, as a derivative: a uint8 would go round at 256."""
-        narrow = isinstance(number, np.generic) and type(number) is not real
-        return real(number) if narrow else number
 
     def typed(name: str) -> Callable[..., Any]:
         """NumPy's function, or that of floats made to keep the type; plain numbers stay plain.
@@ -355,22 +344,25 @@ def _numpy(kind: Any) -> Arithmetic:
             return np.float64(ieee_sum(numbers))
         return sum(numbers)
 
-    def reads(rule: Rule) -> Callable[[Number], bool] | None:
-        """A function of a whole number or a fraction is one of floats: a uint8 has no negative.
+    largest = int(np.finfo(real).max)
 
-        Nor may a narrow operand make the derivatives narrow, where the result is not.
-        """
-        exact = _keeps_exact(rule)
-        narrow = np.generic if real is kind or not exact else np.floating
-        others = {"fractions"} if not exact or rule.name == "**" else set()
-        return lambda operand: (
-            (isinstance(operand, narrow) and type(operand) is not real)
-            or family_of(type(operand)) in others
-        )
+    def reads(rule: Rule) -> Callable[[Number], bool]:
+        fractions_too = not _knows_all_types(rule)
+
+        def read(operand: Number) -> bool:
+            """A narrow operand would make the derivatives narrow, where the result is not."""
+            if isinstance(operand, np.floating):
+                return type(operand) is not real
+            family = family_of(type(operand))
+            if family in ("int", "fractions") and abs(operand) > largest:  # NumPy makes it inf
+                raise OverflowError(
+                    f"{type(operand).__name__} too large to convert to {real.__name__}"
+                )
+            return fractions_too and family == "fractions"
+
+        return read
 
     def has_digits(x: Any) -> bool:
-        if isinstance(x, np.integer):
-            return bool(x != 0)
         tiniest = np.finfo(getattr(x, "dtype", float)).smallest_normal
         return bool(tiniest <= abs(x) < np.inf)
 
@@ -387,17 +379,13 @@ def _numpy(kind: Any) -> Arithmetic:
         "relu": lambda x: type(x)(0) if x <= 0 else x,
         "fsum": added,
         "pow": pow,
-        "real": as_real,
     }
-    factors = ("real(y)", "real(x)")
-    derivatives = {"*": factors, "dot": factors}
-    return Arithmetic("numpy", own, reads=reads, convert=real, derivatives=derivatives)
+    return Arithmetic("numpy", own, reads=reads, convert=real)
 
 
 # The later a type stands here, the more of the others it takes into itself.
 _LOADERS: dict[str, Callable[..., Arithmetic]] = {
     "int": lambda: INT,
-    "numpy integer": _numpy,
     "fractions": _fraction,
     "float": lambda: FLOAT,
     "decimal": _decimal,
@@ -411,7 +399,7 @@ _MET: dict[frozenset[type], Arithmetic] = {}  # in which the types met that were
 _BASES = {
     ("builtins", "float"): "float",
     ("builtins", "int"): "int",
-    ("numpy", "integer"): "numpy integer",
+    ("numpy", "integer"): "int",
     ("numpy", "floating"): "numpy",
     ("fractions", "Fraction"): "fractions",
     ("decimal", "Decimal"): "decimal",
@@ -435,6 +423,16 @@ def family_of(kind: type) -> str:
         if _FAMILY[kind] not in ("", "sympy"):  # a sympy expression may be anything
             _NUMBERS.add(kind)
     return _FAMILY[kind]
+
+
+def python_number(number: Number) -> Number:
+    """A whole number of NumPy's as Python's, which has room for every result; any other as it is.
+
+    >>> import numpy
+    >>> python_number(numpy.uint8(3)) - 5, python_number(0.5)
+    (-2, 0.5)
+    """
+    return int(number) if family_of(type(number)) == "int" else number
 
 
 TRUTH_VALUES = ("bool", "bool_", "BooleanTrue", "BooleanFalse")
@@ -500,9 +498,7 @@ def arithmetic_of(numbers: tuple[Number, ...] | list[Number]) -> Arithmetic:
     if kinds not in _MET:
         families = {*map(family_of, kinds)}
         family = max(families, key=_RANKS.__getitem__)
-        if family == "float" and "numpy integer" in families:
-            family = "numpy"
-        of = (_numpy_kind(kinds),) if family.startswith("numpy") else ()
+        of = (_numpy_kind(kinds),) if family == "numpy" else ()
         if (family, *of) not in _LOADED:
             _LOADED[family, *of] = _LOADERS[family](*of)
         _MET[kinds] = _LOADED[family, *of]

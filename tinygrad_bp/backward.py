@@ -6,7 +6,10 @@ the reversed topological order is for.  This room knows a node only by its attri
 
 from __future__ import annotations
 
-from tinygrad_bp.arithmetic import PLAIN, check_number
+from operator import ne
+
+from tinygrad_bp.arithmetic import PLAIN, arithmetic_of, check_number, python_number
+from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import topological_order
 
 TYPE_CHECKING = False
@@ -31,29 +34,64 @@ def backward(e: Value) -> None:
                 leaves.append((node, node.grad))
             node.grad = zero
         e.grad = zero + 1
-        for node in reversed(order):
-            grad = node.grad
-            derivative = node._dx
-            if derivative is not None:
-                node._x.grad += grad * derivative
-                derivative = node._dy
-                if derivative is not None:
-                    node._y.grad += grad * derivative
-            elif node._dy is not None:
-                node._y.grad += grad * node._dy
-            elif node._y is not None and (grad or not _passes_nothing_on(grad, node, zero)):
-                for parent, derivative in zip(node._x, node._y):  # noqa: B905 - plain numbers follow
-                    parent.grad += grad * derivative
+        try:
+            _pass_down(order, zero)
+        except ArithmeticError:  # a Decimal has no product of 0 and infinity
+            _pass_through_kinks(order, zero)
         totals = [before + leaf.grad for leaf, before in leaves]
-        if not {*map(type, totals)} <= PLAIN:
+        kinds = {*map(type, totals)}
+        if not kinds <= PLAIN:
+            totals = [python_number(before) + leaf.grad for leaf, before in leaves]
             for (leaf, _), total in zip(leaves, totals, strict=True):
                 check_number(total, where=f"the grad of {leaf.label or 'a leaf'}")
+        if is_nan(sum(totals)) if kinds == {float} else _any_nan(totals):
+            _pass_through_kinks(order, zero)
+            totals = [python_number(before) + leaf.grad for leaf, before in leaves]
         for (leaf, _), total in zip(leaves, totals, strict=True):
             leaf.grad = total
     except BaseException:
         for leaf, before in leaves:
             leaf.grad = before
         raise
+
+
+def _pass_down(order: list[Value], zero: Number) -> None:
+    for node in reversed(order):
+        grad = node.grad
+        derivative = node._dx
+        if derivative is not None:
+            node._x.grad += grad * derivative
+            derivative = node._dy
+            if derivative is not None:
+                node._y.grad += grad * derivative
+        elif node._dy is not None:
+            node._y.grad += grad * node._dy
+        elif node._y is not None and (grad or not _passes_nothing_on(grad, node, zero)):
+            for parent, derivative in zip(node._x, node._y):  # noqa: B905 - plain numbers follow
+                parent.grad += grad * derivative
+
+
+def _any_nan(numbers: list[Number]) -> bool:
+    if any(map(ne, numbers, numbers)):
+        return True
+    missing = arithmetic_of(numbers).missing  # sympy's nan is equal to itself
+    return missing is not None and any(map(missing, numbers))
+
+
+def _pass_through_kinks(order: list[Value], zero: Number) -> None:
+    """The pass once more, with the conventions of infinite slopes at kinks, if there are any."""
+    from tinygrad_bp.kinks import ChainRule, warn_of_nan, warn_of_zeros  # hardly ever
+
+    rule = ChainRule()
+    for node in order:
+        node.grad = zero
+    order[-1].grad = zero + 1
+    for node in reversed(order):
+        for parent, derivative in zip(node.parents, node.local_derivatives, strict=True):
+            parent.grad += rule.product(node, node.grad, parent, derivative)
+    warn_of_zeros(rule.kinks)
+    if _any_nan([node.grad for node in order if node._rule is None]):
+        warn_of_nan(order)
 
 
 def _passes_nothing_on(grad: Number, node: Value, zero: Number) -> bool:

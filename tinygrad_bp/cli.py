@@ -16,6 +16,7 @@ import re
 import shlex
 import sys
 import unicodedata
+import warnings
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
-        code: int = options.run(options) or 0
+        code = _run(options)
         if sys.stdout:  # which may have been closed before we began
             sys.stdout.flush()
     except (BackpropError, IndexError, ArithmeticError, ValueError) as error:
@@ -107,6 +108,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain(options.command, "interrupted", INTERRUPTED)
     return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the command; what it warns of is said on a line of its own, without a place in the code."""
+
+    def say(message: object, *_: object, **__: object) -> None:
+        _complain(options.command, f"warning: {message}", 0)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = say
+        code: int = options.run(options) or 0
+        return code
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

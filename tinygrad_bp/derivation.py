@@ -16,7 +16,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import FLOAT, check_number, meeting
+from tinygrad_bp.arithmetic import FLOAT, check_number, meeting, python_number
 from tinygrad_bp.chain import RESULT, Chain, Summand, elided, multiplications, size_of
 from tinygrad_bp.differences import Estimate, finite_difference
 from tinygrad_bp.differentiate import gradients
@@ -48,7 +48,7 @@ from tinygrad_bp.paths import NOTHING_CANCELS, Edges, between, cancelled, contra
 from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Record, Row, Table
 from tinygrad_bp.steps import written
 from tinygrad_bp.text import format_number, plain_number
-from tinygrad_bp.value import Value
+from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -484,6 +484,7 @@ def derivation(
     """
     if eta is not None:
         check_number(eta, where="the learning rate eta")
+        eta = python_number(eta)
     if isinstance(of, Run):
         made = _of_network(of, by) if landmarks is None else None
         made = made or _of_run_as_graph(of, by, landmarks, named)
@@ -728,7 +729,7 @@ def _recorded(run: Run) -> dict[Value, Number]:
         for j, number in enumerate(layer, 1):
             leaf = net.b(i, j)
             # A bias is read off a difference, which rounds; what has not moved is exact.
-            same = size_of(leaf.data - number) <= 1e-12 * max(1.0, size_of(number))
+            same = size_of(data_of(leaf) - number) <= 1e-12 * max(1.0, size_of(number))
             numbers[leaf] = leaf.data if same else number
     return numbers
 

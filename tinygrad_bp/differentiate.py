@@ -26,13 +26,13 @@ from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGra
 from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.kernels import Arithmetic
+from tinygrad_bp.kinks import ChainRule, at_bend, warn_of_constants
 from tinygrad_bp.operations import (
     FUNCTIONS,
     apply,
     arguments_of,
     as_list,
     as_read,
-    converted,
     raise_named,
 )
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
@@ -229,6 +229,8 @@ def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
     order = topological_order(e)
     reaching = dependents(order, wrt)
     sums: dict[Value, Any] = {e: 1}
+    kinks = []
+    chain_rule = ChainRule()
     for node in reversed(order):
         if node.rule is None or node not in sums or reaching.isdisjoint(node.parents):
             continue
@@ -238,10 +240,15 @@ def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
         except Exception as error:
             raise_named(error, node.rule, node.operands)
             raise
+        if at_bend(node):
+            kinks.append(node)
         with meeting(lambda: f"gradients of {e!r:.160}"):
             for parent, local in found:
-                share = _product(sums[node], local)
+                upstream = sums[node]
+                zero = chain_rule.vanishes(node, data_of(upstream), parent, data_of(local))
+                share = 0 if zero else _product(upstream, local)
                 sums[parent] = sums[parent] + share if parent in sums else share
+    warn_of_constants(kinks)
     return [sums.get(node, 0) for node in wrt]
 
 
@@ -256,13 +263,13 @@ def _recorded_derivatives(node: Value, rule: Rule, reaching: set[Value]) -> list
     numbers = [data_of(each) for each in operands]
     arithmetic = arithmetic_of(numbers)
     wanted = [slot for slot, v in enumerate(operands) if isinstance(v, Value) and v in reaching]
+    plain = {*map(type, numbers)} <= PLAIN
+    read = operands if plain else [as_read(arithmetic, rule, each) for each in operands]
     if rule.variadic:
-        columns = arguments_of(rule, operands)
+        columns = arguments_of(rule, read)
         derivatives = [_on_values(arithmetic).derivative(rule, k) for k in range(rule.arity)]
         found = [*chain(*(derivative(*columns, node) for derivative in derivatives))]
         return [(operands[slot], found[slot]) for slot in wanted]
-    plain = {*map(type, numbers)} <= PLAIN
-    read = operands if plain else [as_read(arithmetic, rule, each) for each in operands]
     recorded = []
     for slot in wanted:
         try:
@@ -366,7 +373,6 @@ def _on_values(numbers: Arithmetic) -> Arithmetic:
         **{name: numbers.own[name] for name in CONSTANTS if name in numbers.own},
         "pow": lambda x, y: apply(RULES["**"], x, y),
         **{name: _comparing(numbers.own[name]) for name in ("normal", "lost")},
-        "real": lambda v: converted(numbers, v, numbers.own["real"](data_of(v))),
         "choose": _choosing(numbers.own.get("choose")),
         "And": numbers.own.get("And", lambda *tests: all(test() for test in tests)),
         "Or": numbers.own.get("Or", lambda *tests: any(test() for test in tests)),

@@ -1,4 +1,4 @@
-"""Every error that the package raises on purpose, under one base class.
+"""Every error that the package raises on purpose, under one base class, and its warnings.
 
 A message names the operation, the operands and the way out.  Past the end of what is indexed there is
 Python's own ``IndexError`` or ``KeyError``; and `tinygrad_bp.note`, which knows nothing of the package,
@@ -39,6 +39,14 @@ class NumberRangeError(BackpropError, OverflowError):
 
 class ExactnessError(BackpropError, TypeError):
     """A number type cannot do an operation exactly, as ``exp`` of a ``Fraction``."""
+
+
+class KinkWarning(UserWarning):
+    """A derivative was made of the convention that the table has at a kink, and need not be right."""
+
+
+class NumberRangeWarning(RuntimeWarning):
+    """A derivative is nan, though all that went in is finite: on the way numbers were out of range."""
 
 
 class StaleGraphError(BackpropError, RuntimeError):

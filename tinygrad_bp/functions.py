@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import arithmetic_of, check_number
+from tinygrad_bp.arithmetic import arithmetic_of, check_number, python_number
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.floats import is_nan
 from tinygrad_bp.kernels import notation
@@ -135,7 +135,7 @@ def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - 
     0.0
     """
     taken = then if condition else otherwise
-    return taken() if callable(taken) else taken
+    return python_number(taken() if callable(taken) else taken)
 
 
 def _listed(values: Iterable[Value | Number], name: str) -> list[Any]:
@@ -205,6 +205,8 @@ def _over_half(share: Value | Number) -> bool:
 def softmax(values: Iterable[Value | Number]) -> list[Any]:
     """``exp(v) / sum(exp(v))`` for each of the values, without overflow.
 
+    Where some are ``inf``, they share 1 among them.
+
     Raises:
         ArgumentError: it is given no list.
         DataError: one of the values is no real number.
@@ -216,9 +218,14 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
     values = _listed(values, "softmax")
     place = _largest(values)
     shift = 0 if place is None else data_of(values[place])
-    if abs(shift) == math.inf:
+    if shift == -math.inf:
         shift = 0
-    exponentials = [FUNCTIONS["exp"](FUNCTIONS["-"](each, shift)) for each in values]
+    exponentials = [
+        FUNCTIONS["exp"](FUNCTIONS["-"](each, shift))
+        if data_of(each) != math.inf
+        else FUNCTIONS["sigmoid"](each)  # 1, with derivatives of 0
+        for each in values
+    ]
     total = FUNCTIONS["fsum"](exponentials)
     shares = [FUNCTIONS["/"](each, total) for each in exponentials]
     if place is not None and len(values) > 1 and _over_half(shares[place]):

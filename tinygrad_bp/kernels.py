@@ -90,13 +90,16 @@ class Arithmetic:
     def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, given each of its operands as this type reads it."""
         read = self.reader(rule)
-        return function if read is _as_it_is else lambda *operands: function(*map(read, operands))
+        if read is _as_it_is:
+            return function
+        if rule.variadic:
+            return lambda *columns: function(*([*map(read, column)] for column in columns))
+        return lambda *operands: function(*map(read, operands))
 
     def reader(self, rule: Rule) -> Callable[[Number], Number]:
         """How an operation in this type takes an operand: as one of this type, where that is needed."""
-        conversion = rule.derivatives == (_one,)  # reads for itself
-        convert = self._convert if not (rule.variadic or conversion) else None
-        reads = self._reads(rule) if convert and self._reads else None
+        convert, conversion = self._convert, rule.derivatives == (_one,)  # reads for itself
+        reads = self._reads(rule) if self._reads and not conversion else None
         if convert is None or reads is None:
             return _as_it_is
         return lambda operand: convert(operand) if reads(operand) else operand
@@ -169,12 +172,20 @@ class Arithmetic:
 
     def at_kink(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the derivatives at the operands are but a convention."""
-        if not rule.kink:
+        return self._holds(rule, rule.kink, operands)
+
+    def at_bend(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
+        """Whether the derivatives at the operands have no derivatives themselves."""
+        return self._holds(rule, rule.bend, operands)
+
+    def _holds(self, rule: Rule, condition: str, operands: tuple[Number, ...]) -> bool:
+        """Whether a condition holds for certain; of nan none does."""
+        if not condition or any(map(self.missing or is_nan, operands)):
             return False
-        if (self, "kink") not in rule.compiled:
-            condition = Rule(rule.name, "x", rule.derivatives, domain=rule.kink)
-            rule.compiled[self, "kink"] = lambda given: self.in_domain(condition, given)
-        return bool(rule.compiled[self, "kink"](operands))
+        if (self, condition) not in rule.compiled:
+            function = self._function(PARAMETERS[: rule.arity], condition)
+            rule.compiled[self, condition] = self._reading(rule, function)
+        return bool(rule.compiled[self, condition](*operands) == True)  # noqa: E712 - not undecided
 
     def _callable(
         self, text: str | Callable[..., Any], parameters: tuple[str, ...]

@@ -26,7 +26,7 @@ from tinygrad_bp.graph import topological_order
 from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES
-from tinygrad_bp.value import Value
+from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     import os
@@ -224,7 +224,7 @@ class Network:
         """
         check_number(eta, where="the learning rate eta")
         for leaf in self.parameters():
-            leaf.data = leaf.data - eta * leaf.grad
+            leaf.data = data_of(leaf) - data_of(eta) * leaf.grad
 
     def forward(
         self, x: Sequence[Number | Value], t: Sequence[Number | Value] | None = None

@@ -17,6 +17,7 @@ from tinygrad_bp.arithmetic import (
     arithmetic_of,
     check_number,
     is_number,
+    python_number,
     trapped,
 )
 from tinygrad_bp.errors import (
@@ -53,9 +54,10 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     """
     if len(operands) != rule.arity:
         raise ArgumentError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
-    data = tuple([each.data if isinstance(each, Value) else each for each in operands])
+    data = tuple(map(data_of, operands))
     if not are_numbers(data):
         _check_operands(rule, operands)
+    operands = _with_numbers(operands, data)
     arithmetic = arithmetic_of(data)
     wrt = tuple([slot for slot, each in enumerate(operands) if isinstance(each, Value)])
     try:
@@ -74,7 +76,19 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         check_number(out, where=f"what {_call(rule, operands)} returns")
         for number in derivatives:
             check_number(number, where=f"what a derivative of {_call(rule, operands)} returns")
+    if not rule.written:  # a user's function may return NumPy's
+        out, *derivatives = map(python_number, (out, *derivatives))
     return _record(rule, out, operands, wrt, derivatives)
+
+
+def _with_numbers(operands: tuple[Any, ...], data: Sequence[Number]) -> tuple[Any, ...]:
+    """The operands, the plain numbers among them as they were read."""
+    return tuple(
+        [
+            operand if isinstance(operand, Value) else number
+            for operand, number in zip(operands, data, strict=True)
+        ]
+    )
 
 
 def _check_operands(rule: Rule, operands: tuple[Value | Number, ...]) -> None:
@@ -102,14 +116,11 @@ def as_read(arithmetic: Arithmetic, rule: Rule, operand: Value | Number) -> Any:
     except Exception as error:
         raise_named(error, rule, (operand,))
         raise
-    return converted(arithmetic, operand, read)
-
-
-def converted(arithmetic: Arithmetic, operand: Value | Number, read: Number) -> Any:
-    """The number as it was read, or a node that reads it so; the operand itself where that is as it is."""
-    if read is data_of(operand) or arithmetic.conversion is None:
+    if not isinstance(operand, Value):
+        return read
+    if read is number or arithmetic.conversion is None:
         return operand
-    return apply(arithmetic.conversion, operand) if isinstance(operand, Value) else read
+    return apply(arithmetic.conversion, operand)
 
 
 def _record(
@@ -224,9 +235,10 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
     operands: tuple[Any, ...] = sum(columns, ())
     if not operands:
         return 0
-    numbers = [each.data if isinstance(each, Value) else each for each in operands]
+    numbers = [*map(data_of, operands)]
     if not are_numbers(numbers):
         _check_operands(rule, operands)
+    operands = _with_numbers(operands, numbers)
     try:
         kernel = arithmetic_of(numbers).kernel(rule, tuple(range(rule.arity)))
         out, *derivatives = kernel(*arguments_of(rule, numbers))

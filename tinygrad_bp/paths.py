@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from tinygrad_bp.arithmetic import arithmetic_of, meeting
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
+from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import dependents, topological_order
+from tinygrad_bp.kinks import ChainRule
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.operations import as_list
 from tinygrad_bp.text import counted, format_number, printed
@@ -65,7 +67,15 @@ class Path(NamedTuple):
         the product itself does not, it is the product all the same.
         """
         with meeting(lambda: f"the product of a path from {self.nodes[0]!r:.160}"):
-            return multiply(self.local_derivatives)
+            product = multiply(self.local_derivatives)
+            if not is_nan(product):
+                return product
+            rule, product = ChainRule(), 1
+            for upper, lower, local in zip(
+                self.nodes, self.nodes[1:], self.local_derivatives, strict=False
+            ):
+                product = rule.product(upper, product, lower, local)
+            return product
 
 
 class DeadEdge(NamedTuple):
@@ -206,6 +216,9 @@ def path_sum(e: Value, w: Value) -> PathSum:
     with meeting(lambda: f"path_sum from {e!r:.160}"):
         total = edges.total(edges.locals)
         gross = edges.total(map(abs, edges.locals))
+        if is_nan(total):
+            total = _total_through_kinks(edges, edges.locals)
+            gross = _total_through_kinks(edges, [*map(abs, edges.locals)])
     if all(edges.locals):
         return PathSum(total, gross, edges.total(repeat(1)))
     live = edges.total([1 if local else 0 for local in edges.locals])
@@ -220,6 +233,15 @@ def path_sum(e: Value, w: Value) -> PathSum:
     ]
     dead_edges.sort(key=lambda edge: -edge.paths)
     return PathSum(total, gross, counts[0], counts[0] - live, tuple(dead_edges))
+
+
+def _total_through_kinks(edges: Edges[Value], factors: Sequence[Number]) -> Number:
+    """`Edges.total` with the conventions of the pass, where an infinite slope meets a 0."""
+    rule, nodes = ChainRule(), edges.nodes
+    sums: list[Any] = [0] * (len(nodes) - 1) + [1]
+    for above, below, factor in zip(edges.above, edges.below, factors, strict=True):
+        sums[below] += rule.product(nodes[above], sums[above], nodes[below], factor)
+    return sums[0]
 
 
 def flow(e: Value, w: Value) -> Flow:

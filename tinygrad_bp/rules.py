@@ -47,6 +47,8 @@ class Rule:
         needs: the domain in words, where the condition is too long for a message; else empty.
         kink: the condition under which it has no derivative; empty where it always has one.
         convention: what the derivatives are taken to be at the kink, one for each operand.
+        bend: the condition under which it has derivatives, and these have none for the operands, if
+            none of them is a constant.
         variadic: whether it takes lists.  The value is then a function of whole lists, and the
             derivatives are for one element of each.
         written: whether value and derivatives are all expressions, none a function.
@@ -54,7 +56,7 @@ class Rule:
     """
 
     __slots__ = (
-        "compiled", "convention", "derivatives", "domain", "kink", "latex", "meaning", "name", "needs",
+        "bend", "compiled", "convention", "derivatives", "domain", "kink", "latex", "meaning", "name", "needs",
         "symbol", "value", "variadic", "written",
     )  # fmt: skip
 
@@ -70,6 +72,7 @@ class Rule:
         domain: str = "",
         kink: str = "",
         convention: tuple[str, ...] = (),
+        bend: str = "",
         needs: str = "",
         variadic: bool = False,
     ) -> None:
@@ -83,6 +86,7 @@ class Rule:
         self.needs = needs
         self.kink = kink
         self.convention = convention
+        self.bend = bend
         self.variadic = variadic
         self.written = all(isinstance(each, str) for each in (value, *derivatives))
         self.compiled: dict[Any, Callable[..., Any]] = {}  # by those who compile it, while it lives
@@ -153,7 +157,7 @@ _TABLE = (
                 latex="{%s}^{%s}",
                 domain="x > 0.0 or x == 0.0 and y >= 0.0 or x < 0.0 and y % 1.0 == 0.0 or x == -inf or abs(y) == inf",
                 needs="a base > 0, or a whole exponent, and no negative exponent at base 0",
-                kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0")),
+                kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0"), bend="x == 0.0 and 0.0 <= y <= 1.0"),
     Rule("neg", "-x",     ("-1.0",), meaning="the negative",          symbol="-", latex="-%s"),
     Rule("abs", "abs(x)", ("1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x",), meaning="the size, without the sign", latex="|%s|",
                 kink="x == 0.0", convention=("0.0",)),
@@ -258,7 +262,8 @@ _TABLE = (
     Rule("leaky_relu", "x if x > 0.0 else x / 100.0",
                        ("1.0 if x > 0.0 else 1.0 / 100.0 if x <= 0.0 else nan",), meaning="x where it is positive, else a hundredth of it",
                        kink="x == 0.0", convention=("1.0 / 100.0",)),
-    Rule("elu",        "x if x > 0.0 else expm1(x)", ("1.0 if x > 0.0 else exp(x)",), meaning="x where it is positive, else exp(x) - 1"),
+    Rule("elu",        "x if x > 0.0 else expm1(x)", ("1.0 if x > 0.0 else exp(x)",), meaning="x where it is positive, else exp(x) - 1",
+                       bend="x == 0.0"),
     Rule("silu",       ("x * sigmoid(x) if normal(sigmoid(x)) else"
                         " exp(x) if x == -inf else x * exp(x / 2.0) * exp(x / 2.0)"),
                        (("sigmoid(x) * (1.0 - silu(-x)) if normal(sigmoid(x)) else"

@@ -16,16 +16,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from tinygrad_bp.arithmetic import check_number, meeting
+from tinygrad_bp.arithmetic import check_number, meeting, python_number
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.kinks import ChainRule
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.operations import as_list
 from tinygrad_bp.paths import LIMIT, check_value
 from tinygrad_bp.text import format_number, plain, plain_number, visible
-from tinygrad_bp.value import Value
+from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -222,7 +223,7 @@ class Steps(Sequence[Step]):
         self._zero = _zero(self.e)
         self._eta: Number = eta
         leaves = [node for node in nodes if node.rule is None]
-        self._leaf_data = {leaf: leaf.data for leaf in leaves}
+        self._leaf_data = {leaf: data_of(leaf) for leaf in leaves}
         learning = set(leaves if wrt is None else as_list("steps(e, wrt=)", wrt))
         self._updated = tuple(leaf for leaf in leaves if eta is not None and leaf in learning)
 
@@ -468,6 +469,7 @@ def steps(
     check_value("e", e)
     if eta is not None:
         check_number(eta, where="the learning rate eta")
+        eta = python_number(eta)
     nodes = topological_order(e)
     sums = _Running(e)
     with collector_paused(), meeting(lambda: f"steps from {e!r:.160}"):
@@ -487,6 +489,7 @@ class _Running:
         self.zero = _zero(e)
         self.grads: dict[Value, Number] = {e: self.zero + 1}
         self.counts: dict[Value, int] = {}
+        self.rule = ChainRule()
 
     def edges_of(self, node: Value) -> Iterator[Edge]:
         """The edges below a node, each gone down when it is asked for."""
@@ -494,7 +497,7 @@ class _Running:
         for slot, (parent, local) in enumerate(zip(node.parents, locals_, strict=True)):
             upstream = self.grads[node]
             before, ordinal = self.grads.get(parent, self.zero), self.counts.get(parent, 0)
-            contribution = upstream * local
+            contribution = self.rule.product(node, upstream, parent, local)
             self.grads[parent] = after = before + contribution
             self.counts[parent] = ordinal + 1
             yield node, parent, slot, local, upstream, contribution, before, after, ordinal

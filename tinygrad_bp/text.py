@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import family_of
+from tinygrad_bp.arithmetic import family_of, python_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,13 +38,14 @@ def format_number(number: Number, digits: int = 6) -> str:
         import mpmath
 
         return str(mpmath.nstr(number, digits))
-    if family in ("int", "numpy integer", "fractions", "sympy", ""):
+    if family in ("int", "fractions", "sympy", ""):
         return printed(number, str)
     return f"{number:.{digits}g}"
 
 
 def plain_number(number: Number) -> Any:
     """A number as JSON has it; what JSON has not, as text: fractions, symbols, inf and nan."""
+    number = python_number(number)
     plain_one = isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
     return number if plain_one else format_number(number, 17)
 

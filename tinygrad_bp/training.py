@@ -10,10 +10,17 @@ from __future__ import annotations
 import math
 import random
 import re
+import warnings
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.errors import DomainError, NetworkError, NumberRangeError, SamplesError
+from tinygrad_bp.errors import (
+    DomainError,
+    NetworkError,
+    NumberRangeError,
+    NumberRangeWarning,
+    SamplesError,
+)
 from tinygrad_bp.network import Network
 from tinygrad_bp.samples import scaled, scales, split
 from tinygrad_bp.text import counted, format_number, plain_number, visible
@@ -72,12 +79,16 @@ def _epochs(
         rng.shuffle(samples)
         error = 0.0
         try:
-            for sample in samples:
-                e = net.forward(sample.x, sample.t).e
-                net.zero_grad()
-                e.backward()
-                net.descend(eta)
-                error += e.data
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", NumberRangeWarning
+                )  # the weights are looked at below
+                for sample in samples:
+                    e = net.forward(sample.x, sample.t).e
+                    net.zero_grad()
+                    e.backward()
+                    net.descend(eta)
+                    error += e.data
         except (DomainError, NumberRangeError) as reason:
             if _is_finite(net):
                 raise NetworkError(f"in epoch {epoch}: {reason}") from None

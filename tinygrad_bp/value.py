@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import TRUTH_VALUES, check_number, meeting
+from tinygrad_bp.arithmetic import TRUTH_VALUES, check_number, meeting, python_number
 from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import ArgumentError, GraphLostError
 from tinygrad_bp.text import printed
@@ -234,16 +234,16 @@ class Value(Methods):
     # ---- as a number: comparisons are of data; == and hash are identity
 
     def __lt__(self, other: Value | Number) -> bool:
-        return self.data < data_of(other)  # type: ignore[no-any-return]
+        return data_of(self) < data_of(other)  # type: ignore[no-any-return]
 
     def __le__(self, other: Value | Number) -> bool:
-        return self.data <= data_of(other)  # type: ignore[no-any-return]
+        return data_of(self) <= data_of(other)  # type: ignore[no-any-return]
 
     def __gt__(self, other: Value | Number) -> bool:
-        return self.data > data_of(other)  # type: ignore[no-any-return]
+        return data_of(self) > data_of(other)  # type: ignore[no-any-return]
 
     def __ge__(self, other: Value | Number) -> bool:
-        return self.data >= data_of(other)  # type: ignore[no-any-return]
+        return data_of(self) >= data_of(other)  # type: ignore[no-any-return]
 
     def isclose(self, other: Value | Number, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
         """Whether the data is close to the other's, as `math.isclose` has it: both read as floats.
@@ -352,8 +352,9 @@ def isclose(
 
 
 def data_of(operand: Value | Number) -> Number:
-    """The number of an operand, which may be a plain one."""
-    return operand.data if isinstance(operand, Value) else operand
+    """The number of an operand, which may be a plain one; NumPy's whole numbers are read as Python's."""
+    number = operand.data if isinstance(operand, Value) else operand
+    return number if type(number) is float else python_number(number)
 
 
 new = Value.__new__

@@ -26,6 +26,7 @@ from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Run
 from tinygrad_bp.steps import naive, show, steps
 from tinygrad_bp.text import format_number
+from tinygrad_bp.value import data_of
 from viz.javascript import keys, obstacle, source
 from viz.labels import LINE, operation, shown
 
@@ -242,11 +243,15 @@ def _naive(record: Steps, places: Mapping[Value, int]) -> dict[str, Any]:
 
 def _notes(record: Steps) -> list[str]:
     """What a reader should know about the numbers."""
-    plain = ("float", "int", "float64", "int64", "bool")
-    kinds = {type(node.data).__name__ for node in record.nodes}
+    numbers = [each for node in record.nodes for each in (data_of(node), *node.local_derivatives)]
+    kinds = {
+        type(each).__name__
+        for each in numbers
+        if not (isinstance(each, float) or (isinstance(each, int) and _float(each) == each))
+    }
     return [
         f"Recorded with numbers of type {shown(kind)}: this page shows and recalculates them as floats."
-        for kind in sorted(kinds.difference(plain))
+        for kind in sorted(kinds)
     ]
 
 
@@ -316,8 +321,10 @@ def _float(number: Number) -> float | str:
     """The number as JSON has it; inf and nan, which it has not, as JavaScript writes them."""
     try:
         found = float(number)
-    except OverflowError:  # a whole number or a fraction beyond all floats
-        found = float("inf") if number > 0 else float("-inf")
+    except OverflowError:
+        raise DrawingError(
+            f"{format_number(number):.60} is too large for a float: the page calculates with floats"
+        ) from None
     except TypeError:
         raise DrawingError(
             f"{format_number(number):.60} is a symbol: the page recalculates numbers"

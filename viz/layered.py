@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp import DrawingError
 from tinygrad_bp.paths import contract, multiply
 from tinygrad_bp.text import format_number, plain_number
+from tinygrad_bp.value import data_of
 from viz.labels import LINE, markup, plain
 from viz.picture import Picture
 from viz.sketch import Edge, Node, Sketch
@@ -718,7 +719,7 @@ class _Drawing:
                 o, t = self.run.o(group.layer, group.members[0]), self.run.t(group.members[0])
                 self.add(
                     (self.right + 6.0 + _ERROR / 2, group.y),
-                    plain(f"2(o−t) = {_signed(2 * (o.data - t.data), 3)}", left=True),
+                    plain(f"2(o−t) = {_signed(2 * (data_of(o) - data_of(t)), 3)}", left=True),
                     (_ERROR, _LINE),
                     shape="plaintext",
                     margin="0",

@@ -993,6 +993,14 @@ def test_fractions_are_shown_as_floats_and_the_page_says_so(opened):
         assert found["leaves"][0][1] == repr(1 / 3)
 
 
+def test_a_whole_number_that_is_no_float_is_said_or_refused(opened):
+    x = Value(2**53 + 1, "x")
+    with opened(explore(x + 0)) as page:
+        assert "Recorded with numbers of type int" in page.inner_text("#notes")
+    with pytest.raises(DrawingError, match="too large for a float"):
+        explore(Value(10**400) + 1)
+
+
 def test_infinities_and_nan_are_numbers_of_the_page(opened):
     x, y = Value(1e308, "x"), Value(math.inf, "y")
     with opened(explore(x * 10.0 - y)) as page:
