@@ -22,15 +22,25 @@ class MadeFunction:
         function: what is called; name, documentation and module are taken from it.
         make: the function that makes it; it is importable.
         arguments: what it was made of.
+
+    >>> from tinygrad_bp import grad, tanh
+    >>> import pickle
+    >>> pickle.loads(pickle.dumps(grad(tanh)))(0.0)
+    1.0
     """
 
-    def __init__(self, function: Callable[..., Any], make: Callable[..., Any], *arguments: Any) -> None:
+    __qualname__: str
+
+    def __init__(
+        self, function: Callable[..., Any], make: Callable[..., Any], *arguments: Any
+    ) -> None:
         for name in ("__module__", "__name__", "__qualname__", "__doc__"):
             setattr(self, name, getattr(function, name))
         self.__wrapped__ = function  # where `inspect.signature` looks
         self._made_by = make, arguments
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """What the function returns."""
         return self.__wrapped__(*arguments, **keywords)
 
     def __get__(self, instance: object, _: type | None = None) -> Any:

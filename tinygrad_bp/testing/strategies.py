@@ -258,7 +258,9 @@ def programs(
     return Program(leaves, tuple(instructions))
 
 
-programs.__qualname__ = "programs"  # pickle looks there, and Hypothesis names a function within its own
+programs.__qualname__ = (
+    "programs"  # pickle looks there, and Hypothesis names a function within its own
+)
 
 
 def _instructions(op: str, size: int) -> st.SearchStrategy[Instruction]:
