@@ -304,7 +304,7 @@ def _differentiate(
                 f"jacobian is for a function that returns a list of results, not {results!r:.60}: "
                 "use grad"
             )
-        results = list(results)
+        results = [*map(_scalar, results)]
     finally:
         _under_way.difference_update(leaves)
     for each in results:
