@@ -648,3 +648,116 @@ def test_another_precision_is_named_among_the_reasons():
         e = (x / 3) * x
     with pytest.raises(StaleGraphError, match="or at another precision"):
         gradients(e, [x], create_graph=True)
+
+
+# ---- which arguments are differentiated for
+
+
+def power(x, n=2, how="plain"):
+    return x**n if how == "plain" else -(x**n)
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "named"),
+    [
+        (power, (2.0,), {"n": 3}),
+        (lambda x, flag: power(x, 3) if flag else 0, (2.0, True), {}),
+        (lambda x, flag: 0 if flag else power(x, 3), (2.0, np.bool_(False)), {}),
+        (lambda how, x: power(x, 3, how), ("plain", 2.0), {}),
+        (lambda x, y: power(x, 3) if y is None else 0, (2.0, None), {}),
+        (lambda x, f: f(x, 3), (2.0, power), {}),
+        (lambda x, kind: x ** kind("3"), (2.0, int), {}),
+        (lambda x, n: x ** n[0], (2.0,), {"n": [3]}),
+        (lambda x: x**3, (np.array(2.0),), {}),
+        (lambda x: np.array(x**3), (2.0,), {}),
+    ],
+    ids=[
+        "keyword",
+        "flag",
+        "numpy",
+        "text",
+        "None",
+        "function",
+        "class",
+        "list",
+        "array",
+        "result",
+    ],
+)
+def test_what_is_no_number_or_comes_by_keyword_is_passed_on_as_it_is(f, at, named):
+    assert grad(f)(*at, **named) == 12.0
+    assert value_and_grad(f)(*at, **named) == (8.0, 12.0)
+    assert hessian(f)(*at, **named) == ((12.0,),)
+    assert jacobian(lambda *at, **named: [f(*at, **named)])(*at, **named) == ((12.0,),)
+
+
+@pytest.mark.parametrize(
+    ("argnums", "slope", "rows", "curvature"),
+    [
+        (None, (12.0, 9.0), ((12.0, 9.0), (1.0, 0)), ((4.0, 6.0), (6.0, 0))),
+        (0, 12.0, (12.0, 1.0), 4.0),
+        (1, 9.0, (9.0, 0), 0),
+        (-2, 12.0, (12.0, 1.0), 4.0),
+        (np.int64(1), 9.0, (9.0, 0), 0),
+        ((0,), (12.0,), ((12.0,), (1.0,)), ((4.0,),)),
+        ((1, 0), (9.0, 12.0), ((9.0, 12.0), (0, 1.0)), ((0, 6.0), (6.0, 4.0))),
+        ([0, 1], (12.0, 9.0), ((12.0, 9.0), (1.0, 0)), ((4.0, 6.0), (6.0, 0))),
+        ((0, 0), (12.0, 12.0), ((12.0, 12.0), (1.0, 1.0)), ((4.0, 4.0), (4.0, 4.0))),
+    ],
+)
+def test_argnums_say_which_arguments_to_differentiate_for_as_in_jax(
+    argnums, slope, rows, curvature
+):
+    def f(x, y):
+        return x * x * y
+
+    assert grad(f, argnums)(3.0, 2.0) == slope
+    assert value_and_grad(f, argnums=argnums)(3.0, 2.0) == (18.0, slope)
+    assert jacobian(lambda x, y: [f(x, y), x], argnums)(3.0, 2.0) == rows
+    assert hessian(f, argnums)(3.0, 2.0) == curvature
+
+
+def test_argnums_leave_lists_and_numbers_to_the_function_as_they_are():
+    def error(w, xs, n):
+        assert type(n) is int
+        return sum((w * x - 1) ** n for x in xs)
+
+    assert grad(error, 0)(1.0, np.array([1.0, 2.0]), 2) == 4.0
+    assert grad(grad(error, 0), 0)(1.0, [1.0, 2.0], 2) == 10.0
+
+
+def test_values_that_are_passed_on_can_be_differentiated_for():
+    y = Value(3.0)
+    for slope in (grad(lambda x, n: x * n * n)(2.0, n=y), grad(lambda x, n: x * n * n, 0)(2.0, y)):
+        assert gradients(slope, [y]) == [6.0]
+    assert grad(lambda k: grad(lambda x, k: x * k * k)(2.0, k=k))(3.0) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: grad(power)([1.0]), DataError, r"argument 0 is no number but a list.*\*numbers.*argnums"),
+        (lambda: grad(power)(2.0, np.ones(2)), DataError, "argument 1 is no number but a ndarray"),
+        (lambda: grad(power, 0)([1.0]), DataError, r"argument 0 is no .* list.*f\(x\)\)\(\*numbers\)$"),
+        (lambda: grad(power, 0)("1"), DataError, "argument 0, to differentiate for, must .* str '1'"),
+        (lambda: grad(power)("1"), DataError, "an argument to differentiate for must .* str '1'"),
+        (lambda: grad(power)(True), DataError, "must be a real number, not bool True: write 1.0"),
+        (lambda: grad(power)(2.0, 1j), DataError, "argument 1 must .* complex"),
+        (lambda: grad(power)(x=2.0), ArgumentError, "give one by position.*by keyword are passed on"),
+        (lambda: grad(power, 1)(2.0, n=3), ArgumentError, "argnums=1.*with 1 argument by position"),
+        (lambda: grad(power, -2)(2.0), ArgumentError, "argnums=-2"),
+        (lambda: hessian(power, "x"), ArgumentError, "hessian: argnums is the place.*not 'x'"),
+        (lambda: jacobian(power, True), ArgumentError, "jacobian: argnums"),
+        (lambda: grad(power, ()), ArgumentError, "grad: argnums"),
+        (lambda: grad(lambda x: [x])(2.0), DataError, "not list .*: use jacobian"),
+        (lambda: grad(lambda x: np.array([x]))(2.0), DataError, "not ndarray .*: use jacobian"),
+        (lambda: jacobian(lambda x: np.array(x))(2.0), DataError, "use grad"),
+        (lambda: jacobian(lambda x: [[x]])(2.0), DataError, "give all its results in one list"),
+        (lambda: Value(np.array(2.0)), DataError, r"ndarray array\(2.\): take .* array.item\(\)"),
+    ],
+)  # fmt: skip
+def test_an_argument_or_result_that_cannot_be_taken_is_refused_with_the_way_out(
+    call, error, message
+):
+    with pytest.raises(error, match=message):
+        call()

@@ -28,6 +28,18 @@ def module(name, *children, **attributes):
     return made()
 
 
+def linear():
+    return module("Linear", weight=Rows([[1.0]]), bias=None)
+
+
+def test_a_module_that_comes_twice_is_read_twice():
+    tanh = module("Tanh")
+    layers = [linear(), tanh, linear(), tanh]
+    once = dict.fromkeys(layers)  # as children() of PyTorch has them
+    sequential = module("Sequential", *once, __iter__=lambda self: iter(layers))
+    assert Network.from_torch(sequential).activations == [["tanh"], ["tanh"]]
+
+
 def test_from_torch_reads_layers_and_turns_the_biases():
     first = module("Linear", weight=Rows([[1.0, 2.0]]), bias=Rows([0.5]))
     last = module("Linear", weight=Rows([[3.0]]), bias=None)
@@ -43,7 +55,15 @@ def test_from_torch_reads_layers_and_turns_the_biases():
     [
         (module("Sequential", module("Tanh")), "does not follow a Linear"),
         (module("Sequential"), "no Linear layer"),
-        (module("Conv2d"), "does not follow"),
+        (module("Sequential", linear(), module("Tanh"), module("ReLU")), "ReLU does not follow"),
+        (module("Conv2d"), "Conv2d is no layer of the note's network: give a torch.nn.Sequential"),
+        (module("Sequential", module("Flatten"), linear()), "Flatten is no layer.*leave it out"),
+        (module("Sequential", linear(), module("Dropout")), "Dropout.*leave it out: once trained"),
+        (module("Sequential", linear(), module("BatchNorm1d")), "fold it into its Linear layer"),
+        (module("MyNet", linear()), "MyNet is no layer.*give a torch.nn.Sequential of Linear, Id"),
+        ({"0.weight": Rows([[1.0]])}, "dict is no.*no activations: load it into a Sequential"),
+        (Rows([[1.0]]), "Rows is no layer"),
+        (None, "NoneType is no layer"),
         (
             module(
                 "Sequential",
@@ -76,10 +96,48 @@ def test_from_sklearn_reads_layers_and_turns_the_biases():
     assert (net.weights, net.biases) == ([[[1.0, 2.0]], [[3.0]]], [[-0.5], [1.0]])
     assert net.activations == [["sigmoid"], ["identity"]]
     model.out_activation_ = "softmax"
-    with pytest.raises(NetworkError, match="softmax"):
+    with pytest.raises(NetworkError, match=r"softmax.*one-hot targets"):
         Network.from_sklearn(model)
-    with pytest.raises(NetworkError, match="not fitted"):
-        Network.from_sklearn(SimpleNamespace())
+    model.out_activation_ = "cube"
+    with pytest.raises(NetworkError, match="'cube' is not in the table; known: identity, logistic"):
+        Network.from_sklearn(model)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_from_sklearn_says_what_a_model_is_and_where_its_network_is_to_be_had():
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LinearRegression
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.tree import DecisionTreeRegressor
+
+    x, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 2.0, 3.0]
+
+    def net():
+        return MLPRegressor(hidden_layer_sizes=[2], max_iter=2, random_state=0)
+
+    grid = {"alpha": [0.1]}
+    for model, message in [
+        (net(), "^MLPRegressor is not fitted: call its fit first$"),
+        (MLPRegressor, "not the class MLPRegressor: make one"),
+        (
+            LinearRegression().fit(x, y),
+            r"not a LinearRegression: a linear model is Network\(\[coef",
+        ),
+        (DecisionTreeRegressor().fit(x, y), "not a DecisionTreeRegressor: .*build"),
+        (make_pipeline(net()).fit(x, y), r"not a Pipeline: give its last step, model\[-1\]"),
+        (GridSearchCV(net(), grid, cv=2).fit(x, y), "not a GridSearchCV: give its best_estimator_"),
+        (GridSearchCV(net(), grid, cv=2, refit=False).fit(x, y), "once fitted with refit=True"),
+        (None, "not a NoneType"),
+    ]:
+        with pytest.raises(NetworkError, match=message):
+            Network.from_sklearn(model)
+    for inside in (
+        make_pipeline(net()).fit(x, y)[-1],
+        GridSearchCV(net(), grid, cv=2).fit(x, y).best_estimator_,
+    ):  # the ways out are ways out
+        assert Network.from_sklearn(inside).sizes == (1, 2, 1)
 
 
 def test_torch_gives_the_same_outputs_and_gradients():
@@ -105,8 +163,12 @@ def test_torch_gives_the_same_outputs_and_gradients():
 
 def test_to_torch_refuses_what_torch_has_not():
     pytest.importorskip("torch")
-    for activation in (square, "arctan", [["tanh", "relu"]]):
-        with pytest.raises(NetworkError, match="no module in PyTorch"):
+    for activation, message in [
+        (square, "'square', has no module in PyTorch; those that have: identity"),
+        ("arctan", "'arctan', has no module in PyTorch"),
+        ([["tanh", "relu"]], "one for all nodes of a layer"),
+    ]:
+        with pytest.raises(NetworkError, match=message):
             Network.random([1, 2], activation, seed=0).to_torch()
 
 

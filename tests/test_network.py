@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
 import mpmath
+import numpy as np
 import pytest
 import sympy
 from hypothesis import given, settings
@@ -28,6 +30,7 @@ from tinygrad_bp import (
     primitive,
     relu,
     square,
+    tanh,
 )
 from tinygrad_bp.derivation import derivation
 
@@ -568,12 +571,52 @@ def test_a_file_that_is_no_network_is_refused_by_name(tmp_path, text):
         Network.load(file)
 
 
+@pytest.mark.parametrize(
+    ("number", "back"),
+    [
+        (0.1, 0.1),
+        (-0.0, -0.0),
+        (5e-324, 5e-324),
+        (-(10**4000 - 1), -(10**4000 - 1)),
+        (Fraction(2), Fraction(2)),
+        (Fraction(-1, 10**4000 - 1), Fraction(-1, 10**4000 - 1)),
+        *((kind(200), 200) for kind in (np.uint8, np.int16, np.int64, np.uint64)),
+        (np.float64(0.1), 0.1),
+        (np.float32(0.1), 0.10000000149011612),
+        (np.float16(0.1), 0.0999755859375),
+        (np.longdouble(0.1), 0.1),
+    ],
+    ids=lambda number: f"{type(number).__name__}",
+)
+def test_a_number_comes_back_from_a_file_equal_and_as_it_is_said(tmp_path, number, back):
+    net = Network([[[number]]], [[number]], "identity")
+    net.save(tmp_path / "net.json")
+    again = Network.load(tmp_path / "net.json")
+    for read in (again.w(1, 1, 1).data, again.b(1, 1).data):
+        assert (read, type(read), str(read)) == (back, type(back), str(back))
+        assert read == number
+
+
+def test_a_function_of_the_table_is_saved_and_taken_to_others_by_its_name(tmp_path):
+    net = Network([[[1.0]], [[1.0]]], [[0.0], [0.0]], [tanh, [relu]])
+    assert net.activations == [["tanh"], ["relu"]]
+    net.save(tmp_path / "net.json")
+    assert Network.load(tmp_path / "net.json").activations == net.activations
+
+
 def test_what_json_cannot_hold_is_not_saved(tmp_path):
     file = tmp_path / "net.json"
     for net, message in [
-        (Network([[[1.0]]], [[0.0]], square), "only names can be saved"),
-        (Network([[[math.inf]]], [[0.0]]), "cannot be saved"),
-        (Network([[[sympy.Symbol("w")]]], [[0.0]]), "cannot be saved"),
+        (Network([[[1.0]]], [[0.0]], lambda z: z * 2), "only names can be saved; give one of neg"),
+        (Network([[[math.inf]]], [[0.0]]), r"w\[1\]\[1,1\] = inf is not finite"),
+        (Network([[[1.0]]], [[np.float32("nan")]]), r"b\[1\]\[1\] = .* is not finite"),
+        (Network([[[sympy.Symbol("w")]]], [[0.0]]), "= w is of type Symbol.*as with float"),
+        (Network([[[sympy.Rational(1, 3)]]], [[0.0]]), "is of type Rational"),
+        (Network([[[Decimal("0.1")]]], [[0.0]]), r"Decimal\('0.1'\) is of type Decimal"),
+        (Network([[[mpmath.mpf(1)]]], [[0.0]]), "is of type mpf"),
+        (Network([[[np.longdouble(1) / 3]]], [[0.0]]), "has more digits than a float"),
+        (Network([[[10**4000]]], [[0]]), "has more than 4000 digits"),
+        (Network([[[Fraction(1, 10**4000)]]], [[0]]), "has more than 4000 digits"),
     ]:
         with pytest.raises(NetworkError, match=message):
             net.save(file)

@@ -28,6 +28,7 @@ ORDER = (
         "collector",
         "flat",
         "value",
+        "made",
         "operations",
         "functions",
     ),
@@ -184,7 +185,7 @@ def test_the_engine_loads_next_to_nothing(program):
     assert packages <= STANDARD | {"tinygrad_bp"}
     assert not packages & {"typing", "dataclasses", "re", "ast", "fractions", "inspect", "logging"}
     engine = {"errors", "rules", "floats", "kernels", "arithmetic", "text"}
-    engine |= {"graph", "backward", "value", "operations", "functions"}
+    engine |= {"graph", "backward", "value", "operations", "functions", "made"}
     assert {name for name in loaded if name.startswith("tinygrad_bp.")} == {
         f"tinygrad_bp.{room}" for room in engine
     }

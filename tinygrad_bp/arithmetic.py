@@ -485,6 +485,8 @@ def check_number(data: object, *, where: str) -> None:
         "tuple": "make one Value for each entry",
         "Value": "it is a Value already",
     }.get(kind, "use float, int, Fraction, Decimal, or a NumPy, mpmath or sympy number")
+    if kind == "ndarray" and data.ndim == 0:  # type: ignore[attr-defined]
+        way_out = "take the number in it, array.item()"
     raise DataError(f"{where} must be a real number, not {kind} {data!r:.60}: {way_out}")
 
 

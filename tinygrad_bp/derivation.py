@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -639,15 +640,7 @@ def _of_network(run: Run, by: tuple[int | Value, ...]) -> _Made | None:
             rows["z", i, j] = [(bottom, last)]
         rows[bottom] = []
 
-    def symbol(above: tuple[Any, ...], below: tuple[Any, ...]) -> Formula:
-        if above == top:
-            return _twice(below[2], n, target=kind == "target")
-        if above[0] == "o":
-            return Symbol("f'", above[1], (above[2],))
-        if below[0] == "w":
-            return _o(i - 1, rest[0])
-        return Quantity(-1) if below[0] == "b" else Symbol("w", above[1], (above[2], below[2]))
-
+    symbol = partial(_factor, n, kind == "target")  # which can be pickled, as a closure cannot
     recorded = _recorded(run)
     return _Made(
         kind,
@@ -667,6 +660,17 @@ def _of_network(run: Run, by: tuple[int | Value, ...]) -> _Made | None:
         sizes,
         (),
     )
+
+
+def _factor(n: int, target: bool, above: tuple[Any, ...], below: tuple[Any, ...]) -> Formula:  # noqa: FBT001
+    """The symbol of the factor between two places of a network with ``n`` layers."""
+    if above[0] == "e":
+        return _twice(below[2], n, target=target)
+    if above[0] == "o":
+        return Symbol("f'", above[1], (above[2],))
+    if below[0] == "w":
+        return _o(below[1] - 1, below[3])
+    return Quantity(-1) if below[0] == "b" else Symbol("w", above[1], (above[2], below[2]))
 
 
 def _find(run: Run, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:

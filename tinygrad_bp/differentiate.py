@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections import deque
-from functools import cache
+from functools import cache, wraps
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.kernels import Arithmetic
 from tinygrad_bp.kinks import ChainRule, at_bend, warn_of_constants
+from tinygrad_bp.made import MadeFunction
 from tinygrad_bp.operations import (
     FUNCTIONS,
     apply,
@@ -36,26 +37,39 @@ from tinygrad_bp.operations import (
     raise_named,
 )
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
+from tinygrad_bp.text import counted
 from tinygrad_bp.value import Value, data_of, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from tinygrad_bp.kernels import Number
+
+    Places: TypeAlias = int | tuple[int, ...] | None
 
 # ---- functions of functions
 
 
-def grad(f: Callable[..., Any]) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: Places = None) -> Callable[..., Any]:
     """The function that gives the derivative of ``f`` for each of its arguments.
 
     Of one argument it returns a number, of more a tuple in their order.  Called with Values it
-    returns Values, so that it nests to any order.
+    returns Values, so that it nests to any order.  It can be pickled where ``f`` can.
+
+    Args:
+        f: a function of numbers.  Flags, text, None and other objects that are no numbers are passed
+            on to it as they are, and so is whatever is given by keyword.
+        argnums: the place of the argument to differentiate for, counted from 0, or a tuple of places,
+            as in JAX; all other arguments are then passed on as they are.  A single place gives the
+            derivative itself, a tuple gives a tuple.  Without it, ``f`` is differentiated for all
+            numbers given by position.
 
     Raises:
-        ArgumentError: ``f`` is no function.
-        DataError: when called: an argument, or what ``f`` returns, is no real number.
+        ArgumentError: ``f`` is no function, or ``argnums`` are no places; or, when called, there is no
+            such argument.
+        DataError: when called: an argument to differentiate for, or what ``f`` returns, is no real
+            number.
 
     >>> grad(lambda x: x**3)(2.0)
     12.0
@@ -63,75 +77,203 @@ def grad(f: Callable[..., Any]) -> Callable[..., Any]:
     12.0
     >>> grad(lambda x, y: x * y)(2.0, 5.0)
     (5.0, 2.0)
+    >>> grad(lambda x, y: x * y, argnums=1)(2.0, 5.0)
+    2.0
+    >>> grad(lambda x, how, n=1: x**n if how == "power" else n * x)(2.0, "power", n=3)
+    12.0
     """
-    _check_function("grad", f)
+    argnums = _checked("grad", f, argnums)
+    both = value_and_grad(f, argnums)
 
-    def gradient(*at: Number | Value) -> Any:
-        return value_and_grad(f)(*at)[1]
+    def gradient(*at: Any, **options: Any) -> Any:
+        return both(*at, **options)[1]
 
-    return gradient
+    return _made(gradient, grad, f, argnums)
 
 
-def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+def value_and_grad(f: Callable[..., Any], argnums: Places = None) -> Callable[..., tuple[Any, Any]]:
     """The function that gives the value of ``f`` together with what `grad` gives.
 
+    Args:
+        f: a function of numbers, and of what else `grad` passes on.
+        argnums: the places of the arguments to differentiate for, as in `grad`.
+
     Raises:
-        ArgumentError: ``f`` is no function.
-        DataError: when called: an argument, or what ``f`` returns, is no real number.
+        ArgumentError: as in `grad`.
+        DataError: as in `grad`.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (9.0, 6.0)
+    >>> value_and_grad(lambda x, n: x**n, argnums=0)(3.0, 2)
+    (9.0, 6.0)
     """
-    _check_function("value_and_grad", f)
+    argnums = _checked("value_and_grad", f, argnums)
 
-    def both(*at: Number | Value) -> tuple[Any, Any]:
-        (value,), (row,) = _differentiate(lambda *leaves: [f(*leaves)], at)
-        return value, row[0] if len(at) == 1 else row
+    def both(*at: Any, **options: Any) -> tuple[Any, Any]:
+        (value,), (row,) = _differentiate(_as_list(f), argnums, at, options)
+        single = len(row) == 1 and not isinstance(argnums, tuple)
+        return value, row[0] if single else row
 
-    return both
+    return _made(both, value_and_grad, f, argnums)
 
 
-def jacobian(f: Callable[..., Sequence[Any]]) -> Callable[..., tuple[tuple[Any, ...], ...]]:
+def jacobian(
+    f: Callable[..., Sequence[Any]], argnums: Places = None
+) -> Callable[..., tuple[Any, ...]]:
     """The function that gives, for each of the results of ``f``, a row of its derivatives.
 
+    Args:
+        f: a function that returns a list of results, of numbers and of what else `grad` passes on.
+        argnums: the places of the arguments to differentiate for, as in `grad`.  Of a single place,
+            there is a number in place of each row.
+
     Raises:
-        ArgumentError: ``f`` is no function.
-        DataError: when called: ``f`` returns no list, or there or among the arguments is what is no
-            real number.
+        ArgumentError: as in `grad`.
+        DataError: when called: ``f`` returns no list, or there or among the arguments to differentiate
+            for is what is no real number.
 
     >>> jacobian(lambda x, y: [x * y, x + y])(2.0, 5.0)
     ((5.0, 2.0), (1.0, 1.0))
+    >>> jacobian(lambda x, y: [x * y, x + y], argnums=0)(2.0, 5.0)
+    (5.0, 1.0)
     """
-    _check_function("jacobian", f)
+    argnums = _checked("jacobian", f, argnums)
 
-    def rows(*at: Number | Value) -> tuple[tuple[Any, ...], ...]:
-        return _differentiate(f, at)[1]
+    def rows(*at: Any, **options: Any) -> tuple[Any, ...]:
+        found = _differentiate(f, argnums, at, options)[1]
+        return tuple(row[0] for row in found) if isinstance(argnums, int) else found
 
-    return rows
+    return _made(rows, jacobian, f, argnums)
 
 
-def hessian(f: Callable[..., Any]) -> Callable[..., tuple[tuple[Any, ...], ...]]:
+def hessian(f: Callable[..., Any], argnums: Places = None) -> Callable[..., Any]:
     """The function that gives the second derivatives of ``f``, a row for each argument.
 
+    Args:
+        f: a function of numbers, and of what else `grad` passes on.
+        argnums: the places of the arguments to differentiate for, as in `grad`.  Of a single place,
+            the second derivative is a number.
+
     Raises:
-        ArgumentError: ``f`` is no function.
-        DataError: when called: an argument, or what ``f`` returns, is no real number.
+        ArgumentError: as in `grad`.
+        DataError: as in `grad`.
 
     >>> hessian(lambda x, y: x * x * y)(2.0, 5.0)
     ((10.0, 4.0), (4.0, 0))
+    >>> hessian(lambda x, y: x * x * y, argnums=0)(2.0, 5.0)
+    10.0
     """
-    _check_function("hessian", f)
+    argnums = _checked("hessian", f, argnums)
 
-    def gradient(*at: Value) -> tuple[Any, ...]:
-        return _differentiate(lambda *leaves: [f(*leaves)], at)[1][0]
+    def gradient(*at: Any, **options: Any) -> tuple[Any, ...]:
+        return _differentiate(_as_list(f), argnums, at, options)[1][0]
 
-    return jacobian(gradient)
+    def rows(*at: Any, **options: Any) -> Any:
+        found = _differentiate(gradient, argnums, at, options)[1]
+        return found[0][0] if isinstance(argnums, int) else found
+
+    return _made(rows, hessian, f, argnums)
 
 
-def _check_function(name: str, f: object) -> None:
+def _checked(name: str, f: object, argnums: Any) -> Places:
+    """The places as integers, once it is known that they are some, and ``f`` a function."""
     if not callable(f):
         way_out = " (of a recorded Value, ask gradients(e, wrt))" * isinstance(f, Value)
         raise ArgumentError(f"{name} takes a function of plain arguments, not {f!r:.60}{way_out}")
+    several = isinstance(argnums, (tuple, list))
+    places = argnums if several else (argnums,)
+    if argnums is None:
+        return None
+    if not places or any(
+        isinstance(each, bool) or not hasattr(each, "__index__") for each in places
+    ):
+        raise ArgumentError(
+            f"{name}: argnums is the place of an argument, counted from 0, or a tuple of places, not "
+            f"{argnums!r:.60}"
+        )
+    return tuple(map(operator.index, places)) if several else operator.index(argnums)
+
+
+def _made(
+    function: Callable[..., Any], make: Callable[..., Any], f: Callable[..., Any], argnums: Places
+) -> Callable[..., Any]:
+    """The function as ``make`` returns it: with the name of ``f``, its signature and documentation."""
+    wraps(f, updated=())(function)
+    function.__doc__ = f"{make.__name__} of {function.__name__}: see `{make.__name__}`."
+    if documentation := getattr(f, "__doc__", ""):
+        function.__doc__ += f"\n\n{documentation}"
+    return MadeFunction(function, make, f, *([] if argnums is None else [argnums]))
+
+
+def _as_list(f: Callable[..., Any]) -> Callable[..., list[Any]]:
+    """The function with its one result in a list, as of a function of several."""
+
+    def listed(*arguments: Any, **options: Any) -> list[Any]:
+        result = _scalar(f(*arguments, **options))
+        _check_single(result, "use jacobian")
+        return [result]
+
+    return listed
+
+
+def _check_single(result: Any, way_out: str) -> None:
+    if hasattr(result, "__iter__") and not isinstance(result, str):
+        raise DataError(
+            f"what the function returned must be a real number, not {type(result).__name__} "
+            f"{result!r:.60}: {way_out}"
+        )
+
+
+def _scalar(each: Any) -> Any:
+    """The number in an array without dimensions; all else as it is."""
+    return each[()] if type(each).__name__ == "ndarray" and each.ndim == 0 else each
+
+
+def _places(argnums: Places, at: Sequence[Any]) -> list[int]:
+    """The places of the arguments to differentiate for.
+
+    Raises:
+        ArgumentError: there is no such argument.
+        DataError: an argument may be or hold numbers, and is none; or none of them is one.
+    """
+    if argnums is None:
+        places = [place for place, each in enumerate(at) if _is_differentiated(place, each)]
+        if at and not places:
+            check_number(at[0], where="an argument to differentiate for")
+    else:
+        places = [argnums] if isinstance(argnums, int) else [*argnums]
+        for place in places:
+            if not -len(at) <= place < len(at):
+                raise ArgumentError(
+                    f"argnums={argnums!r}, counted from 0, of a call with {counted(len(at), 'argument')} by "
+                    "position; those by keyword are passed on as they are"
+                )
+    if not places:
+        raise ArgumentError(
+            "there is no argument to differentiate for: give one by position, for those by keyword are "
+            "passed on as they are"
+        )
+    return [place % len(at) for place in places]
+
+
+def _is_differentiated(place: int, each: Any) -> bool:
+    """Whether an argument is a number, where nothing else was said; flags and text are none."""
+    if isinstance(each, Value) or is_number(each):
+        return True
+    if isinstance(each, (str, bytes, type)) or type(each).__name__ in TRUTH_VALUES:
+        return False
+    _check_no_list(place, each, "; if not, say so with argnums=, or give it by keyword")
+    if hasattr(each, "__complex__"):  # a number of another kind
+        check_number(each, where=f"argument {place}")
+    return False
+
+
+def _check_no_list(place: int, each: Any, otherwise: str = "") -> None:
+    if hasattr(each, "__iter__") and not isinstance(each, (str, Value)):
+        raise DataError(
+            f"argument {place} is no number but a {type(each).__name__}: to differentiate for what is in "
+            f"it, give each number as an argument of its own, grad(lambda *x: f(x))(*numbers){otherwise}"
+        )
 
 
 _under_way: set[Value] = set()
@@ -139,29 +281,38 @@ _under_way: set[Value] = set()
 
 
 def _differentiate(
-    f: Callable[..., Sequence[Any]], at: Sequence[Number | Value]
+    f: Callable[..., Sequence[Any]], argnums: Places, at: Sequence[Any], options: dict[str, Any]
 ) -> tuple[tuple[Any, ...], tuple[tuple[Any, ...], ...]]:
     """The results of ``f`` and their rows of derivatives: Values where an outer call needs them."""
+    arguments = [*map(_scalar, at)]
+    places = _places(argnums, arguments)
+    nested = any(isinstance(each, Value) for each in (*arguments, *options.values()))
     # A Value is seen through a node of its own: what else depends on it is not this call's.
-    leaves = [
-        FUNCTIONS["identity"](each if isinstance(each, Value) else Value(each)) for each in at
-    ]
+    for place in {*places}:
+        number = arguments[place]
+        if not isinstance(number, Value):
+            _check_no_list(place, number)
+            check_number(number, where=f"argument {place}, to differentiate for,")
+            number = Value(number)
+        arguments[place] = FUNCTIONS["identity"](number)
+    leaves = [arguments[place] for place in places]
     _under_way.update(leaves)
     try:
-        results = f(*leaves)
+        results = _scalar(f(*arguments, **options))
         if isinstance(results, (Value, dict)) or not hasattr(results, "__iter__"):
             raise DataError(
                 f"jacobian is for a function that returns a list of results, not {results!r:.60}: "
                 "use grad"
             )
-        results = list(results)
+        results = [*map(_scalar, results)]
     finally:
         _under_way.difference_update(leaves)
     for each in results:
+        _check_single(each, "give all its results in one list")
         if type(each).__name__ not in TRUTH_VALUES:  # they are as constant as any number
             check_number(data_of(each), where="what the function returned")
     recorded = [each for each in results if isinstance(each, Value)]
-    nested = any(isinstance(each, Value) for each in at) or any(
+    nested = nested or any(
         not _under_way.isdisjoint(topological_order(each)) for each in recorded if _under_way
     )
     rows = tuple(

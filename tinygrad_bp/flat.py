@@ -14,7 +14,6 @@ from weakref import ref
 
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.graph import topological_order
-from tinygrad_bp.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,14 +110,13 @@ def flatten(e: Value) -> tuple[Flat, int]:
 def _row(node: Value, places: dict[int, int]) -> tuple[Any, ...]:
     """All that a node holds, its parents by their places."""
     rule, x, dx, y, dy = node.rule, node._x, node._dx, node._y, node._dy
-    named = rule.name if rule and rule.in_table else rule
     if dx is not None:
         x = places[id(x)]
     if dy is not None:
         y = places[id(y)]
     if isinstance(y, tuple):
         x = [places[id(parent)] for parent in x]
-    return named, node.data, node.grad, node.label, x, dx, y, dy
+    return rule, node.data, node.grad, node.label, x, dx, y, dy
 
 
 def _unflatten(kind: type[Value], outside: list[Value], rows: list[tuple[Any, ...]]) -> Flat:
@@ -128,9 +126,9 @@ def _unflatten(kind: type[Value], outside: list[Value], rows: list[tuple[Any, ..
         return outside[-1 - place] if place < 0 else nodes[place]
 
     with collector_paused():
-        for named, data, grad, label, x, dx, y, dy in rows:
+        for rule, data, grad, label, x, dx, y, dy in rows:
             node = kind.__new__(kind)
-            node._rule = RULES[named] if isinstance(named, str) else named
+            node._rule = rule
             node.data, node.grad, node.label, node._mark = data, grad, label, 0
             node._x = at(x) if dx is not None else x
             node._y = at(y) if dy is not None else y

@@ -31,7 +31,7 @@ __all__ = ["isclose", "logsumexp", "primitive", "softmax", "where", *_ROWS]  # n
 if not TYPE_CHECKING:  # to a type checker every name would then be one of ours
 
     def __getattr__(name: str) -> Callable[..., Any]:
-        if name not in _ROWS:
+        if name not in RULES:  # pickle looks here for operators too
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return FUNCTIONS[name]
 
@@ -58,7 +58,8 @@ def primitive(
         domain: the condition for having a value, an expression.
 
     Returns:
-        A function of Values or plain numbers.
+        A function of Values or plain numbers.  It is pickled with its row; one that is made of lambdas
+        is pickled by its name, as they would be: assign it to this name in its module.
 
     Raises:
         ExpressionError: an expression is not in the table's notation.

@@ -8,6 +8,7 @@ importing work, in any order.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
 TYPE_CHECKING = False
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 class _CallableModule(ModuleType):
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return getattr(self, self.__name__.rpartition(".")[2])(*arguments, **keywords)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As functions are pickled: by name."""
+        return import_module, (self.__name__,)
 
 
 def make_callable(name: str) -> None:

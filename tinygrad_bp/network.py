@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import exchange
-from tinygrad_bp.arithmetic import check_number
+from tinygrad_bp.arithmetic import check_number, family_of
 from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
 from tinygrad_bp.files import naming, write_atomically
 from tinygrad_bp.functions import dot, fsum
@@ -26,6 +26,7 @@ from tinygrad_bp.graph import topological_order
 from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES
+from tinygrad_bp.text import printed, visible
 from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 FORMAT = "tinygrad-bp network"
 VERSION = 1
+_LONGEST = 4000  # digits of a whole number in a file: past 4300 Python reads none
 ACTIVATIONS = tuple(
     name for name in FUNCTION_NAMES if RULES[name].arity == 1 and not RULES[name].variadic
 )
@@ -242,30 +244,32 @@ class Network:
         return Run(self, x, t)
 
     def save(self, file: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the network as JSON; exact fractions are kept, as strings ``"p/q"``.
+        """Write the network as JSON, with every number exactly as it is.
+
+        An ``int``, ``float`` or ``Fraction`` comes back as it was, the fraction by way of a string
+        ``"p/q"``.  NumPy's integers come back as ``int``, its floats as the ``float`` that is the same
+        number.
 
         Raises:
-            NetworkError: an activation is not a name, or a number has no place in JSON.
+            NetworkError: an activation is a function of your own; or a number is infinite, nan, of
+                another type or too long, or a NumPy ``longdouble`` with more digits than a float.
             FileExistsError: the file exists and ``overwrite`` is false.
         """
         for i, layer in enumerate(self.activations, 1):
             for j, each in enumerate(layer, 1):
                 if not isinstance(each, str):
                     raise NetworkError(
-                        f"the activation of node {j} of layer {i} is a function: only names can be saved"
+                        f"the activation of node {j} of layer {i} is a function of your own: only names "
+                        f"can be saved; give one of {', '.join(ACTIVATIONS)}, or pickle the network"
                     )
         content = {
             "format": FORMAT,
             "version": VERSION,
             "activations": self.activations,
-            "weights": self.weights,
-            "biases": self.biases,
+            "weights": [[[*map(_to_json, row)] for row in layer] for layer in self._w],
+            "biases": [[*map(_to_json, layer)] for layer in self._b],
         }
-        try:
-            text = json.dumps(content, default=_to_json, allow_nan=False, indent=1)
-        except ValueError as error:
-            raise NetworkError(f"the network cannot be saved: {error}") from None
-        write_atomically(file, text + "\n", overwrite=overwrite)
+        write_atomically(file, json.dumps(content, indent=1) + "\n", overwrite=overwrite)
 
     @classmethod
     def load(cls, file: str | os.PathLike[str]) -> Network:
@@ -587,8 +591,14 @@ def _per_node(activations: Any, sizes: tuple[int, ...]) -> list[list[Activation]
                 raise NetworkError(f"unknown activation {each!r}; known: {', '.join(ACTIVATIONS)}")
             if not isinstance(each, str) and not callable(each):
                 raise NetworkError(f"an activation is a name or a function, not {each!r:.60}")
-        result.append(nodes)
+        result.append([_name_of(each) for each in nodes])
     return result
+
+
+def _name_of(activation: Activation) -> Activation:
+    """A function of the table by its name, which can be saved."""
+    name = getattr(activation, "__name__", "")
+    return name if FUNCTIONS.get(name) is activation else activation
 
 
 def _is_one(activation: Any) -> bool:
@@ -629,10 +639,30 @@ def _check_index(what: str, index: int, size: int) -> None:
         raise IndexError(f"{what} is {index!r}: indices start at 1, and this one ends at {size}")
 
 
-def _to_json(number: Number) -> Any:
-    if hasattr(number, "numerator"):
-        return f"{number.numerator}/{number.denominator}"
-    raise ValueError(f"{number!r} of type {type(number).__name__} has no place in JSON")
+def _to_json(leaf: Value) -> int | float | str:
+    """The number of a weight or bias as JSON has it, exactly.
+
+    Raises:
+        NetworkError: JSON does not have it, or `Network.load` would not read it.
+    """
+    number: Any = leaf.data
+    family = family_of(type(number))
+    reason = ""
+    if family in ("float", "numpy"):
+        if math.isfinite(number) and number == float(number):
+            return float(number)
+        reason = "has more digits than a float" if math.isfinite(number) else "is not finite"
+    elif family in ("int", "numpy integer", "fractions"):
+        p, q = int(number.numerator), int(number.denominator)
+        if max(abs(p), q) < 10**_LONGEST:
+            return p if family != "fractions" else f"{p}/{q}"
+        reason = f"has more than {_LONGEST} digits"
+    reason = reason or f"is of type {type(number).__name__}"
+    raise NetworkError(
+        f"the network cannot be saved: {visible(leaf.label)} = {printed(number):.60} {reason}; a file "
+        "holds finite numbers of type int, float, Fraction, and NumPy's as these: convert the weights "
+        "and biases, as with float(w), or pickle the network"
+    )
 
 
 def _from_json(content: Any) -> Any:
@@ -643,7 +673,8 @@ def _from_json(content: Any) -> Any:
         from fractions import Fraction
 
         try:
-            whole = re.fullmatch(r"-?\d{1,4000}(/\d{1,4000})?", content)
+            digits = rf"\d{{1,{_LONGEST}}}"
+            whole = re.fullmatch(rf"-?{digits}(/{digits})?", content)
             return Fraction(content if whole else "")
         except (ValueError, ZeroDivisionError):
             raise NetworkError(f"{content!r} is not a fraction such as '1/3'") from None

@@ -29,6 +29,7 @@ from tinygrad_bp.errors import (
     ExactnessError,
     NumberRangeError,
 )
+from tinygrad_bp.made import MadeFunction, is_found
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 from tinygrad_bp.text import printed, visible
 from tinygrad_bp.value import Value, data_of, new, record
@@ -505,7 +506,11 @@ def _after_floats(template: str, otherwise: Callable[..., Any]) -> Callable[...,
 
 
 def function_of(rule: Rule) -> Callable[..., Any]:
-    """The function that a row describes, named and documented from it."""
+    """The function that a row describes, named and documented from it.
+
+    It can be pickled where its row can: that of the table by its name, one of a user's with its row.
+    Functions that have no name to be pickled by, as lambdas, leave it to the name that it has itself.
+    """
     own = rule.in_table
     function: Callable[..., Any]
     if rule.variadic:
@@ -522,7 +527,14 @@ def function_of(rule: Rule) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = rule.name
     function.__doc__ = _document(rule)
-    return function
+    function.__module__ = "tinygrad_bp.functions"
+    if own:
+        return function
+    for part in (rule.value, *rule.derivatives):
+        if hasattr(part, "__code__") and not is_found(part):
+            function.__module__ = part.__module__
+            return function
+    return MadeFunction(function, function_of, rule)
 
 
 def _document(rule: Rule) -> str:
@@ -572,7 +584,9 @@ def _operator(symbol: str, side: str, name: str) -> Callable[..., Any]:
         def method(self: Value, other: Any) -> Any:  # sum() begins with 0
             return self if type(other) is int and other == 0 else add(self, other)
 
-    method.__name__ = method.__qualname__ = name
+    method.__name__ = name
+    method.__qualname__ = f"Value.{name}"
+    method.__module__ = Value.__module__
     method.__doc__ = _document(RULES[symbol])
     return method
 

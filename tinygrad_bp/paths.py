@@ -402,8 +402,6 @@ class Edges(Generic[_Node]):
         locals: its local derivative.
     """
 
-    __slots__ = ("_ends", "above", "below", "locals", "nodes", "slots")
-
     def __init__(
         self,
         nodes: list[_Node],

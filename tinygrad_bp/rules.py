@@ -24,7 +24,7 @@ TYPE_CHECKING = False  # typing costs more to import than the whole engine
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Collection
-    from typing import Any
+    from typing import Any, SupportsIndex
 
 _FILTERS_LOCK = allocate_lock()  # two threads would each put back what the other had set aside
 
@@ -123,8 +123,14 @@ class Rule:
             name: getattr(self, name) if name != "compiled" else {} for name in self.__slots__
         }
 
-    def __deepcopy__(self, memo: object) -> Rule:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return (_row, (self.name,)) if self.in_table else super().__reduce_ex__(protocol)
+
+    def __copy__(self) -> Rule:
         return self  # a row does not change
+
+    def __deepcopy__(self, memo: object) -> Rule:
+        return self
 
     def __repr__(self) -> str:
         return f"Rule({self.name!r}, {self.value!r}, {self.derivatives!r})"
@@ -288,6 +294,12 @@ _TABLE = (
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
 """The table, by name."""
+
+
+def _row(name: str) -> Rule:
+    """The table's row, which is pickled by its name."""
+    return RULES[name]
+
 
 FUNCTION_NAMES = tuple(name for name in RULES if name.isidentifier())
 """The rows that can be called by their name."""

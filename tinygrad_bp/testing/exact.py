@@ -116,6 +116,10 @@ def single_operations(draw: st.DrawFn, form: Form) -> Program:
     return Program(leaves, () if out is None else (instruction,))
 
 
+for _strategy in (exact_programs, single_operations):  # pickle looks there, as for `programs`
+    _strategy.__qualname__ = _strategy.__name__
+
+
 def _operands(form: Form, size: int) -> st.SearchStrategy[tuple[Any, ...]]:
     """Operands for the next register after ``size`` others; the first node is a late one.
 

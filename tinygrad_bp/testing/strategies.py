@@ -258,6 +258,11 @@ def programs(
     return Program(leaves, tuple(instructions))
 
 
+programs.__qualname__ = (
+    "programs"  # pickle looks there, and Hypothesis names a function within its own
+)
+
+
 def _instructions(op: str, size: int) -> st.SearchStrategy[Instruction]:
     """Instructions for the next register after ``size`` others, one of which at least they read."""
     register = st.integers(0, size - 1)
