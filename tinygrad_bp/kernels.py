@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tinygrad_bp.errors import ExactnessError, ExpressionError
 from tinygrad_bp.floats import is_nan
+from tinygrad_bp.quoting import quoted, shortened
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
 
 TYPE_CHECKING = False
@@ -307,10 +308,12 @@ def notation(text: str, parameters: tuple[str, ...], *, condition: bool = False)
             name = ast.unparse(node.func)
             raise ExpressionError(f"{name} takes {counts[name]} operands: {ast.unparse(node)}")
         if isinstance(node, ast.Mod) and not condition:
-            raise ExpressionError(f"{text!r}: % is for a domain only; give functions instead")
+            raise ExpressionError(f"{quoted(text)}: % is for a domain only; give functions instead")
         if isinstance(node, ast.IfExp) and not _is_test(node.test):
             test = ast.unparse(node.test)
-            raise ExpressionError(f"{test!r} is no test: write a comparison, as {test} != 0")
+            raise ExpressionError(
+                f"{quoted(test)} is no test: write a comparison, as {shortened(test)} != 0"
+            )
 
     class Powers(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:

@@ -57,24 +57,6 @@ def counted(count: int, what: str, several: str = "") -> str:
     return f"{printed(count)} {what if count == 1 else several or what + 's'}"
 
 
-def visible(line: str) -> str:
-    r"""The text on one line, with nothing in it that cannot be seen.
-
-    Control, format and bidirectional characters, line separators, surrogates and what Unicode has
-    not assigned are written as ``U+XXXX``: they could break XML, move a terminal's cursor, or make a
-    name look like another.
-
-    >>> visible("a\nb\u202ec"), visible("w")
-    ('aU+000AbU+202Ec', 'w')
-    """
-    if line.isprintable():
-        return line
-    from unicodedata import category  # few labels need it
-
-    hidden = {c for c in line if category(c)[0] == "C" or category(c) in ("Zl", "Zp")}
-    return "".join([f"U+{ord(c):04X}" if c in hidden else c for c in line])
-
-
 _ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import Value
-from tinygrad_bp.text import format_number, visible
+from tinygrad_bp.quoting import visible
+from tinygrad_bp.text import format_number
 
 if TYPE_CHECKING:
     from tinygrad_bp.rules import Rule
