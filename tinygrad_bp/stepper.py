@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from tinygrad_bp.quoting import first_few, quoted, visible
+from tinygrad_bp.quoting import first_few, quoted, shortened, visible
 from tinygrad_bp.steps import naive, show, steps, written
 from tinygrad_bp.text import plain, takes_signs
 
@@ -200,7 +200,7 @@ class Screen:
         for k in range(after + 1, len(record)):
             if record[k].target is named[name]:
                 return k
-        raise LookupError(f"no later step gives {quoted(name)} anything: look further back")
+        raise LookupError(f"no later step gives {shortened(name)} anything: look further back")
 
     # ---- the lines of a step
 
