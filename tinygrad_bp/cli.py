@@ -67,11 +67,14 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
+_PAGES = 10_000
+"""So many nodes, each page's counted, are worked through unasked: for each page all are done again many times."""
 _OUTPUTS = 4  # of a network, in the heading
 _LOGSUMEXP = (
     "logsumexp reckons with distances from its largest operand m, log(Σ exp(v)) = m + log(Σ exp(v − m)): so "
     "no exp overflows, and neither the result nor a gradient changes."
 )
+_MOST_TERMS = 1_000
 _TYPED = 16  # numbers, in a command to try
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
@@ -353,7 +356,11 @@ def _add_explaining(explain: _Parser) -> None:
     )
     explain.add_argument("--eta", metavar="NUMBER", help="the learning rate, for Dw = -eta de/dw")
     explain.add_argument(
-        "--terms", metavar="N", type=_count, default=TERMS, help=f"terms to list; default: {TERMS}"
+        "--terms",
+        metavar="N",
+        type=_terms,
+        default=TERMS,
+        help=f"terms to list, up to {_MOST_TERMS}; default: {TERMS}",
     )
     form = explain.add_mutually_exclusive_group()
     for name, what in (
@@ -511,13 +518,19 @@ def _explain_expression(
     named = names(topological_order(e), root=_root(leaves))
     nodes = {name: node for node, name in named.items()} | leaves
     wrt = _named("--wrt", options.wrt, nodes) if options.wrt else leaves
+    if not options.wrt and len(wrt) > 1 and len(wrt) * len(named) > _PAGES:
+        raise ExpressionError(
+            f"there would be {len(wrt)} pages about {len(named)} nodes: say for which names, as "
+            f"--wrt {shortened(next(iter(wrt)))}"
+        )
     landmarks = [*_named("--landmark", options.landmark, nodes).values()] or None
     numbers = {name: leaf.data for name, leaf in leaves.items()}
+    branches = re.search(r"\bif\b", options.what)  # another may be taken where a name moves
     pages = [
         derivation(
             *(e, node),
             landmarks=landmarks,
-            again=_again(options.what, numbers, name) if name in leaves else None,
+            again=_again(options.what, numbers, name) if branches and name in leaves else None,
             named=named,
             **settings,
         )
@@ -899,6 +912,13 @@ def _count(text: str) -> int:
 def _few_digits(text: str) -> bool:
     """Whether it is a whole number that nothing here would take too long to count to."""
     return text.isdecimal() and len(text) <= 9
+
+
+def _terms(text: str) -> int:
+    """A number of terms, for argparse."""
+    if _count(text) > _MOST_TERMS:
+        raise argparse.ArgumentTypeError(f"{text} terms are more than the {_MOST_TERMS} it lists")
+    return int(text)
 
 
 def _seed(text: str) -> int:

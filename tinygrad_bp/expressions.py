@@ -46,6 +46,10 @@ CALLABLE = {
 """The functions that an expression may call."""
 
 
+LONGEST = 10_000
+"""So many characters an expression may have: what is longer is a program's, and Python records it."""
+
+
 def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
     """The graph of an expression.
 
@@ -82,11 +86,16 @@ def statements(text: str) -> list[tuple[str, str]]:
     """The parts between semicolons, each with its name; an expression alone has none.
 
     Raises:
-        ExpressionError: a part has no name and is not the last, so that nothing can use it.
+        ExpressionError: a part has no name and is not the last, so that nothing can use it; or the text
+            is longer than `LONGEST`.
 
     >>> statements("b = a + a; b * b")
     [('b', 'a + a'), ('', 'b * b')]
     """
+    if len(text) > LONGEST:
+        raise ExpressionError(
+            f"an expression has at most {LONGEST} characters, and {quoted(text)} has {len(text)}"
+        )
     parts = []
     for each in text.rstrip("; ").split(";"):
         definition = re.fullmatch(r"\s*([^\W\d]\w*)\s*=(?!=)(.*)", each, re.DOTALL)
@@ -133,7 +142,7 @@ def names_in(text: str) -> list[str]:
     return list(wanted)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=LONGEST)
 def _parsed(text: str) -> tuple[ast.expr, tuple[str, ...]]:
     """The tree of an expression, and the names that it needs values for; parsed once."""
     tree = parse(text, names=_AnyName(), functions=CALLABLE)
