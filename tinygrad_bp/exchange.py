@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import NetworkError
+from tinygrad_bp.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def from_torch(model: Any) -> Lists:
             biases.append([0.0] * size if layer.bias is None else [-b for b in layer.bias.tolist()])
             activations.append("identity")
         elif not weights or activations[-1] != "identity":
-            raise NetworkError(f"{layer!r} does not follow a Linear layer")
+            raise NetworkError(f"{quoted(layer)} does not follow a Linear layer")
         else:
             activations[-1] = _from_torch_activation(kind, layer)
     if not weights:
@@ -75,7 +76,7 @@ def _from_torch_activation(kind: str, layer: Any) -> str:
         if kind == name:
             for setting, value in settings.items():
                 if getattr(layer, setting) != value:
-                    raise NetworkError(f"{layer!r}: only {setting}={value!r} is in the table")
+                    raise NetworkError(f"{quoted(layer)}: only {setting}={value!r} is in the table")
             return ours
     known = ", ".join(name for name, _, _ in _TORCH)
     raise NetworkError(f"{kind} is no layer of the note's network; known: Linear, {known}")
@@ -97,7 +98,7 @@ def to_torch(
         found = [(kind, settings) for kind, ours, settings in _TORCH if ours == first]
         if not found or any(name != first for name in names):
             raise NetworkError(
-                f"the activations of layer {i}, {names!r}, have no module in PyTorch"
+                f"the activations of layer {i}, {quoted(names)}, have no module in PyTorch"
             )
         linear = torch.nn.Linear(len(rows[0]), len(rows), dtype=torch.float64)
         with torch.no_grad():
@@ -121,7 +122,7 @@ def from_sklearn(model: Any) -> Lists:
         raise NetworkError(f"{type(model).__name__} is not fitted: call its fit first")
     for name in (model.activation, model.out_activation_):
         if name not in _SKLEARN:
-            raise NetworkError(f"the activation {name!r} is no function of one node")
+            raise NetworkError(f"the activation {quoted(name)} is no function of one node")
     weights = [matrix.T.tolist() for matrix in model.coefs_]
     biases = [(-bias).tolist() for bias in model.intercepts_]
     hidden = [_SKLEARN[model.activation]] * (len(weights) - 1)

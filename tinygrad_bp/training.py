@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import DomainError, NetworkError, NumberRangeError, SamplesError
 from tinygrad_bp.network import Network
+from tinygrad_bp.quoting import visible
 from tinygrad_bp.samples import scaled, scales, split
-from tinygrad_bp.text import counted, format_number, plain_number, visible
+from tinygrad_bp.text import counted, format_number, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
