@@ -208,7 +208,7 @@ def test_an_expression_may_be_long_or_named_as_a_file(tmp_path):
 def test_infinite_results_are_no_error_and_proper_json():
     done = run("explain", "exp(x)", "x=1000", "--json")
     assert json.loads(done.stdout, parse_constant=pytest.fail)["value"] == "inf"
-    assert "inconclusive" in run("explain", "(9**999)**999*x", "x=1").stdout
+    assert "inconclusive" in run("explain", "exp(1000)*x", "x=1").stdout
 
 
 def test_what_is_made_of_a_kink_s_convention_is_said_on_one_line():

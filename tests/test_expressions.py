@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import ast
 import math
+import time
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_bp import RULES, DomainError, ExpressionError, Value
+from tinygrad_bp import (
+    RULES,
+    DomainError,
+    ExactnessError,
+    ExpressionError,
+    NumberRangeError,
+    Value,
+)
+from tinygrad_bp.exact import RESULT, ExactLimit
 from tinygrad_bp.expressions import CALLABLE, names_in, record_expression
+from tinygrad_bp.operations import FUNCTIONS
 
 NUMBERS = st.integers(-9, 9).map(Fraction)
 EXPRESSIONS = st.recursive(
@@ -104,8 +115,83 @@ def test_a_long_sum_and_a_deep_nest():
         record_expression("(" * 300 + "x" + ")" * 300, {"x": x})
 
 
-def test_whole_numbers_do_not_grow_without_end():
-    assert record_expression("x * 9**9**9", {"x": Value(1.0)}).data == math.inf
+def squared(times):
+    return f"{'square(' * times}x{')' * times}"
+
+
+def named_squares(times):
+    return "; ".join(["a0 = x", *(f"a{k + 1} = a{k} * a{k}" for k in range(times))])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x**1000000000",
+        "x**-1000000000",
+        "pow(x, 1000000000)",
+        "x**y",
+        "pow(x, -y)",
+        "7**y * x",
+        "x * 9**9**9",
+        "(9**999)**999 * x",
+        "max(x, 9**9**9)",
+        "x if 9**9**9 > 1 else y",
+        "(x**1000)**(y - 9999990000)",
+        squared(28),
+        named_squares(28),
+        "*".join([squared(9)] * 20),
+        "fsum(" + ",".join(f"x**{k}/(x**{k} + {k})" for k in range(1, 200)) + ")",
+        "+".join(f"1/(x + {10**60 + k})" for k in range(300)),
+        "; ".join(["a0 = x - 1/3 * 0", *(f"a{k + 1} = (a{k} / a{k})**7**4900" for k in range(99))]),
+    ],
+)
+def test_exact_numbers_do_not_grow_without_end(text):
+    leaves = {"x": Value(Fraction(1, 3), "x"), "y": Value(Fraction(10**10), "y")}
+    begun = time.process_time()
+    with pytest.raises(NumberRangeError, match="thousands of digits: give decimals") as refused:
+        record_expression(text, leaves)
+    assert time.process_time() - begun < 1
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2**5001 * x / 2**5001", Fraction(1, 3)),
+        ("x**3000", Fraction(1, 3**3000)),
+        ("(x - x + 1)**1000000000", 1),
+        ("(x - x - 1)**1000000001", -1),
+        ("0**1000000000 + x", Fraction(1, 3)),
+        ("fsum(" + ",".join(["x"] * 3000) + ")", 1000),
+        ("+".join(f"1/(x + {k})" for k in range(100)), sum(1 / Fraction(3 * k + 1, 3) for k in range(100))),
+    ],
+)  # fmt: skip
+def test_what_is_not_too_large_is_exact(text, value):
+    result = record_expression(text, {"x": Value(Fraction(1, 3), "x")}).data
+    assert (result, type(result)) == (value, Fraction)
+
+
+@given(
+    st.lists(st.sampled_from(["+", "-", "*", "/", "**"]), min_size=1, max_size=8),
+    st.lists(st.fractions(max_denominator=10**6) | st.integers(-9, 10**9), min_size=9, max_size=9),
+)
+def test_the_size_of_a_result_is_known_before(operations, numbers):
+    result = Value(numbers[0])
+    for operation, number in zip(operations, numbers[1:], strict=False):
+        number = number if operation != "**" else int(abs(number)) % 50
+        limit = ExactLimit()
+        operands = [[result.data], [number]]
+        with suppress(DomainError, ExactnessError, NumberRangeError):
+            admitted = limit.admits(operation, operands)
+            result = FUNCTIONS[operation](result, number)
+            if type(result.data) is float:
+                return
+            size = sum(abs(each).bit_length() for each in result.data.as_integer_ratio())
+            assert not admitted or size <= RESULT + 2
+
+
+def test_in_python_numbers_grow_as_they_do_in_python():
+    assert (Value(7) ** 100_000).data == 7**100_000
 
 
 ALLOWED = (

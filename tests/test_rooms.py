@@ -17,6 +17,8 @@ FRONT_DOOR = ("demo", "stepper", "repl", "cli", "__main__")
 ORDER = (
     *(
         "errors",
+        "quoting",
+        "exact",
         "rules",
         "floats",
         "kernels",
@@ -184,7 +186,7 @@ def test_the_engine_loads_next_to_nothing(program):
     packages = {name.partition(".")[0] for name in loaded}
     assert packages <= STANDARD | {"tinygrad_bp"}
     assert not packages & {"typing", "dataclasses", "re", "ast", "fractions", "inspect", "logging"}
-    engine = {"errors", "rules", "floats", "kernels", "arithmetic", "text"}
+    engine = {"errors", "quoting", "exact", "rules", "floats", "kernels", "arithmetic", "text"}
     engine |= {"graph", "backward", "value", "operations", "functions", "made"}
     assert {name for name in loaded if name.startswith("tinygrad_bp.")} == {
         f"tinygrad_bp.{room}" for room in engine

@@ -31,11 +31,13 @@ from tinygrad_bp.errors import (
     ExpressionError,
     NetworkError,
 )
+from tinygrad_bp.exact import ExactLimit
 from tinygrad_bp.expressions import names_in, record_expression, statements
-from tinygrad_bp.files import check_free, naming, write_atomically
+from tinygrad_bp.files import check_free, read_whole, write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
 from tinygrad_bp.paths import flow
+from tinygrad_bp.quoting import MESSAGE, first_few, quoted, shortened, visible
 from tinygrad_bp.report import (
     Listing,
     Prose,
@@ -46,12 +48,12 @@ from tinygrad_bp.report import (
     to_text,
 )
 from tinygrad_bp.steps import naive, steps
-from tinygrad_bp.text import format_number, plain, plain_number, takes_signs, visible
+from tinygrad_bp.text import format_number, plain, plain_number, takes_signs
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from typing import Any, TypeVar
+    from typing import Any, TextIO, TypeVar
 
     from tinygrad_bp.derivation import Derivation
     from tinygrad_bp.kernels import Number
@@ -65,11 +67,14 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
+_PAGES = 10_000
+"""So many nodes, each page's counted, are worked through unasked: for each page all are done again many times."""
 _OUTPUTS = 4  # of a network, in the heading
 _LOGSUMEXP = (
     "logsumexp reckons with distances from its largest operand m, log(Σ exp(v)) = m + log(Σ exp(v − m)): so "
     "no exp overflows, and neither the result nor a gradient changes."
 )
+_MOST_TERMS = 1_000
 _TYPED = 16  # numbers, in a command to try
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
@@ -85,36 +90,64 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        sys.exit(_complain(self.prog, f"{message}; see {self.prog} --help", BAD_INPUT))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        sys.stdout.flush()  # of a help that cannot be written is told as of any other output
+        super().exit(status, message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    _open_streams()
+    program = "tinygrad-bp"
+    try:
+        options = _parse(sys.argv[1:] if arguments is None else arguments)
+        program = f"{program} {options.command}"
+        code = _run(options)
+        sys.stdout.flush()
+    except DrawingError as error:
+        return _complain(program, error, FAILED)
+    except (BackpropError, IndexError, ArithmeticError, ValueError) as error:
+        return _complain(program, error, BAD_INPUT)
+    except OSError as error:  # of a file, or of the output
+        _let_go(sys.stdout)
+        if isinstance(error, BrokenPipeError):  # the reader, as `head`, had enough
+            return 0
+        return _complain(program, error, FAILED)
+    except (MemoryError, RecursionError) as error:
+        lacking = "memory" if isinstance(error, MemoryError) else "stack"
+        return _complain(program, f"this is too large: there is not enough {lacking}", FAILED)
+    except KeyboardInterrupt:
+        return _complain(program, "interrupted", INTERRUPTED)
+    return code
+
+
+def _open_streams() -> None:
+    """Make the streams ready for whatever is said; one that was closed leads nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - while we run
+            setattr(sys, name, nowhere)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name may have letters that a terminal has not
             stream.reconfigure(errors="backslashreplace")
-    options = _parse(sys.argv[1:] if arguments is None else arguments)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Drop what cannot be written: at its end Python would try again, and complain."""
     try:
-        code = _run(options)
-        if sys.stdout:  # which may have been closed before we began
-            sys.stdout.flush()
-    except (BackpropError, IndexError, ArithmeticError, ValueError) as error:
-        return _complain(options.command, error, BAD_INPUT)
-    except BrokenPipeError:  # the reader, as `head`, had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        return _complain(options.command, error, FAILED)
-    except KeyboardInterrupt:
-        return _complain(options.command, "interrupted", INTERRUPTED)
-    return code
+        stream.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(options: argparse.Namespace) -> int:
     """Run the command; what it warns of is said on a line of its own, without a place in the code."""
 
     def say(message: object, *_: object, **__: object) -> None:
-        _complain(options.command, f"warning: {message}", 0)
+        _complain(f"tinygrad-bp {options.command}", f"warning: {message}", 0)
 
     with warnings.catch_warnings():
         warnings.showwarning = say
@@ -152,10 +185,13 @@ def _only_looks_like_an_option(text: str) -> bool:
     return text.startswith("-") and not re.fullmatch(r"-[ho](=.*)?|--|--[a-z][a-z-]+(=.*)?", text)
 
 
-def _complain(command: str, error: object, code: int) -> int:
-    message = " ".join(str(error).split())
-    print(f"tinygrad-bp {command}: {message}", file=sys.stderr)
-    return FAILED if isinstance(error, DrawingError) else code
+def _complain(program: str, error: object, code: int) -> int:
+    """Say in one line what is wrong; returns the code."""
+    message = shortened(visible(" ".join(f"{program}: {error}".split())), MESSAGE)
+    with suppress(OSError):
+        print(message, file=sys.stderr)
+    _let_go(sys.stderr)
+    return code
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -305,7 +341,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     draw.add_argument(
         "--max-nodes",
-        type=int,
+        type=_count,
         metavar="N",
         help="draw graphs of up to N nodes; those not laid out, .dot .json .mmd, have no limit",
     )
@@ -332,7 +368,11 @@ def _add_explaining(explain: _Parser) -> None:
     )
     explain.add_argument("--eta", metavar="NUMBER", help="the learning rate, for Dw = -eta de/dw")
     explain.add_argument(
-        "--terms", metavar="N", type=_count, default=TERMS, help=f"terms to list; default: {TERMS}"
+        "--terms",
+        metavar="N",
+        type=_terms,
+        default=TERMS,
+        help=f"terms to list, up to {_MOST_TERMS}; default: {TERMS}",
     )
     form = explain.add_mutually_exclusive_group()
     for name, what in (
@@ -503,13 +543,19 @@ def _explain_expression(
     named = names(topological_order(e), root=_root(leaves))
     nodes = {name: node for node, name in named.items()} | leaves
     wrt = _named("--wrt", options.wrt, nodes) if options.wrt else leaves
+    if not options.wrt and len(wrt) > 1 and len(wrt) * len(named) > _PAGES:
+        raise ExpressionError(
+            f"there would be {len(wrt)} pages about {len(named)} nodes: say for which names, as "
+            f"--wrt {shortened(next(iter(wrt)))}"
+        )
     landmarks = [*_named("--landmark", options.landmark, nodes).values()] or None
     numbers = {name: leaf.data for name, leaf in leaves.items()}
+    branches = re.search(r"\bif\b", options.what)  # another may be taken where a name moves
     pages = [
         derivation(
             *(e, node),
             landmarks=landmarks,
-            again=_again(options.what, numbers, name) if name in leaves else None,
+            again=_again(options.what, numbers, name) if branches and name in leaves else None,
             named=named,
             **settings,
         )
@@ -534,7 +580,7 @@ def _named(option: str, wanted: Iterable[str], nodes: Mapping[str, Value]) -> di
     chosen = [name.strip() for each in wanted for name in each.split(",")]
     unknown = [name for name in chosen if name not in nodes]
     if unknown:
-        raise ExpressionError(f"{option}: {unknown[0]!r} is none of {', '.join(nodes)}")
+        raise ExpressionError(f"{option}: {quoted(unknown[0])} is none of {first_few(nodes)}")
     return {name: nodes[name] for name in chosen}
 
 
@@ -561,8 +607,9 @@ def _draw(options: argparse.Namespace) -> None:
             lit = None
             if options.flow is not None:
                 if options.flow not in leaves:
-                    known = ", ".join(leaves)
-                    raise ExpressionError(f"--flow: {options.flow!r} is none of {known}")
+                    raise ExpressionError(
+                        f"--flow: {quoted(options.flow)} is none of {first_few(leaves)}"
+                    )
                 lit = flow(e, leaves[options.flow])
             laid_out = not options.output.lower().endswith((".dot", ".json", ".mmd"))
             limit = options.max_nodes or (viz.MAX_NODES if laid_out else sys.maxsize)
@@ -603,8 +650,7 @@ def _chosen(text: str, learning: Mapping[str, Value]) -> list[Value]:
     chosen = re.findall(r"[^,\[]+(?:\[[^\]]*\])*", text)
     unknown = [name for name in chosen if name not in learning]
     if unknown:
-        known = ", ".join([*learning][:12]) + ", ..." * (len(learning) > 12)
-        raise ExpressionError(f"--wrt: {unknown[0]!r} is none of {known}")
+        raise ExpressionError(f"--wrt: {quoted(unknown[0])} is none of {first_few(learning)}")
     return [learning[name] for name in chosen]
 
 
@@ -636,7 +682,7 @@ def _repl(options: argparse.Namespace) -> None:
         leaves, _ = _read_expression(options)
         if not leaves:
             raise ExpressionError(
-                f"{options.what!r} has no names: there is nothing to differentiate"
+                f"{quoted(options.what)} has no names: there is nothing to differentiate"
             )
         taken = [*leaves, *(name for name, _ in statements(options.what))]
         session = repl.expression_session(options.what, leaves, _root(taken))
@@ -653,7 +699,7 @@ def _conformance(options: argparse.Namespace) -> int:
     suite = Suite(engine, options.examples or EXAMPLES, options.seed)
     unknown = [name for name in options.skip if name not in suite.names]
     if unknown:
-        raise ArgumentError(f"--skip: {unknown[0]!r} is none of {', '.join(suite.names)}")
+        raise ArgumentError(f"--skip: {quoted(unknown[0])} is none of {', '.join(suite.names)}")
     names = [name for name in suite.names if name not in options.skip]
     report = Report(engine.name, tuple(map(suite.check, _track(names, "checking"))))
     _show(json.dumps(report.to_dict()) if options.json else str(report))
@@ -665,7 +711,7 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.output is not None:
         if not _is_network(options.output):
-            raise ArgumentError(f"cannot write {options.output!r}: a network is a .json")
+            raise ArgumentError(f"cannot write {quoted(options.output)}: a network is a .json")
         check_free(options.output, overwrite=options.force)
     if options.start is not None and (options.hidden, options.activation) != (None, None):
         raise ArgumentError("a network of --from has its layers: leave --hidden, --activation out")
@@ -687,7 +733,9 @@ def _train(options: argparse.Namespace) -> int:
         for _ in _track(learning, "training", options.epochs):
             pass
     except KeyboardInterrupt:  # what was learned is kept
-        code = _complain("train", f"interrupted after epoch {trainer.epoch}", INTERRUPTED)
+        code = _complain(
+            "tinygrad-bp train", f"interrupted after epoch {trainer.epoch}", INTERRUPTED
+        )
     except BackpropError:
         if trainer.rows and not options.json:
             _show(trainer.report())
@@ -720,9 +768,7 @@ def _read_table(options: argparse.Namespace) -> Dataset:
     if options.table == "iris":
         text = iris_text()
     else:
-        with naming(options.table, "read"):
-            data = Path(options.table).read_bytes()
-        text = decode(data, options.table)
+        text = decode(read_whole(options.table), options.table)
     return read_samples(
         text,
         name=options.table,
@@ -749,8 +795,8 @@ def _read_sizes(text: str | None) -> Sequence[int]:
     if text == "none":
         return ()
     sizes = text.split(",")
-    if not all(each.strip().isdecimal() and int(each) for each in sizes):
-        raise ArgumentError(f"--hidden: {text!r} is not none, nor sizes such as 5 or 8,4")
+    if not all(_few_digits(each.strip()) and int(each) for each in sizes):
+        raise ArgumentError(f"--hidden: {quoted(text)} is not none, nor sizes such as 5 or 8,4")
     return tuple(map(int, sizes))
 
 
@@ -759,7 +805,7 @@ def _demo(options: argparse.Namespace) -> None:
     from tinygrad_bp.training import accuracy, predict, train
 
     if options.output and os.path.lexists(options.output):
-        raise FileExistsError(f"{options.output!r} exists already: choose another name")
+        raise FileExistsError(f"{quoted(options.output)} exists already: choose another name")
     iris = demo.load_iris()
     net = demo.untrained()
     _show(
@@ -794,7 +840,7 @@ def _track(some: Iterable[_T], doing: str, total: int | None = None) -> Iterable
         doing,
         total=total,
         console=Console(stderr=True),
-        disable=not (sys.stderr and sys.stderr.isatty()),
+        disable=not sys.stderr.isatty(),
     )
 
 
@@ -811,11 +857,13 @@ def _read_forward(options: argparse.Namespace) -> Run:
             raise NetworkError(f"a network needs --{name}: numbers with commas between them")
     if options.values:
         raise NetworkError(
-            f"{options.values[0]!r}: a network takes --input and --target, not names"
+            f"{quoted(options.values[0])}: a network takes --input and --target, not names"
         )
     x = [_read_number("--input", each) for each in options.input.split(",")]
     t = [_read_number("--target", each) for each in options.target.split(",")]
-    return Network.load(options.what).forward(x, t)
+    net = Network.load(options.what)
+    with ExactLimit():
+        return net.forward(x, t)
 
 
 def _read_run(options: argparse.Namespace) -> tuple[Run, tuple[Any, ...]]:
@@ -840,7 +888,9 @@ def _indices(option: str, text: str, size: int) -> tuple[int, ...]:
     except ValueError:
         indices = ()
     if len(indices) != size:
-        raise NetworkError(f"{option} takes {size} whole numbers with commas between, not {text!r}")
+        raise NetworkError(
+            f"{option} takes {size} whole numbers with commas between, not {quoted(text)}"
+        )
     return indices
 
 
@@ -853,15 +903,16 @@ def _read_expression(options: argparse.Namespace) -> tuple[dict[str, Value], Val
         name, equals, text = (part.strip() for part in each.partition("="))
         name = unicodedata.normalize("NFKC", name)  # as Python reads it in the expression
         if not equals or not name.isidentifier():
-            raise ExpressionError(f"{each!r} is not of the form NAME=VALUE")
+            raise ExpressionError(f"{quoted(each)} is not of the form NAME=VALUE")
         if name in values:
-            raise ExpressionError(f"{name} is given twice")
+            raise ExpressionError(f"{shortened(name)} is given twice")
         values[name] = _read_number(name, text)
     wanted = names_in(options.what)
     missing = [name for name in wanted if name not in values]
     if missing:
         raise ExpressionError(
-            f"no value for {', '.join(missing)}: add {' '.join(f'{name}=NUMBER' for name in missing)}"
+            f"no value for {first_few(missing)}: add {shortened(missing[0])}=NUMBER"
+            + " and so on" * (len(missing) > 1)
         )
     leaves = {name: Value(number, name) for name, number in values.items()}
     return leaves, record_expression(options.what, leaves)
@@ -875,15 +926,31 @@ def _root(leaves: Collection[str]) -> str:
 
 def _count(text: str) -> int:
     """A whole number above 0, for argparse."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text.strip()!r} is not a whole number above 0")
+    if not _few_digits(text) or not int(text):
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text.strip())} is not a whole number above 0, of up to 9 digits"
+        )
+    return int(text)
+
+
+def _few_digits(text: str) -> bool:
+    """Whether it is a whole number that nothing here would take too long to count to."""
+    return text.isdecimal() and len(text) <= 9
+
+
+def _terms(text: str) -> int:
+    """A number of terms, for argparse."""
+    if _count(text) > _MOST_TERMS:
+        raise argparse.ArgumentTypeError(f"{text} terms are more than the {_MOST_TERMS} it lists")
     return int(text)
 
 
 def _seed(text: str) -> int:
     """A whole number from 0, for argparse: ``Random(-5)`` draws as ``Random(5)``."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text.strip()!r} is not a whole number from 0")
+    if not _few_digits(text):
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text.strip())} is not a whole number from 0, of up to 9 digits"
+        )
     return int(text)
 
 
@@ -896,9 +963,11 @@ def _read_number(name: str, text: str) -> Number:
             return Fraction(text.replace(" ", ""))
         number = float(text)
     except (ValueError, ZeroDivisionError):
-        raise ExpressionError(f"{name}: {text!r} is not a number such as 0.5, 2 or 1/3") from None
+        raise ExpressionError(
+            f"{shortened(name)}: {quoted(text)} is not a number such as 0.5, 2 or 1/3"
+        ) from None
     if not math.isfinite(number):
-        raise ExpressionError(f"{name}: {text!r} is not finite")
+        raise ExpressionError(f"{shortened(name)}: {quoted(text)} is not finite")
     return number
 
 
@@ -934,5 +1003,5 @@ def _show(text: str) -> None:
 
     What cannot be printed is so known before the next file is written.
     """
-    text = "\n".join(map(visible, text.split("\n")))
-    print(plain(text, ascii_only=not takes_signs(sys.stdout)), flush=True)
+    shown = "\n".join(map(visible, text.split("\n")))
+    print(plain(shown, ascii_only=not takes_signs(sys.stdout)), flush=True)

@@ -46,6 +46,7 @@ from tinygrad_bp.modules import make_callable
 from tinygrad_bp.network import Run
 from tinygrad_bp.operations import arguments_of
 from tinygrad_bp.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
+from tinygrad_bp.quoting import quoted
 from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Record, Row, Table
 from tinygrad_bp.steps import written
 from tinygrad_bp.text import format_number, plain_number
@@ -704,7 +705,9 @@ def _find(run: Run, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:
     if len(places) == 1:
         return places[0]
     if not places and value not in set(topological_order(run.e)):
-        raise NetworkError(f"{value!r} is no part of {run!r}: give one of its own Values")
+        raise NetworkError(
+            f"{quoted(value, 160)} is no part of {run!r}: give one of its own Values"
+        )
     return "", ()
 
 

@@ -1,6 +1,6 @@
 """Text for HTML and LaTeX: whatever a label holds, it is shown, and never read as markup.
 
-Invisible characters are shown as ``U+XXXX`` in both, as `tinygrad_bp.text.shown` has it.
+Invisible characters are shown as ``U+XXXX`` in both, as `tinygrad_bp.quoting.shown` has it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import unicodedata
 
-from tinygrad_bp.text import shown
+from tinygrad_bp.quoting import shown
 
 LONGEST = 48
 """A label longer than this is shown shortened."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import NetworkError
+from tinygrad_bp.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +101,7 @@ def _from_torch_activation(kind: str, layer: Any) -> str:
         if kind == name:
             for setting, value in settings.items():
                 if getattr(layer, setting) != value:
-                    raise NetworkError(f"{layer!r}: only {setting}={value!r} is in the table")
+                    raise NetworkError(f"{quoted(layer)}: only {setting}={value!r} is in the table")
             return ours
     known = ", ".join(name for name, _, _ in _TORCH)
     way_out = _WAYS_OUT.get(kind, f"give a torch.nn.Sequential of Linear, {known}")
@@ -122,14 +123,14 @@ def to_torch(
         first = names[0]
         if any(name != first for name in names):
             raise NetworkError(
-                f"the activations of layer {i}, {names!r:.160}, have no module in PyTorch, which has one for "
+                f"the activations of layer {i}, {quoted(names)}, have no module in PyTorch, which has one for "
                 "all nodes of a layer"
             )
         found = [(kind, settings) for kind, ours, settings in _TORCH if ours == first]
         if not found:
             known = ", ".join(ours for _, ours, _ in _TORCH)
             raise NetworkError(
-                f"the activation of layer {i}, {first!r:.80}, has no module in PyTorch; those that have: {known}"
+                f"the activation of layer {i}, {quoted(first)}, has no module in PyTorch; those that have: {known}"
             )
         linear = torch.nn.Linear(len(rows[0]), len(rows), dtype=torch.float64)
         with torch.no_grad():
@@ -159,7 +160,7 @@ def from_sklearn(model: Any) -> Lists:
     for name in (model.activation, model.out_activation_):
         if name not in _SKLEARN:
             raise NetworkError(
-                f"the activation {name!r} is not in the table; known: {', '.join(_SKLEARN)}"
+                f"the activation {quoted(name)} is not in the table; known: {', '.join(_SKLEARN)}"
             )
     weights = [matrix.T.tolist() for matrix in model.coefs_]
     biases = [(-bias).tolist() for bias in model.intercepts_]

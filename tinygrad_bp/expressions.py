@@ -9,13 +9,14 @@ import ast
 import math
 import operator
 import re
-from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
+from tinygrad_bp.exact import ExactLimit
 from tinygrad_bp.functions import logsumexp
-from tinygrad_bp.operations import FUNCTIONS, apply
+from tinygrad_bp.operations import FUNCTIONS
+from tinygrad_bp.quoting import first_few, quoted, shortened
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES, parse
 from tinygrad_bp.value import Value, data_of
 
@@ -40,9 +41,13 @@ CALLABLE = {
     **{name: lambda *xs, each=each: each(xs) for name, each in _SPREAD.items()},
     "max": FUNCTIONS["maximum"],
     "min": FUNCTIONS["minimum"],
-    "pow": lambda x, y: apply(RULES["**"], x, y),
+    "pow": FUNCTIONS["**"],
 }
 """The functions that an expression may call."""
+
+
+LONGEST = 10_000
+"""So many characters an expression may have: what is longer is a program's, and Python records it."""
 
 
 def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
@@ -67,7 +72,9 @@ def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
     scope = dict(operands)
     for name, part in statements(text):
         if name in scope:
-            raise ExpressionError(f"{name} has a value already, and is defined in {text!r}")
+            raise ExpressionError(
+                f"{shortened(name)} has a value already, and is defined in {quoted(text)}"
+            )
         result = _record(part, scope)
         if name:
             result.label = result.label or name
@@ -79,11 +86,16 @@ def statements(text: str) -> list[tuple[str, str]]:
     """The parts between semicolons, each with its name; an expression alone has none.
 
     Raises:
-        ExpressionError: a part has no name and is not the last, so that nothing can use it.
+        ExpressionError: a part has no name and is not the last, so that nothing can use it; or the text
+            is longer than `LONGEST`.
 
     >>> statements("b = a + a; b * b")
     [('b', 'a + a'), ('', 'b * b')]
     """
+    if len(text) > LONGEST:
+        raise ExpressionError(
+            f"an expression has at most {LONGEST} characters, and {quoted(text)} has {len(text)}"
+        )
     parts = []
     for each in text.rstrip("; ").split(";"):
         definition = re.fullmatch(r"\s*([^\W\d]\w*)\s*=(?!=)(.*)", each, re.DOTALL)
@@ -91,7 +103,8 @@ def statements(text: str) -> list[tuple[str, str]]:
     for name, part in parts[:-1]:
         if part and not name:
             raise ExpressionError(
-                f"{part!r} is used by nothing: name it, as in b = {part}; only the last needs no name"
+                f"{quoted(part)} is used by nothing: name it, as in b = {shortened(part)}; only the "
+                "last needs no name"
             )
     return parts
 
@@ -100,14 +113,16 @@ def _record(text: str, operands: Mapping[str, Value]) -> Value:
     tree, names = _parsed(text)
     unknown = [name for name in names if name not in operands]
     if unknown:
-        known = ", ".join(operands) or "none"
-        raise ExpressionError(f"unknown name {unknown[0]!r} in {text!r}; known: {known}")
+        raise ExpressionError(
+            f"unknown name {quoted(unknown[0])} in {quoted(text)}; known: {first_few(operands) or 'none'}"
+        )
     try:
-        result = _evaluate(tree, {"pi": math.pi, **operands})
+        with ExactLimit():
+            result = _evaluate(tree, {"pi": math.pi, **operands})
     except TypeError as error:
-        raise ExpressionError(f"{text!r}: {error}") from None
+        raise ExpressionError(f"{quoted(text)}: {error}") from None
     if isinstance(result, bool):
-        raise ExpressionError(f"{text!r} is true or false, not a number")
+        raise ExpressionError(f"{quoted(text)} is true or false, not a number")
     return result if isinstance(result, Value) else Value(result)
 
 
@@ -127,7 +142,7 @@ def names_in(text: str) -> list[str]:
     return list(wanted)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=LONGEST)
 def _parsed(text: str) -> tuple[ast.expr, tuple[str, ...]]:
     """The tree of an expression, and the names that it needs values for; parsed once."""
     tree = parse(text, names=_AnyName(), functions=CALLABLE)
@@ -172,7 +187,7 @@ def _evaluate(tree: ast.expr, operands: Mapping[str, Any]) -> Any:
             case ast.BinOp(left=left, op=op, right=right):
                 if type(op) not in _OPERATORS:
                     raise ExpressionError("% is not among the operations: + - * / **")
-                after(2, _binary(_OPERATORS[type(op)]), left, right)
+                after(2, FUNCTIONS[_OPERATORS[type(op)]], left, right)
             case ast.Compare(left=left, ops=ops, comparators=others):
                 after(len(others) + 1, _comparison(ops), left, *others)
             case ast.BoolOp(op=op, values=values):
@@ -197,27 +212,6 @@ def _evaluate(tree: ast.expr, operands: Mapping[str, Any]) -> Any:
 def _plus(operand: Any) -> Any:
     """What a plus sign does to a number: nothing."""
     return operand if isinstance(operand, Value) else FUNCTIONS["identity"](operand)
-
-
-_FLOAT_BITS = 1000
-_LARGEST_POWER = 10_000  # in bits: an exact power beyond that is as slow as it is long
-
-
-def _binary(name: str) -> Callable[[Any, Any], Any]:
-    def function(a: Any, b: Any) -> Any:
-        base = data_of(a)
-        if name == "**" and type(b) is int and type(base) in (int, Fraction):
-            size = max(abs(base.numerator), base.denominator).bit_length()
-            if size * abs(b) > _LARGEST_POWER and isinstance(a, Value):
-                raise ExpressionError(
-                    f"{a.label or 'the base'} ** {b} would be exact with thousands of digits: give "
-                    f"{a.label or 'it'} as a decimal"
-                )
-            if size * abs(b) > _LARGEST_POWER:
-                a = float(a) if size < _FLOAT_BITS else math.inf
-        return apply(RULES[name], a, b)
-
-    return function
 
 
 def _comparison(ops: list[ast.cmpop]) -> Callable[..., bool]:

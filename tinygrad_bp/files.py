@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import secrets
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.quoting import quoted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+LARGEST = 32_000_000
+"""So many bytes a file may have that is read: what is read takes some ten times as much memory."""
 
 
 @contextmanager
@@ -28,7 +34,37 @@ def naming(file: str | os.PathLike[str], doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise type(error)(f"cannot {doing} {str(file)!r}: {error.strerror or error}") from None
+        raise type(error)(f"cannot {doing} {_named(file)}: {error.strerror or error}") from None
+
+
+def read_whole(file: str | os.PathLike[str], *, largest: int = LARGEST) -> bytes:
+    """What is in a file, or comes out of a pipe until it is closed.
+
+    Args:
+        file: which.
+        largest: so many bytes it may have: what has no end, as ``/dev/zero``, would fill the memory.
+
+    Raises:
+        OSError: it cannot be read, or is larger than that.
+
+    >>> read_whole("no-such-file")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: cannot read 'no-such-file': No such file or directory
+    """
+    with naming(file, "read"), open(Path(file), "rb", opener=_open_at_once) as stream:
+        content = stream.read(largest + 1)
+        if len(content) > largest:
+            raise OSError(errno.EFBIG, f"it is larger than {largest // 1_000_000} MB")
+        return content
+
+
+def _open_at_once(file: str, flags: int) -> int:
+    """Open a file that is only read; a pipe that nobody writes to is then empty, and not waited for."""
+    descriptor = os.open(file, flags | getattr(os, "O_NONBLOCK", 0))
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def write_atomically(
@@ -47,30 +83,28 @@ def write_atomically(
     """
     check_free(file, overwrite=overwrite)
     path = Path(file)
-    with naming(file, "write"):
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with naming(file, "write"):
-            with os.fdopen(handle, "wb") as stream:
+            with temporary.open("xb") as stream:
                 stream.write(content.encode() if isinstance(content, str) else content)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)  # mkstemp makes it readable for its owner alone
+                stream.flush()
+                os.fsync(stream.fileno())  # else its name may outlive a crash, and not its content
             if overwrite:
-                Path(name).replace(path)
+                temporary.replace(path)
             else:
-                _give_name(name, path)
+                _give_name(temporary, path)
     except FileExistsError:
         raise _exists(file) from None
     finally:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def check_free(file: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Refuse a file that could not be written, before the work whose result shall go there.
 
     Raises:
-        FileExistsError: the file exists and ``overwrite`` is false.
+        FileExistsError: the file exists and ``overwrite`` is false, or it is a folder or a device.
         FileNotFoundError: there is no such folder.
 
     >>> check_free("no-such-folder/net.json", overwrite=False)
@@ -78,26 +112,37 @@ def check_free(file: str | os.PathLike[str], *, overwrite: bool) -> None:
         ...
     FileNotFoundError: cannot write 'no-such-folder/net.json': there is no folder 'no-such-folder'
     """
-    folder = Path(file).parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"cannot write {str(file)!r}: there is no folder {str(folder)!r}")
-    if not overwrite and os.path.lexists(file):
+    path = Path(file)
+    with naming(file, "write"):
+        folder_exists, taken = path.parent.is_dir(), os.path.lexists(path)
+        special = taken and path.exists() and not path.is_file()
+    if not folder_exists:
+        raise FileNotFoundError(
+            f"cannot write {_named(file)}: there is no folder {_named(path.parent)}"
+        )
+    if taken and not overwrite:
         raise _exists(file)
+    if special:  # a folder, or a device, whose place no file should take
+        raise FileExistsError(f"{_named(file)} is no plain file: choose another name")
 
 
 def _exists(file: str | os.PathLike[str]) -> FileExistsError:
     return FileExistsError(
-        f"{str(file)!r} exists already: choose another name, or allow overwriting"
+        f"{_named(file)} exists already: choose another name, or allow overwriting"
     )
 
 
-def _give_name(temporary: str, path: Path) -> None:
+def _named(file: str | os.PathLike[str]) -> str:
+    return quoted(os.fspath(file), 120)
+
+
+def _give_name(temporary: Path, path: Path) -> None:
     """Rename without replacing: a link fails where a file has appeared meanwhile."""
     try:
         os.link(temporary, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without links
+    except (OSError, AttributeError):  # a file system, or a Python, without links
         if os.path.lexists(path):
             raise FileExistsError from None
-        Path(temporary).rename(path)
+        temporary.rename(path)

@@ -15,7 +15,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tinygrad_bp.escaping import LONGEST, LONGEST_PROSE, for_html, for_latex, greek
-from tinygrad_bp.text import format_number, plain, shown, visible
+from tinygrad_bp.quoting import shown, visible
+from tinygrad_bp.text import format_number, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -13,6 +13,7 @@ from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.floats import is_nan
 from tinygrad_bp.kernels import notation
 from tinygrad_bp.operations import FUNCTIONS, as_list, as_read, function_of
+from tinygrad_bp.quoting import quoted
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 from tinygrad_bp.value import Value, data_of, isclose
 
@@ -32,7 +33,7 @@ if not TYPE_CHECKING:  # to a type checker every name would then be one of ours
 
     def __getattr__(name: str) -> Callable[..., Any]:
         if name not in RULES:  # pickle looks here for operators too
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise AttributeError(f"module {__name__!r} has no attribute {quoted(name)}")
         return FUNCTIONS[name]
 
 
@@ -73,25 +74,29 @@ def primitive(
     4.5
     """
     if not isinstance(name, str) or not name:
-        raise ArgumentError(f"a primitive needs a name to be called by, not {name!r}")
+        raise ArgumentError(f"a primitive needs a name to be called by, not {quoted(name)}")
     for what, text in (("symbol", symbol), ("latex form", latex), ("domain", domain)):
         if not isinstance(text, str):
-            raise ArgumentError(f"primitive {name!r}: the {what} is a text, not {text!r:.60}")
+            raise ArgumentError(
+                f"primitive {quoted(name)}: the {what} is a text, not {quoted(text)}"
+            )
     if isinstance(derivatives, str) or not hasattr(derivatives, "__iter__"):
         raise ArgumentError(
-            f"primitive {name!r}: give the derivatives as a tuple, one for each operand"
+            f"primitive {quoted(name)}: give the derivatives as a tuple, one for each operand"
         )
     derivatives = tuple(derivatives)
     if not derivatives:
         raise ArgumentError(
-            f"primitive {name!r} needs one derivative for each operand, and has none"
+            f"primitive {quoted(name)} needs one derivative for each operand, and has none"
         )
     arity = len(derivatives)
     if arity > len(PARAMETERS) and any(isinstance(each, str) for each in (value, *derivatives)):
-        raise ArgumentError(f"primitive {name!r}: give functions where operands are more than 3")
+        raise ArgumentError(
+            f"primitive {quoted(name)}: give functions where operands are more than 3"
+        )
     if latex and latex.count("%s") != arity:
         raise ArgumentError(
-            f"primitive {name!r}: the latex form has one %s for each operand: {latex!r:.60} has not {arity}"
+            f"primitive {quoted(name)}: the latex form has one %s for each operand: {quoted(latex)} has not {arity}"
         )
     operands = PARAMETERS[:arity]
     rule = Rule(
@@ -112,7 +117,9 @@ def _part(name: str, part: Any, what: str, parameters: tuple[str, ...], count: i
     if isinstance(part, str):
         return notation(part, parameters)
     if not callable(part):
-        raise ArgumentError(f"primitive {name!r}: {part!r} is neither an expression nor a function")
+        raise ArgumentError(
+            f"primitive {quoted(name)}: {quoted(part)} is neither an expression nor a function"
+        )
     import inspect  # costs more than the engine
 
     try:
@@ -120,8 +127,8 @@ def _part(name: str, part: Any, what: str, parameters: tuple[str, ...], count: i
     except TypeError:
         takes = "the operands and the output" if what == "derivative" else "the operands"
         raise ArgumentError(
-            f"primitive {name!r}: there are {count - (what == 'derivative')} derivatives, so "
-            f"a {what} is a function of {takes}, {count} in all, and {part!r} is not"
+            f"primitive {quoted(name)}: there are {count - (what == 'derivative')} derivatives, so "
+            f"a {what} is a function of {takes}, {count} in all, and {quoted(part)} is not"
         ) from None
     except ValueError:  # a function of C without a signature is believed
         pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tinygrad_bp.errors import ExactnessError, ExpressionError
 from tinygrad_bp.floats import is_nan
+from tinygrad_bp.quoting import quoted, shortened, visible
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
 
 TYPE_CHECKING = False
@@ -214,8 +215,8 @@ class Arithmetic:
             names: what they refer to beyond Python's own names and this type's functions.
             title: what a traceback calls them.
         """
-        inert = ascii(title)[1:-1]  # compile refuses NUL and lone surrogates
-        code = compile(source, f"<{self.name}: {inert}>", "exec")
+        name = f"<{self.name}: {visible(title)}>"  # compile refuses NUL and lone surrogates
+        code = compile(source, name, "exec")
         namespace = dict(names)
         for name in _global_names(code) & (self.own.keys() | RULES.keys()):
             namespace[name] = self._lookup(name)
@@ -319,10 +320,12 @@ def notation(text: str, parameters: tuple[str, ...], *, condition: bool = False)
             name = ast.unparse(node.func)
             raise ExpressionError(f"{name} takes {counts[name]} operands: {ast.unparse(node)}")
         if isinstance(node, ast.Mod) and not condition:
-            raise ExpressionError(f"{text!r}: % is for a domain only; give functions instead")
+            raise ExpressionError(f"{quoted(text)}: % is for a domain only; give functions instead")
         if isinstance(node, ast.IfExp) and not _is_test(node.test):
             test = ast.unparse(node.test)
-            raise ExpressionError(f"{test!r} is no test: write a comparison, as {test} != 0")
+            raise ExpressionError(
+                f"{quoted(test)} is no test: write a comparison, as {shortened(test)} != 0"
+            )
 
     class Powers(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:

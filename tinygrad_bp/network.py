@@ -14,19 +14,19 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import exchange
 from tinygrad_bp.arithmetic import check_number, family_of
 from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
-from tinygrad_bp.files import naming, write_atomically
+from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.functions import dot, fsum
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
+from tinygrad_bp.quoting import quoted, shortened, visible
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES
-from tinygrad_bp.text import printed, visible
+from tinygrad_bp.text import counted, printed
 from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 FORMAT = "tinygrad-bp network"
 VERSION = 1
 _LONGEST = 4000  # digits of a whole number in a file: past 4300 Python reads none
+MOST = 1_000_000
+"""So many weights and biases a network has at most that is drawn at random or read from a file."""
 ACTIVATIONS = tuple(
     name for name in FUNCTION_NAMES if RULES[name].arity == 1 and not RULES[name].variadic
 )
@@ -137,6 +139,10 @@ class Network:
         Weights and biases of a layer are uniform within ``sqrt(6 / (inputs + outputs))``, as Glorot
         and Bengio have it.
 
+        Raises:
+            NetworkError: the sizes are no whole numbers above 0, or make more than `MOST` weights and
+                biases.
+
         >>> Network.random([2, 3, 1], seed=1).sizes
         (2, 3, 1)
         """
@@ -146,8 +152,9 @@ class Network:
             or not all(type(size) is int and size > 0 for size in sizes)
         ):
             raise NetworkError(
-                f"sizes {sizes!r}: give the input and at least one layer, as whole numbers > 0"
+                f"sizes {quoted(sizes)}: give the input and at least one layer, as whole numbers > 0"
             )
+        _check_size(sizes)
         draw = random.Random(seed).uniform  # noqa: S311 - weights, not secrets
         weights, biases = [], []
         for below, size in pairwise(sizes):
@@ -276,26 +283,26 @@ class Network:
         """Read a network that `save` wrote.
 
         Raises:
-            NetworkError: the file is not such JSON, is of a newer version, or its shapes do not fit.
+            NetworkError: the file is not such JSON, is of a newer version, its shapes do not fit, or it
+                has more than `MOST` weights and biases.
             OSError: the file cannot be read.
         """
         try:
-            with naming(file, "read"):
-                text = Path(file).read_bytes()
-            content = json.loads(text, parse_float=_finite, parse_constant=_finite)
+            content = json.loads(read_whole(file), parse_float=_finite, parse_constant=_finite)
             if not isinstance(content, dict) or content.get("format") != FORMAT:
                 raise NetworkError(f'it does not say "format": "{FORMAT}"')
             if content.get("version") != VERSION:
                 raise NetworkError(
-                    f"it is of version {content.get('version')!r}, and this program reads {VERSION}"
+                    f"it is of version {quoted(content.get('version'))}, and this program reads {VERSION}"
                 )
             missing = {"weights", "biases", "activations"} - content.keys()
             if missing:
                 raise NetworkError(f"{', '.join(sorted(missing))} missing")
-            weights = _from_json(content["weights"])
-            return cls(weights, _from_json(content["biases"]), content["activations"])
+            weights, biases = _from_json(content["weights"]), _from_json(content["biases"])
+            _check_size(_sizes(weights, biases))
+            return cls(weights, biases, content["activations"])
         except (BackpropError, ValueError, RecursionError) as error:
-            raise NetworkError(f"{str(file)!r} is not a network: {error}") from None
+            raise NetworkError(f"{quoted(str(file))} is not a network: {error}") from None
 
     @classmethod
     def from_torch(cls, model: Any) -> Network:
@@ -497,7 +504,7 @@ class Run:
         for end in (*self._x, *(self._t or ())):
             if end.rule and not set(self.network.parameters()).isdisjoint(topological_order(end)):
                 raise NetworkError(
-                    f"{end!r} was made from the network's own weights, so the note's terms are not "
+                    f"{quoted(end)} was made from the network's own weights, so the note's terms are not "
                     "the whole gradient: list it with paths(run.e, w), or pass its data"
                 )
 
@@ -526,7 +533,7 @@ class Run:
             for node, expected in pairs:
                 if not {*expected}.issuperset(rows.get(node, ())):
                     raise NetworkError(
-                        f"{node!r} depends on other nodes of the network than its own net input, so "
+                        f"{quoted(node)} depends on other nodes of the network than its own net input, so "
                         "the note's terms are not the whole gradient: list it with paths(run.e, w)"
                     )
         return rows
@@ -565,7 +572,7 @@ def _activate(f: Callable[[Value], Value], z: Value, label: str) -> Value:
     o = f(z)
     if not isinstance(o, Value):
         raise NetworkError(
-            f"the activation of {label} returned {o!r:.60}, not a Value: use the functions of "
+            f"the activation of {label} returned {quoted(o)}, not a Value: use the functions of "
             "tinygrad_bp and operators on the Value it is given"
         )
     o.label = o.label or label
@@ -588,9 +595,11 @@ def _per_node(activations: Any, sizes: tuple[int, ...]) -> list[list[Activation]
             raise NetworkError(f"{len(nodes)} activations for the {size} nodes of layer {i}")
         for each in nodes:
             if isinstance(each, str) and each not in ACTIVATIONS:
-                raise NetworkError(f"unknown activation {each!r}; known: {', '.join(ACTIVATIONS)}")
+                raise NetworkError(
+                    f"unknown activation {quoted(each)}; known: {', '.join(ACTIVATIONS)}"
+                )
             if not isinstance(each, str) and not callable(each):
-                raise NetworkError(f"an activation is a name or a function, not {each!r:.60}")
+                raise NetworkError(f"an activation is a name or a function, not {quoted(each)}")
         result.append([_name_of(each) for each in nodes])
     return result
 
@@ -634,9 +643,20 @@ def _sizes(weights: Any, biases: Any) -> tuple[int, ...]:
     return sizes
 
 
+def _check_size(sizes: Sequence[int]) -> None:
+    """Refuse a network that would fill the memory, before it is made."""
+    count = sum((below + 1) * size for below, size in pairwise(sizes))
+    if count > MOST:
+        raise NetworkError(
+            f"a network of {counted(count, 'weight')} and biases: more than the {MOST} that are taken"
+        )
+
+
 def _check_index(what: str, index: int, size: int) -> None:
     if type(index) is not int or not 1 <= index <= size:
-        raise IndexError(f"{what} is {index!r}: indices start at 1, and this one ends at {size}")
+        raise IndexError(
+            f"{what} is {quoted(index)}: indices start at 1, and this one ends at {size}"
+        )
 
 
 def _to_json(leaf: Value) -> int | float | str:
@@ -659,7 +679,7 @@ def _to_json(leaf: Value) -> int | float | str:
         reason = f"has more than {_LONGEST} digits"
     reason = reason or f"is of type {type(number).__name__}"
     raise NetworkError(
-        f"the network cannot be saved: {visible(leaf.label)} = {printed(number):.60} {reason}; a file "
+        f"the network cannot be saved: {visible(leaf.label)} = {shortened(printed(number))} {reason}; a file "
         "holds finite numbers of type int, float, Fraction, and NumPy's as these: convert the weights "
         "and biases, as with float(w), or pickle the network"
     )
@@ -677,12 +697,12 @@ def _from_json(content: Any) -> Any:
             whole = re.fullmatch(rf"-?{digits}(/{digits})?", content)
             return Fraction(content if whole else "")
         except (ValueError, ZeroDivisionError):
-            raise NetworkError(f"{content!r} is not a fraction such as '1/3'") from None
+            raise NetworkError(f"{quoted(content)} is not a fraction such as '1/3'") from None
     return content
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise NetworkError(f"{text} is not a finite number")
+        raise NetworkError(f"{shortened(text)} is not a finite number")
     return number

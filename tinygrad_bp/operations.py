@@ -29,9 +29,11 @@ from tinygrad_bp.errors import (
     ExactnessError,
     NumberRangeError,
 )
+from tinygrad_bp.exact import current
 from tinygrad_bp.made import MadeFunction, is_found
+from tinygrad_bp.quoting import quoted, shortened, visible
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
-from tinygrad_bp.text import printed, visible
+from tinygrad_bp.text import printed
 from tinygrad_bp.value import Value, data_of, new, record
 
 TYPE_CHECKING = False
@@ -50,7 +52,8 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
             the operands do not go together, as ``Decimal`` and ``float``.
         DomainError: the operation has no value there.
         ExactnessError: the number type cannot do it exactly.
-        NumberRangeError: an exact number is too large for the float that it meets.
+        NumberRangeError: an exact number is too large for the float that it meets, or for the `ExactLimit`
+            that there is.
         ArgumentError: there are more operands or fewer than the row has.
     """
     if len(operands) != rule.arity:
@@ -64,6 +67,7 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
     try:
         if not arithmetic.in_domain(rule, data):
             _refuse_outside(rule, operands)
+        _check_size(arithmetic, rule, operands, data)
         try:
             out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
         except (TypeError, ArithmeticError):
@@ -79,6 +83,7 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
             check_number(number, where=f"what a derivative of {_call(rule, operands)} returns")
     if not rule.written:  # a user's function may return NumPy's
         out, *derivatives = map(python_number, (out, *derivatives))
+    _count_derivatives(arithmetic, rule, operands, derivatives)
     return _record(rule, out, operands, wrt, derivatives)
 
 
@@ -98,6 +103,41 @@ def _check_operands(rule: Rule, operands: tuple[Value | Number, ...]) -> None:
         if isinstance(operand, Value):
             where = f"the data of {_short_label(operand) or 'a Value'}, {where},"
         check_number(data_of(operand), where=where)
+
+
+_EXACT = ("int", "Fraction")
+
+
+def _check_size(
+    arithmetic: Arithmetic,
+    rule: Rule,
+    operands: tuple[Value | Number, ...],
+    numbers: Sequence[Number],
+) -> None:
+    limit = current()
+    if not limit or arithmetic.name not in _EXACT:
+        return
+    lists = arguments_of(rule, numbers) if rule.variadic else [[each] for each in numbers]
+    if not limit.admits(rule.name, lists):
+        raise NumberRangeError(
+            f"{_call(rule, operands)} would be exact with thousands of digits: {_DECIMALS}"
+        )
+
+
+def _count_derivatives(
+    arithmetic: Arithmetic,
+    rule: Rule,
+    operands: tuple[Value | Number, ...],
+    derivatives: Sequence[Number],
+) -> None:
+    limit = current()
+    if limit and arithmetic.name in _EXACT and not limit.admits_derivatives(derivatives):
+        raise NumberRangeError(
+            f"{_call(rule, operands)}: gradients could be exact with tens of thousands of digits: {_DECIMALS}"
+        )
+
+
+_DECIMALS = "give decimals, as 9.0 for 9 or 0.5 for 1/2"
 
 
 def _refuse_outside(rule: Rule, operands: tuple[Value | Number, ...]) -> NoReturn:
@@ -190,14 +230,12 @@ def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
 
 
 def _short(number: Number) -> str:
-    text = printed(number)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shortened(printed(number))
 
 
 def _short_label(node: Value) -> str:
     """The label on one line, whatever is in it."""
-    label = node.label if len(node.label) <= 60 else f"{node.label[:57]}..."
-    return visible(label)
+    return shortened(visible(node.label))
 
 
 def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
@@ -219,7 +257,7 @@ def as_list(name: str, operands: Any) -> tuple[Any, ...]:
     """
     if isinstance(operands, Value) or not hasattr(operands, "__iter__"):
         way_out = ": put it in a list" * isinstance(operands, Value)
-        raise ArgumentError(f"{name} takes a list of values, not {operands!r:.60}{way_out}")
+        raise ArgumentError(f"{name} takes a list of values, not {quoted(operands)}{way_out}")
     return tuple(operands)
 
 
@@ -241,12 +279,16 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
         _check_operands(rule, operands)
     operands = _with_numbers(operands, numbers)
     try:
-        kernel = arithmetic_of(numbers).kernel(rule, tuple(range(rule.arity)))
+        arithmetic = arithmetic_of(numbers)
+        _check_size(arithmetic, rule, operands, numbers)
+        kernel = arithmetic.kernel(rule, tuple(range(rule.arity)))
         out, *derivatives = kernel(*arguments_of(rule, numbers))
     except Exception as error:
         raise_named(error, rule, operands)
         raise
-    return _record_list(rule, out, operands, [*chain(*derivatives)])
+    listed = [*chain(*derivatives)]
+    _count_derivatives(arithmetic, rule, operands, listed)
+    return _record_list(rule, out, operands, listed)
 
 
 def arguments_of(rule: Rule, operands: Sequence[Any]) -> Sequence[Any]:

@@ -28,6 +28,7 @@ from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.kinks import ChainRule
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.operations import as_list
+from tinygrad_bp.quoting import quoted
 from tinygrad_bp.text import counted, format_number, printed
 from tinygrad_bp.value import Value
 
@@ -93,7 +94,7 @@ class DeadEdge(NamedTuple):
 
     def __str__(self) -> str:
         parents = self.node.parents
-        text = f"{self.node.op} {self.node.label!r}" if self.node.label else self.node.op
+        text = f"{self.node.op} {quoted(self.node.label)}" if self.node.label else self.node.op
         if len(parents) == 1:
             return f"{text} has slope 0"
         return f"{text} has slope 0 for {parents[self.slot].label or f'operand {self.slot + 1}'}"

@@ -30,6 +30,7 @@ from tinygrad_bp.expressions import record_expression, statements
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Run
 from tinygrad_bp.paths import largest_paths, path_sum
+from tinygrad_bp.quoting import MESSAGE, first_few, quoted, shortened, visible
 from tinygrad_bp.stepper import branches, row_name, spelled
 from tinygrad_bp.stepper import tree as rows_of
 from tinygrad_bp.steps import order as turns_of
@@ -42,7 +43,7 @@ from tinygrad_bp.testing.gradcheck import (
     verdict_of,
     with_rounding,
 )
-from tinygrad_bp.text import format_number, takes_signs, visible
+from tinygrad_bp.text import format_number, takes_signs
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
@@ -313,7 +314,7 @@ def _result(verb: str, what: Value | Run) -> Value:
     if isinstance(what, Run):
         return what.e
     if not isinstance(what, Value):
-        raise ArgumentError(f"{verb} takes a result or a run of a network, not {what!r:.60}")
+        raise ArgumentError(f"{verb} takes a result or a run of a network, not {quoted(what)}")
     return what
 
 
@@ -326,7 +327,7 @@ def _run(verb: str, what: Value | Run) -> Run:
 def _node(verb: str, e: Value, by: Sequence[Any]) -> Value:
     """The one node that a verb was asked about, which the result was made of."""
     if len(by) != 1 or not isinstance(by[0], Value):
-        given = ", ".join(f"{each!r:.60}" for each in by) or "nothing"
+        given = ", ".join(f"{quoted(each)}" for each in by) or "nothing"
         raise ArgumentError(
             f"{verb}(e, w) takes a result and a node that it was made of, not {given}"
         )
@@ -334,9 +335,9 @@ def _node(verb: str, e: Value, by: Sequence[Any]) -> Value:
     if by[0] not in set(nodes):
         leaves = [node for node in nodes if node.rule is None]
         named = _names(e)
-        known = ", ".join([named[leaf] for leaf in leaves[:12]] + ["..."] * (len(leaves) > 12))
+        known = first_few(named[leaf] for leaf in leaves)
         raise ArgumentError(
-            f"{by[0]!r:.160} is none of what it was made of; its leaves are {known}"
+            f"{quoted(by[0], 160)} is none of what it was made of; its leaves are {known}"
         )
     return by[0]
 
@@ -346,7 +347,7 @@ def _place(verb: str, by: Sequence[Any]) -> tuple[int, ...]:
     if len(by) == 1 and isinstance(by[0], Value) and re.fullmatch(r"[wb]\[[\d,\[\]]+", by[0].label):
         return tuple(map(int, re.findall(r"\d+", by[0].label)))
     if len(by) not in (2, 3) or not all(type(each) is int for each in by):
-        given = ", ".join(f"{each!r:.60}" for each in by) or "nothing"
+        given = ", ".join(f"{quoted(each)}" for each in by) or "nothing"
         raise ArgumentError(
             f"{verb} of a run takes i, j, k of a weight, i, j of a bias, or that leaf, not {given}"
         )
@@ -372,7 +373,7 @@ def _short(number: Number) -> str:
 
 
 def _clipped(line: str) -> str:
-    return line if len(line) <= 200 else f"{line[:197]}..."
+    return shortened(line, 200)
 
 
 def _elided(shown: list[str]) -> list[str]:
@@ -422,7 +423,7 @@ def _says_what_to_do(error: BaseException) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{type(error).__name__}: {shortened(visible(' '.join(str(error).split())), MESSAGE)}"
 
 
 class _Console(code.InteractiveConsole):
@@ -491,7 +492,9 @@ def expression_session(text: str, leaves: Mapping[str, Value], root: str) -> Ses
     parts = statements(text)
     for name in (*leaves, *(name for name, _ in parts if name)):
         if keyword.iskeyword(name) or name.startswith("__") or name in _TAKEN:
-            raise ExpressionError(f"{name} has a meaning of its own here: choose another name")
+            raise ExpressionError(
+                f"{shortened(name)} has a meaning of its own here: choose another name"
+            )
     recorded = record_expression(text, leaves)
     numbers = [leaf.data for leaf in leaves.values()]
     lines = [*_IMPORTS]

@@ -30,7 +30,7 @@ from tinygrad_bp.formula import (
     write_mathml,
     write_text,
 )
-from tinygrad_bp.text import visible
+from tinygrad_bp.quoting import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -19,6 +19,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from tinygrad_bp.errors import ExpressionError
+from tinygrad_bp.quoting import first_few, quoted
 
 TYPE_CHECKING = False  # typing costs more to import than the whole engine
 if TYPE_CHECKING:
@@ -338,7 +339,7 @@ def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> a
             tree = ast.parse(text.strip(), mode="eval").body
         nodes = list(ast.walk(tree))
     except SyntaxError as error:
-        raise ExpressionError(f"not an expression: {text!r} ({error.msg})") from None
+        raise ExpressionError(f"not an expression: {quoted(text)} ({error.msg})") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise ExpressionError(f"not an expression that can be read: {error}") from None
     called = set()
@@ -348,16 +349,16 @@ def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> a
                 called.add(node.func)
                 if name not in functions:
                     raise ExpressionError(
-                        f"unknown function {name!r}; known: {', '.join(sorted(functions))}"
+                        f"unknown function {quoted(name)}; known: {', '.join(sorted(functions))}"
                     )
             case ast.Name(id=name):
                 if node not in called and name not in names:
                     raise ExpressionError(
-                        f"unknown name {name!r}; known: {', '.join(sorted(names)) or 'none'}"
+                        f"unknown name {quoted(name)}; known: {first_few(sorted(names)) or 'none'}"
                     )
             case ast.Constant(value=value):
                 if type(value) not in (int, float):
-                    raise ExpressionError(f"{value!r} is not a number")
+                    raise ExpressionError(f"{quoted(value)} is not a number")
             case (
                 ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow() | ast.Mod())
                 | ast.UnaryOp(op=ast.USub() | ast.UAdd())
@@ -377,9 +378,9 @@ def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> a
             ):
                 pass
             case _:
-                what = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
+                what = ast.get_source_segment(text.strip(), node) or type(node).__name__
                 raise ExpressionError(
-                    f"{what!r} is not allowed in an expression: write numbers, names, "
+                    f"{quoted(what)} is not allowed in an expression: write numbers, names, "
                     "+ - * / **, parentheses, calls of known functions, and 'a if x > 0 else b'"
                 )
     return tree

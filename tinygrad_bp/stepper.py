@@ -21,8 +21,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from tinygrad_bp.quoting import first_few, quoted, shortened, visible
 from tinygrad_bp.steps import naive, show, steps, written
-from tinygrad_bp.text import plain, takes_signs, visible
+from tinygrad_bp.text import plain, takes_signs
 
 try:
     import termios
@@ -191,15 +192,15 @@ class Screen:
             LookupError: there is no such node, or no such step.
         """
         named = {name: node for node, name in self.record.names.items()}
-        known = ", ".join([*named][:12]) + ", ..." * (len(named) > 12)
+        known = first_few(named)
         named = {self._spelled(each): node for each, node in named.items()} | named
         if name not in named:
-            raise LookupError(f"no node is called {name!r}: there are {known}")
+            raise LookupError(f"no node is called {quoted(name)}: there are {known}")
         record = self.wrong or self.record
         for k in range(after + 1, len(record)):
             if record[k].target is named[name]:
                 return k
-        raise LookupError(f"no later step gives {name} anything: look further back")
+        raise LookupError(f"no later step gives {shortened(name)} anything: look further back")
 
     # ---- the lines of a step
 
@@ -614,7 +615,7 @@ class _Player:
     def _jump(self, typed: str) -> None:
         place = int(typed) if typed.isdecimal() and len(typed) < 20 else 0
         if typed:
-            self._go(place - 1, f"no step {typed!r}: they go from 1 to {len(self.screen)}")
+            self._go(place - 1, f"no step {quoted(typed)}: they go from 1 to {len(self.screen)}")
 
     def _draw_anew(self) -> None:
         """Below what others have written since."""

@@ -25,7 +25,8 @@ from tinygrad_bp.kinks import ChainRule
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.operations import as_list
 from tinygrad_bp.paths import LIMIT, check_value
-from tinygrad_bp.text import format_number, plain, plain_number, visible
+from tinygrad_bp.quoting import visible
+from tinygrad_bp.text import format_number, plain, plain_number
 from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:

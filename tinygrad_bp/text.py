@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from tinygrad_bp.arithmetic import family_of, python_number
+from tinygrad_bp.quoting import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,42 +58,6 @@ def counted(count: int, what: str, several: str = "") -> str:
     ('1 path', '2 paths', '3 classes')
     """
     return f"{printed(count)} {what if count == 1 else several or what + 's'}"
-
-
-def visible(line: str) -> str:
-    r"""The text on one line, with nothing in it that cannot be seen.
-
-    Control, format and bidirectional characters, line separators, surrogates and what Unicode has
-    not assigned are written as ``U+XXXX``: they could break XML, move a terminal's cursor, or make a
-    name look like another.
-
-    >>> visible("a\nb\u202ec"), visible("w")
-    ('aU+000AbU+202Ec', 'w')
-    """
-    if line.isprintable():
-        return line
-    from unicodedata import category  # few labels need it
-
-    hidden = {c for c in line if category(c)[0] == "C" or category(c) in ("Zl", "Zp")}
-    return "".join([f"U+{ord(c):04X}" if c in hidden else c for c in line])
-
-
-def shown(line: str, limit: int) -> str:
-    r"""The text as `visible`, shortened where that has more than ``limit`` characters.
-
-    >>> shown("weight", 4), shown("a\0b", 6)
-    ('wei…', 'a…')
-    """
-    whole = visible(line[: limit + 1])
-    if len(whole) <= limit:
-        return whole
-    fitting = ""
-    for character in line:  # no U+XXXX is cut in two
-        longer = fitting + visible(character)
-        if len(longer) >= limit:
-            break
-        fitting = longer
-    return fitting + "…"
 
 
 _ASCII = str.maketrans({"Δ": "D", "η": "eta", "²": "^2", "Σ": "sum", "·": "*", "×": "x", "−": "-", "±": "+-", "█": "#", "→": "->"})  # fmt: skip

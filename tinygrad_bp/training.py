@@ -22,8 +22,9 @@ from tinygrad_bp.errors import (
     SamplesError,
 )
 from tinygrad_bp.network import Network
+from tinygrad_bp.quoting import visible
 from tinygrad_bp.samples import scaled, scales, split
-from tinygrad_bp.text import counted, format_number, plain_number, visible
+from tinygrad_bp.text import counted, format_number, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,6 +11,7 @@ import math
 from tinygrad_bp.arithmetic import TRUTH_VALUES, check_number, meeting, python_number
 from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import ArgumentError, GraphLostError
+from tinygrad_bp.quoting import quoted
 from tinygrad_bp.text import printed
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ class Value(Methods):
     @label.setter
     def label(self, label: str) -> None:
         if not isinstance(label, str):
-            raise ArgumentError(f"a label is a str, not {type(label).__name__} {label!r:.60}")
+            raise ArgumentError(f"a label is a str, not {type(label).__name__} {quoted(label)}")
         self._label = label
 
     # ---- what was recorded
@@ -259,7 +260,7 @@ class Value(Methods):
 
     def __bool__(self) -> NoReturn:
         raise GraphLostError(
-            f"{self!r} is neither true nor false: compare it (v > 0), or ask its data (v.data != 0)"
+            f"{quoted(self)} is neither true nor false: compare it (v > 0), or ask its data (v.data != 0)"
         )
 
     def __float__(self) -> NoReturn:
@@ -285,7 +286,7 @@ class Value(Methods):
 
     def _refuse(self, conversion: str) -> NoReturn:
         raise GraphLostError(
-            f"{conversion}({self!r}) would drop the graph: use v.data for the number, or the "
+            f"{conversion}({quoted(self)}) would drop the graph: use v.data for the number, or the "
             "functions of tinygrad_bp (tinygrad_bp.exp, not math.exp)"
         )
 

@@ -24,6 +24,7 @@ from tinygrad_bp.escaping import for_html
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Run
+from tinygrad_bp.quoting import quoted
 from tinygrad_bp.steps import naive, show, steps
 from tinygrad_bp.text import format_number
 from tinygrad_bp.value import data_of
@@ -72,7 +73,9 @@ class Explorer:
             OSError: the folder is missing or cannot be written.
         """
         if Path(file).suffix.lower() not in (".html", ".htm"):
-            raise DrawingError(f"cannot write {str(file)!r}: the explorer is a page, use .html")
+            raise DrawingError(
+                f"cannot write {quoted(str(file))}: the explorer is a page, use .html"
+            )
         write_atomically(file, self.html, overwrite=overwrite)
 
     def _repr_html_(self) -> str:

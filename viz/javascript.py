@@ -45,6 +45,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
+from tinygrad_bp.quoting import quoted
 from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
 
 if TYPE_CHECKING:
@@ -314,7 +315,7 @@ def _expressions(rule: Rule) -> list[str]:
     for what, each in [("value", rule.value), *(("derivative", each) for each in rule.derivatives)]:
         if not isinstance(each, str):
             raise ExpressionError(
-                f"{rule.name!r} cannot be recalculated in a page: its {what} is a function of "
+                f"{quoted(rule.name)} cannot be recalculated in a page: its {what} is a function of "
                 "Python; write an expression"
             )
         texts.append(each)

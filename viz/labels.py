@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinygrad_bp import Value
+from tinygrad_bp import Value, quoting
 from tinygrad_bp.escaping import for_html
 from tinygrad_bp.text import format_number
-from tinygrad_bp.text import shown as shortened
 
 if TYPE_CHECKING:
     from tinygrad_bp.rules import Rule
@@ -34,7 +33,7 @@ def shown(text: str, limit: int = LIMIT) -> str:
     >>> shown("weight", limit=4)
     'wei…'
     """
-    return shortened(text, limit)
+    return quoting.shown(text, limit)
 
 
 def markup(text: str, limit: int = LIMIT) -> str:

@@ -14,6 +14,7 @@ import graphviz
 from tinygrad_bp.errors import DrawingError
 from tinygrad_bp.escaping import for_html
 from tinygrad_bp.files import check_free, write_atomically
+from tinygrad_bp.quoting import quoted
 from viz.labels import LINE
 from viz.layout import TIME_LIMIT, Places, layout, places
 from viz.mermaid import mermaid
@@ -191,7 +192,7 @@ def check_output(file: str | os.PathLike[str], *, overwrite: bool = False) -> No
     """
     path = Path(file)
     if path.suffix.lower() not in SUFFIXES:
-        raise DrawingError(f"cannot write {str(path)!r}: use one of {' '.join(SUFFIXES)}")
+        raise DrawingError(f"cannot write {quoted(str(path))}: use one of {' '.join(SUFFIXES)}")
     check_free(path, overwrite=overwrite)
 
 
@@ -230,7 +231,7 @@ def save(
     if not isinstance(picture, graphviz.Digraph) and not hasattr(picture, "content"):
         raise DrawingError(
             f"save writes what draw, network or frames returned, not {type(picture).__name__} "
-            f"{picture!r:.60}: viz.save(viz.draw(e), {str(file)!r})"
+            f"{picture!r:.60}: viz.save(viz.draw(e), {quoted(str(file))})"
         )
     check_output(file, overwrite=overwrite)
     suffix = Path(file).suffix.lower()

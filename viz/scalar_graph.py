@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
 from tinygrad_bp.graph import dependents, names, topological_order
+from tinygrad_bp.quoting import quoted
 from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label, signed
 from viz.folding import fold_graph
@@ -110,7 +111,7 @@ def _between(wrt: Value, order: Sequence[Value]) -> list[Value]:
     """The nodes on the paths from ``wrt`` to the last node, in order."""
     reaching = dependents(order, [wrt])
     if wrt not in order or order[-1] not in reaching:
-        raise DrawingError(f"wrt={wrt!r} is no node of this graph")
+        raise DrawingError(f"wrt={quoted(wrt)} is no node of this graph")
     return [node for node in order if node in reaching]
 
 
