@@ -7,7 +7,8 @@ other room of the package. It imports the standard library alone, and no derivat
 only multiplied and added.
 
 A number is whatever has `+ - * /`: int, float, Fraction, mpmath, sympy. Nothing is converted, so
-exact numbers give exact gradients and symbols give the formula.
+exact numbers give exact gradients and symbols give the formula. NumPy's whole numbers would go
+round at the end of their range: give Python's, as `array.tolist()` does.
 
 ===============  ==================================================================================
 `x`              input; `x_k = o_k^(0)`, layer 0 being the input
