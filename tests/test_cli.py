@@ -235,6 +235,14 @@ def test_a_closed_output_is_no_traceback():
     assert "Traceback" not in done.stderr
 
 
+def test_a_long_pass_is_a_line_for_each_step_unless_all_is_asked_for():
+    long = "+".join(["x"] * 200)
+    lines = run("step", long, "x=1").stdout.splitlines()
+    assert lines[-1] == "598 steps: --all draws the tree at each"
+    assert lines[:-1] == run("step", long, "x=1", "--brief").stdout.splitlines()
+    assert "Step 598 of 598: " in run("step", long, "x=1", "--all").stdout
+
+
 def test_names_may_stand_after_an_option():
     assert run("explain", "x*y", "x=1", "--json", "y=2").returncode == 0
 

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import shlex
 import signal
@@ -23,7 +24,11 @@ import time
 import traceback
 import unicodedata
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 SEED = os.environ.get("FUZZ_SEED", "1986")
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "20000" if "CI" in os.environ else "2000"))
@@ -53,35 +58,60 @@ UNARY = (
     "tanh arcsinh arccosh arctanh erf erfc sigmoid softplus relu leaky_relu elu silu gelu gaussian ndtr identity"
 ).split()
 BINARY = "arctan2 hypot maximum minimum logaddexp max min pow".split()
-NUMBERS = (
-    *("0", "1", "2", "3", "7", "10", "0.5", "1e308", "5e-324", "1e999", "0x10", "1_000", "1j", "pi", "01"),
-    *("1000000000", "9" * 50, "9" * 4000, "9" * 5000, "2**64", "9**9**9", "-1", "(1/3)"),
-)  # fmt: skip
-VALUES = (
-    *("0", "1", "-1", "2", "0.5", "1e308", "-1e-320", "1/3", "-7/2", "10000000000/1", "1/0", "0/5", "inf", "nan"),
-    *("1e400", "", "x", "1/" + "3" * 4000, "9" * 4000 + "/7", "9" * 5000, "٣", "1 / 3", "0x1p3", "--1", "1,5"),
-)  # fmt: skip
+NUMBERS = ("1", "2", "3", "7", "0", "10", "0.5", "2.5", "pi", "-1", "(1/3)")
+ODD_NUMBERS = (
+    *("1e308", "5e-324", "1e999", "0x10", "1_000", "1j", "01", "1000000000", "2**64", "9**9**9"),
+    *("9" * 50, "9" * 4000, "9" * 5000),
+)
+VALUES = ("1", "2", "0.5", "0.25", "1/3", "7/2", "3", "0", "-1", "-0.7")
+ODD_VALUES = (
+    *(
+        "1e308",
+        "-1e-320",
+        "10000000000/1",
+        "1/0",
+        "0/5",
+        "inf",
+        "nan",
+        "1e400",
+        "",
+        "x",
+        "1/" + "3" * 4000,
+    ),
+    *("9" * 4000 + "/7", "9" * 5000, "٣", "1 / 3", "0x1p3", "--1", "1,5"),
+)
+
+
+def picked(
+    rng: random.Random, usual: Sequence[Any], odd: Sequence[Any], share: float = 0.03
+) -> Any:
+    """One of the usual ones, and now and then an odd one."""
+    return rng.choice(odd if rng.random() < share else usual)
+
+
+def value(rng: random.Random, share: float = 0.03) -> str:
+    return picked(rng, VALUES, ODD_VALUES, share)
 
 
 def grown(rng: random.Random, depth: int) -> str:
     """An expression by the grammar; now and then it is none after all."""
     if depth <= 0 or rng.random() < 0.1:
-        return rng.choice(NAMES[:6]) if rng.random() < 0.6 else rng.choice(NUMBERS)
+        if rng.random() < 0.6:
+            return picked(rng, NAMES[:4], NAMES)
+        return picked(rng, NUMBERS, ODD_NUMBERS)
+    a, b, c, d = (grown(rng, depth - 1 - rng.randrange(2)) for _ in range(4))
     shape = rng.randrange(12)
-    part = [grown(rng, depth - 1 - rng.randrange(2)) for _ in range(4)]
-    if shape < 4:
-        return f"({part[0]} {rng.choice(['+', '-', '*', '/', '**', '%', '//', '@'][: rng.choice([5, 5, 5, 8])])} {part[1]})"
-    if shape < 7:
-        return f"{rng.choice(UNARY)}({part[0]})"
-    if shape < 9:
-        return f"{rng.choice(BINARY)}({part[0]}, {part[1]})"
+    if shape < 5:
+        return f"({a} {picked(rng, ['+', '-', '*', '/', '**'], ['%', '//', '@'], 0.01)} {b})"
+    if shape < 8:
+        return f"{picked(rng, UNARY, ['nothing', '', 'exp.exp'], 0.01)}({a})"
+    if shape == 8:
+        return f"{rng.choice(BINARY)}({a}, {b})"
     if shape == 9:
-        return (
-            f"({part[0]} if {part[1]} {rng.choice(['<', '<=', '==', '!=']) } {part[2]} else {part[3]})"
-        )
+        return f"({a} if {b} {rng.choice(['<', '<=', '==', '!='])} {c} else {d})"
     if shape == 10:
-        return f"{rng.choice(['fsum', 'logsumexp', 'dot', 'nothing'])}({', '.join(part[: rng.randrange(5)])})"
-    return f"-{part[0]}"
+        return f"{picked(rng, ['fsum', 'logsumexp'], ['dot', 'exp'])}({', '.join([a, b, c, d][: rng.randrange(5)])})"
+    return f"-{a}"
 
 
 def expression(rng: random.Random) -> str:
@@ -132,19 +162,20 @@ def typed(rng: random.Random) -> str:
 
 def expression_case(rng: random.Random) -> Case:
     text = typed(rng)
-    names = {each for each in ("x", "y", "z", "w", "e", "é", "名", "ﬁ") if each in text}
-    values = [f"{name}={rng.choice(VALUES[:10])}" for name in sorted(names) if rng.random() < 0.98]
-    if rng.random() < 0.1:
-        values.append(f"{rng.choice((*NAMES, *HOSTILE))}={rng.choice(VALUES)}")
-    name = rng.choice([*sorted(names), "v1", "e", rng.choice(HOSTILE)])
+    names = {each for each in NAMES if re.search(rf"\b{each}\b", text)}
+    values = [f"{name}={value(rng)}" for name in sorted(names) if rng.random() < 0.98]
+    if rng.random() < 0.05:
+        values.append(f"{rng.choice((*NAMES, *HOSTILE))}={value(rng, 0.5)}")
+    name = picked(rng, [*sorted(names)] or ["v1"], ["v1", "e", *HOSTILE], 0.15)
     command, options = rng.choice([
         ("explain", []), ("explain", ["--json"]), ("explain", ["--latex"]), ("explain", ["--html"]),
-        ("explain", ["--wrt", name, "--terms", rng.choice(["1", "3", "1000", "0", "9" * 50])]),
-        ("explain", ["--landmark", name, "--eta", rng.choice(VALUES)]),
+        ("explain", ["--wrt", name, "--terms", picked(rng, ["1", "3", "1000"], ["0", "9" * 50])]),
+        ("explain", ["--landmark", name, "--eta", value(rng)]),
         ("explain", ["-o", "out.html"]),
         ("step", ["--brief"]), ("step", ["--json"]), ("step", ["--brief", "--naive"]), ("step", []),
-        ("step", ["--eta", rng.choice(VALUES), "--wrt", name, "--brief"]),
-        ("draw", ["-o", rng.choice(["a.dot", "a.json", "a.mmd"]), *rng.choice([[], ["--flow", name]])]),
+        ("step", ["--eta", value(rng), "--wrt", name, "--brief"]),
+        ("draw", ["-o", rng.choice(["a.dot", "a.json", "a.mmd"])]), ("draw", ["--flow", name, "-o", "a.dot"]),
+        ("explore", ["-o", "a.html"]),
     ])  # fmt: skip
     return Case([command, text, *values, *options])
 
@@ -166,7 +197,7 @@ def network_case(rng: random.Random) -> Case:
         "weights": [[[number() for _ in range(k)] for _ in range(j)] for k, j in layers],
         "biases": [[number() for _ in range(j)] for _, j in layers],
     }
-    kind = rng.randrange(4)
+    kind = rng.randrange(6)  # some are left as they are
     if kind == 0:
         spoil(rng, content)
     text = json.dumps(content)
@@ -174,12 +205,14 @@ def network_case(rng: random.Random) -> Case:
         text = mutated(rng, text)
     data = text.encode("utf-8", "surrogatepass")
     if kind == 2:
-        data = data[: rng.randrange(len(data))] + rng.randbytes(3) + data[rng.randrange(len(data)) :]
+        data = (
+            data[: rng.randrange(len(data))] + rng.randbytes(3) + data[rng.randrange(len(data)) :]
+        )
     x, t = (
-        ",".join(rng.choice(VALUES[:9]) if rng.random() < 0.9 else rng.choice(VALUES) for _ in range(size))
+        ",".join(value(rng, 0.01) for _ in range(size))
         for size in (sizes[0], sizes[-1])
     )  # fmt: skip
-    where = ",".join(str(rng.randrange(1, 3)) for _ in range(3)) if rng.random() < 0.9 else "0,9,x"
+    where = picked(rng, ["1,1,1"], ["1,2,1", "2,1,2", "0,9,x", "1" * 50 + ",1,1"], 0.2)
     command, options = rng.choice([
         ("explain", ["--weight", where]), ("explain", ["--weight", where, "--json"]),
         ("explain", ["--bias", where[:3], "--eta", "1/10"]), ("step", ["--brief"]), ("step", ["--json"]),
@@ -187,7 +220,10 @@ def network_case(rng: random.Random) -> Case:
     ])  # fmt: skip
     if command == "train":
         table = f"{x}\n".replace("/", ".").encode()
-        return Case(["train", "t.csv", "--from", "net.json", "--epochs", "1"], {"net.json": data, "t.csv": table})
+        return Case(
+            ["train", "t.csv", "--from", "net.json", "--epochs", "1"],
+            {"net.json": data, "t.csv": table},
+        )
     return Case([command, "net.json", "--input", x, "--target", t, *options], {"net.json": data})
 
 
@@ -208,26 +244,39 @@ def spoil(rng: random.Random, content: dict) -> None:
 
 
 def table_case(rng: random.Random) -> Case:
-    columns, lines = rng.randrange(1, 5), rng.choice([0, 1, 2, 5, 12])
-    separator = rng.choice([",", ",", ";", "\t", "|", " ", ", "])
+    columns, lines = picked(rng, [2, 3, 4], [1], 0.1), picked(rng, [3, 5, 12], [0, 1, 2], 0.2)
+    separator = picked(rng, [",", ";", "\t"], ["|", " ", ", "], 0.2)
     cells = ["1", "2.5", "-3", "0", "1e3", "7", "12"]
-    odd = ["nan", "NA", "", "inf", "1e400", "1,5", '"1,234"', "?", "2020-01-01", "10%", "setosa", *HOSTILE]
-    header = [rng.choice([*"abcdxy", *HOSTILE, "a"]) + str(k) * rng.randrange(2) for k in range(columns)]
-    rows = [header] * (rng.random() < 0.7)
-    rows += [
-        [rng.choice(cells) if rng.random() < 0.97 else rng.choice(odd) for _ in range(columns)]
-        for _ in range(lines)
+    odd = [
+        "nan",
+        "NA",
+        "",
+        "inf",
+        "1e400",
+        "1,5",
+        '"1,234"',
+        "?",
+        "2020-01-01",
+        "10%",
+        "setosa",
+        *HOSTILE,
     ]
-    text = rng.choice(["\n", "\n", "\r\n", "\r"]).join(separator.join(row) for row in rows)
-    text = mutated(rng, text) if rng.random() < 0.4 else text
+    header = [
+        picked(rng, "abcdxy", HOSTILE, 0.2) + str(k) * (rng.random() < 0.9) for k in range(columns)
+    ]
+    rows = [header] * (rng.random() < 0.7)
+    rows += [[picked(rng, cells, odd, 0.01) for _ in range(columns)] for _ in range(lines)]
+    text = picked(rng, ["\n"], ["\r\n", "\r"], 0.2).join(separator.join(row) for row in rows)
+    text = mutated(rng, text) if rng.random() < 0.3 else text
     data = text.encode("utf-8", "surrogatepass")
-    if rng.random() < 0.1:
+    if rng.random() < 0.05:
         data = rng.choice([b"\xef\xbb\xbf", b"\xff\xfe", b"\x89PNG", b"sep=;\n"]) + data
     options = rng.choice([
         [], ["--classes"], ["--inputs", header[0]], ["--targets", header[-1]], ["--hidden", "none"],
-        ["--hidden", rng.choice(["3", "2,2", "0", "x", "20000000", "9" * 50, "1" * 5000])],
-        ["--held-out", rng.choice(["0.2", "1/3", "1", "-1", "x"])], ["--activation", rng.choice(["relu", *HOSTILE])],
-        ["--eta", rng.choice(VALUES)], ["--seed", rng.choice(VALUES)], ["--json"], ["-o", "out.json"],
+        ["--hidden", picked(rng, ["3", "2,2"], ["0", "x", "20000000", "9" * 50, "1" * 5000], 0.3)],
+        ["--held-out", picked(rng, ["0.2", "1/3"], ["1", "-1", "x"])],
+        ["--activation", picked(rng, ["relu"], HOSTILE)],
+        ["--eta", value(rng)], ["--seed", value(rng, 0.5)], ["--json"], ["-o", "out.json"],
     ])  # fmt: skip
     return Case(["train", "t.csv", "--epochs", rng.choice(["1", "2"]), *options], {"t.csv": data})
 
@@ -237,7 +286,15 @@ def table_case(rng: random.Random) -> Case:
 
 def option_case(rng: random.Random) -> Case:
     """Options that are none, or have what is none of theirs."""
-    odd = [*HOSTILE, *VALUES, "-" + rng.choice(HOSTILE), "--" + rng.choice(HOSTILE), "--no-such", "/dev/zero", "."]
+    odd = [
+        *HOSTILE,
+        *ODD_VALUES,
+        "-" + rng.choice(HOSTILE),
+        "--" + rng.choice(HOSTILE),
+        "--no-such",
+        "/dev/zero",
+        ".",
+    ]
     command = rng.choice(["explain", "draw", "step", "explore", "train", rng.choice(HOSTILE)])
     some = rng.choices(
         ["x*y", "x=1", "y=2", "net.json", "--json", "-o", "--wrt", "--flow", "--eta", "--theme", "--input", "--target"]
@@ -248,7 +305,7 @@ def option_case(rng: random.Random) -> Case:
     return Case([command, *some])
 
 
-CASES = (expression_case, expression_case, expression_case, network_case, network_case, table_case, option_case)
+CASES = (*[expression_case] * 5, *[network_case] * 2, *[table_case] * 2, option_case)
 
 
 def drawn(seed: str, number: int) -> Case:
@@ -275,7 +332,9 @@ def labelled(seed: str, number: int) -> str | None:
         ])  # fmt: skip
         return seen(str(say()))
     except (BackpropError, LookupError) as error:
-        return seen(str(error)) or (f"a message of {len(str(error))}" if len(str(error)) > MESSAGE else None)
+        return seen(str(error)) or (
+            f"a message of {len(str(error))}" if len(str(error)) > MESSAGE else None
+        )
 
 
 # ---- the promise
@@ -297,7 +356,9 @@ def broken(case: Case, code: object, out: str, err: str) -> str | None:
         return "a trace"
     if code == 0 and err:
         return "something on standard error, and exit code 0"
-    if code and (err.count("\n") != 1 or not err.endswith("\n") or not err.startswith("tinygrad-bp")):
+    if code and (
+        err.count("\n") != 1 or not err.endswith("\n") or not err.startswith("tinygrad-bp")
+    ):
         return "not one line of what is wrong"
     if len(err) > MESSAGE + 1:
         return f"a message of {len(err)} characters"
@@ -359,7 +420,9 @@ def work(seed: str, first: int, past: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES * 2**20,) * 2)
     signal.signal(signal.SIGPROF, too_slow)
     for number in range(first, past):
-        faulthandler.dump_traceback_later(10 * SECONDS, exit=True)  # within C no signal comes through
+        faulthandler.dump_traceback_later(
+            10 * SECONDS, exit=True
+        )  # within C no signal comes through
         case = drawn(seed, number)
         wrong = attempt(case) or labelled(seed, number)
         if wrong:
@@ -373,7 +436,9 @@ def run_work(first: int, past: int) -> None:
     *wrong, end = map(json.loads, done.stdout.splitlines() or ['""'])
     told = "".join(f"\n{number}: {what}\n    {typed}" for number, what, typed in wrong)
     assert end == "done", f"it hangs, or is killed: {done.stderr[-3000:]}{told}\n{end}"
-    assert not wrong, f"python -P {Path(__file__).name} {SEED} NUMBER tries one of these again:{told}"
+    assert not wrong, (
+        f"python -P {Path(__file__).name} {SEED} NUMBER tries one of these again:{told}"
+    )
 
 
 def pytest_generate_tests(metafunc):
@@ -408,4 +473,8 @@ def test_as_programs(shard):
 
 
 if __name__ == "__main__":
-    work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3] if len(sys.argv) > 3 else sys.argv[2]) + (len(sys.argv) == 3))
+    work(
+        sys.argv[1],
+        int(sys.argv[2]),
+        int(sys.argv[3] if len(sys.argv) > 3 else sys.argv[2]) + (len(sys.argv) == 3),
+    )

@@ -75,6 +75,7 @@ _LOGSUMEXP = (
     "no exp overflows, and neither the result nor a gradient changes."
 )
 _MOST_TERMS = 1_000
+_TREES = 500  # of a longer pass a line for each step is printed, and the tree only where it is asked for
 _TYPED = 16  # numbers, in a command to try
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
@@ -634,11 +635,15 @@ def _step(options: argparse.Namespace) -> None:
         learning = _chosen(options.wrt, {named[leaf]: leaf for leaf in learning})
     record = steps(e, eta, wrt=learning, named=named)
     wrong = naive(e, named=named) if options.naive else None
+    length = max(len(record), len(wrong or ()))
+    many = length > _TREES and not (options.all or sys.stdout.isatty())
     if options.json:
         beside = {"naive": wrong.to_dict()} if wrong else {}
         _show(json.dumps({"expression": options.what, **record.to_dict(), **beside}))
-    elif options.brief:
-        _show((wrong or record).to_text() + (f"\n{wrong.explain()}" if wrong else ""))
+    elif options.brief or many:
+        lines = [(wrong or record).to_text(), *([wrong.explain()] if wrong else [])]
+        lines += [f"{length} steps: --all draws the tree at each"] * (not options.brief)
+        _show("\n".join(lines))
     else:
         from tinygrad_bp.stepper import show_steps
 
@@ -783,7 +788,10 @@ def _read_table(options: argparse.Namespace) -> Dataset:
 
 def _read_names(text: str | None) -> list[str]:
     """Names with commas between; one with a comma in it stands in quotes, as in the table."""
-    lines = csv.reader([text or ""], skipinitialspace=True)
+    try:
+        lines = [*csv.reader([text or ""], skipinitialspace=True)]
+    except csv.Error as error:
+        raise ArgumentError(f"{quoted(text)} is no list of names: {error}") from None
     return [each.strip() for line in lines for each in line]
 
 
