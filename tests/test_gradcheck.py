@@ -389,8 +389,8 @@ def test_a_report_is_a_table():
         (lambda: gradcheck(lambda x: [], 1.0, gradient=lambda x: ()), "returned an empty sequence"),
         (lambda: gradcheck(tanh, 1.0, gradient=lambda x: None), "what gradient returned must be"),
         (lambda: gradcheck(tanh, 1.0, gradient=lambda x: (1.0, 2.0)), r"gradient returned \(1.0, 2.0\)"),
-        (lambda: gradcheck(operator.mul, 1.0, 2.0, gradient=lambda x, y: 2.0), "each of the 2 argument"),
-        (lambda: gradcheck(lambda x: [x, x], 1.0, gradient=lambda x: 2.0), "in a row for each result"),
+        (lambda: gradcheck(operator.mul, 1.0, 2.0, gradient=lambda x, y: 2.0), "should return 2 numbers, one for each argument"),
+        (lambda: gradcheck(lambda x: [x, x], 1.0, gradient=lambda x: 2.0), "in a row for each of the 2 results"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_with_a_reason(call, message):

@@ -6,6 +6,7 @@ This room may not know the graph: a function of floats is all that it is given.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _SHRINK = 1.9  # of the steps; were it 2, their roundings would be alike
 _STEPS = 52  # from a quarter of the argument down to its last few bits
 _COLUMNS = 7
+_ORDER = 6  # of the differences in which only the scatter is left
+_PARTS = 4.0, 10.0, 25.0  # of a step, into which it is divided: at one alone roundings may be alike
 
 
 class Estimate(NamedTuple):
@@ -50,30 +53,87 @@ def finite_difference(
     >>> abs(estimate.value - 12.0) < 1e-9
     True
     """
+    return difference_and_step(f, at, index)[0]
+
+
+def difference_and_step(
+    f: Callable[[Sequence[float]], float], at: Sequence[float], index: int
+) -> tuple[Estimate, float]:
+    """What `finite_difference` gives, and the step it took: ``f`` is smooth within; 0 if it is nowhere."""
     x = at[index]
 
     def value(moved: float) -> float:
-        try:
-            return f([*at[:index], moved, *at[index + 1 :]])
-        except (ValueError, ArithmeticError):
-            return math.nan
+        return _value_or_nan(f, [*at[:index], moved, *at[index + 1 :]])
 
+    unknown = _UNKNOWN, 0.0
     if not math.isfinite(x) or not math.isfinite(value(x)):
-        return _UNKNOWN
-    best, smooth = _UNKNOWN, False
+        return unknown
+    (best, step), smooth = unknown, False
     # A small argument may be near 0 by chance, or say how fine f is there: both scales are tried.
     for scale in sorted({abs(x), max(abs(x), 0.01)} - {0.0}):
-        for estimate, smooth_there in _estimates(value, x, scale):
+        for estimate, step_there, smooth_there in _estimates(value, x, scale):
             if abs(estimate.value - best.value) > estimate.error + best.error:
                 break
             if estimate.error < best.error:
-                best, smooth = estimate, smooth_there
-    return best if smooth else _UNKNOWN
+                best, step, smooth = estimate, step_there, smooth_there
+    return (best, step) if smooth else unknown
+
+
+def scatter(
+    f: Callable[[Sequence[float]], float], at: Sequence[float], steps: Sequence[float]
+) -> float:
+    """How far rounding moves the values of ``f`` off a smooth curve.
+
+    Sixth differences of values along a line: of a curve that is smooth within the steps they are next
+    to nothing, and so they show the rounding alone, as in the method of Moré and Wild.
+
+    Args:
+        f: takes the list of arguments and returns a float.
+        at: the arguments, as floats.
+        steps: for each argument, the step within which ``f`` is smooth; 0 where it may not be moved.
+
+    Returns:
+        The largest deviation that was found; 0 where ``f`` has no finite values.
+
+    >>> scatter(lambda at: 1.0 - math.exp(-at[0]), [30.0], [0.01]) > 1e-17  # exp(-30) is 9.4e-14
+    True
+    >>> scatter(lambda at: math.exp(-at[0]), [30.0], [0.01]) < 1e-27
+    True
+    """
+    # Further away than its own size, an argument is where the rounding is another.
+    near = [min(step, abs(x) / 4.0 or step) for x, step in zip(at, steps, strict=True)]
+    return max(_sixth_difference(f, at, [step / part for step in near]) for part in _PARTS)
+
+
+def _sixth_difference(
+    f: Callable[[Sequence[float]], float], at: Sequence[float], steps: Sequence[float]
+) -> float:
+    """The largest of those of values that lie these steps apart, in units of the values' own scatter."""
+    # No two arguments move alike: hardly a function of several stays as it is along such a line.
+    strides = [
+        (x + (-1) ** place * step / (1.0 + place / 16.0) - x) or (math.ulp(x) if step else 0.0)
+        for place, (x, step) in enumerate(zip(at, steps, strict=True))
+    ]
+    row = [
+        _value_or_nan(f, [x + half / 2.0 * stride for x, stride in zip(at, strides, strict=True)])
+        for half in range(-19, 20, 2)  # the point itself is left out: a convention there is no scatter
+    ]
+    for _ in range(_ORDER):
+        row = [ahead - behind for behind, ahead in pairwise(row)]
+    found = max((abs(each) for each in row if math.isfinite(each)), default=0.0)
+    return found / math.sqrt(math.comb(2 * _ORDER, _ORDER))
+
+
+def _value_or_nan(f: Callable[[Sequence[float]], float], at: Sequence[float]) -> float:
+    try:
+        return f(at)
+    except (ValueError, ArithmeticError):
+        return math.nan
 
 
 def _estimates(
     value: Callable[[float], float], x: float, scale: float
-) -> Iterator[tuple[Estimate, bool]]:
+) -> Iterator[tuple[Estimate, float, bool]]:
     """The best estimate of each step, the smallest step first, and whether ``f`` is smooth within."""
     middle = value(x)
     sides: list[tuple[float, float, float]] = []
@@ -110,7 +170,7 @@ def _estimates(
         )
         moved = math.ulp(x) / step * (abs(estimate) + abs(bend) / step)
         error = spread + (noise + rounding) / step + moved
-        yield Estimate(estimate, error), noise <= max(4.0 * rounding, 0.1 * size)
+        yield Estimate(estimate, error), step, noise <= max(4.0 * rounding, 0.1 * size)
 
 
 def _jitter(value: Callable[[float], float], x: float) -> float:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import inspect
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.arithmetic import arithmetic_of, check_number
-from tinygrad_bp.differences import Estimate, finite_difference
+from tinygrad_bp.differences import Estimate, difference_and_step, scatter
 from tinygrad_bp.differentiate import jacobian
 from tinygrad_bp.errors import DataError, GradientError, NumberRangeError
 from tinygrad_bp.modules import make_callable
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from tinygrad_bp.kernels import Number
 
 AGREES, DIFFERS, INCONCLUSIVE = "agrees", "differs", "inconclusive"
+_BY_STEP, _BY_DIFFERENCES = "complex step", "differences"
 _SHARP = 0.01  # an estimate with a larger relative error confirms nothing
+_SURE = 6.0  # by how much one number may be off, in scatters of a few
+_NO_VALUE = complex(math.nan, math.nan)
 
 
 # ---- the report
@@ -106,27 +109,33 @@ class Report:
 
 
 def gradcheck(
-    f: Callable[..., Any], *at: Number | Value, gradient: Callable[..., Any] | None = None
+    f: Callable[..., Any],
+    *at: Number | Value,
+    gradient: Callable[..., Any] | None = None,
+    **options: Any,
 ) -> Report:
     """Hold the gradient of a function to the function's values.
 
     Args:
-        f: takes scalars and returns a number or a sequence of numbers.  Without ``gradient`` it is
-            called with Values, as `grad` would, and with complex numbers, to see if it takes them.
+        f: takes scalars and returns a number or a sequence of numbers: a list, a tuple, an array of one
+            axis.  Without ``gradient`` it is called with Values, as `grad` would, and with complex
+            numbers, to see if it takes them.
         *at: the point, a number for each argument.  It is moved by floats, and the estimate is a
             float; a ``Fraction``, ``Decimal`` or ``mpf`` stays of its type, so that ``f`` is as exact
             as it can be.  Symbols have no values to compare.
         gradient: the derivatives by hand, of a function of plain numbers as ``math`` has them: takes
-            what ``f`` takes and returns what `grad` would, a number, or a tuple for several arguments;
-            or what `jacobian` would, if ``f`` returns a sequence.  If left out, the engine's own.
+            what ``f`` takes and returns what `grad` would, a number, or a sequence for several
+            arguments; or what `jacobian` would, a row for each result, if ``f`` returns a sequence.
+            If left out, the engine's own.
+        **options: passed on to ``f``, and to ``gradient``, as they are: flags, text, arrays of data.
 
     Returns:
         The report, where nothing differs.  What is inconclusive is not confirmed: where that matters,
         ask for ``report.verdict == "agrees"``.
 
     Raises:
-        GradientError: a derivative is further from the estimate than the estimate's error.  It is an
-            `AssertionError` too, and has the ``report``.
+        GradientError: a derivative is further from the estimate than the estimate's error and the
+            rounding of both explain.  It is an `AssertionError` too, and has the ``report``.
         DataError: an argument, a result or a derivative is no number, or there are not as many as
             there should be.
         NumberRangeError: an argument is too large for a float.
@@ -144,45 +153,133 @@ def gradcheck(
     """
     if not at:
         raise DataError("gradcheck needs a point, one number for each argument: gradcheck(f, 2.0)")
-    numbers = [*map(_number, at)]
-    if gradient is None:
-        rows = jacobian(lambda *leaves: _results(f(*leaves)))(*numbers)
-    else:
-        rows = _rows(gradient(*numbers), f(*numbers), len(numbers))
-    if not rows:
-        raise DataError("the function returned an empty sequence: return at least one number")
-    floats, names = [*map(float, numbers)], _names(f, len(numbers))
-
-    @cache
-    def values(*moved: float) -> list[float]:
-        operands = map(_like, numbers, moved)
-        returned = f(*(map(Value, operands) if gradient is None else operands))
-        return [*map(_float, _results(returned))]
-
-    def check(result: int, index: int, given: Number) -> Check:
-        def value(moved: Sequence[float]) -> float:
-            return values(*moved)[result]
-
-        def on_complex(z: complex) -> Any:
-            return _results(f(*numbers[:index], z, *numbers[index + 1 :]))[result]
-
-        by_differences = finite_difference(value, floats, index)
-        by_step = _complex_step(on_complex, floats[index], lambda: value(floats))
-        (found, error), method = _better(by_step, by_differences)
-        estimate = with_rounding(Estimate(found, error))
-        verdict = verdict_of(_float(given), estimate)
-        about = result, names[index], numbers[index], given
-        return Check(*about, *estimate, method=method, verdict=verdict)
-
-    checks = [
-        check(result, index, given)
-        for result, row in enumerate(rows)
-        for index, given in enumerate(row)
-    ]
+    names = _names(f, len(at))
+    subject = _Subject(
+        partial(f, **options), gradient and partial(gradient, **options), [*map(_number, at)]
+    )
+    checks = []
+    for result, row in enumerate(subject.given):
+        differences = [
+            difference_and_step(partial(subject.value, result), subject.at, index)
+            for index in range(len(row))
+        ]
+        steps = [step for _, step in differences]
+        for index, (given, (by_differences, _)) in enumerate(zip(row, differences, strict=True)):
+            estimate, method, verdict = _judged(subject, (result, index), by_differences, steps)
+            about = result, names[index], subject.numbers[index], given
+            checks.append(Check(*about, *estimate, method=method, verdict=verdict))
     report = Report(getattr(f, "__name__", "the function"), tuple(checks))
     if report.verdict == DIFFERS:
         raise GradientError(_message(report, len(at), by_hand=gradient is not None), report)
     return report
+
+
+class _Subject:
+    """The function and the gradient under test, as functions of floats.
+
+    Attributes:
+        numbers: the point, as it was given.
+        at: the point in floats.
+        given: the derivatives under test, a row for each result.
+    """
+
+    def __init__(
+        self, f: Callable[..., Any], gradient: Callable[..., Any] | None, numbers: list[Any]
+    ) -> None:
+        self.f = f
+        self.gradient = gradient
+        self.numbers = numbers
+        self.at = [*map(float, numbers)]
+        self.given = self._rows(numbers)
+        if not self.given:
+            raise DataError("the function returned an empty sequence: return at least one number")
+        self._values_at = cache(lambda *at: self._values(self._operands(at)))
+        self._rows_at = cache(lambda *at: self._rows(self._operands(at)))
+
+    def value(self, result: int, at: Sequence[float]) -> float:
+        """One of the results, at the point moved."""
+        return self._values_at(*at)[result]
+
+    def derivative(self, result: int, index: int, at: Sequence[float]) -> float:
+        """One of the derivatives under test, at the point moved."""
+        return _float(self._rows_at(*at)[result][index])
+
+    def complex_value(self, result: int, index: int, step: float, at: Sequence[float]) -> complex:
+        """One of the results, with ``i step`` added to an argument; NaN if ``f`` does not take that."""
+        operands = self._operands(at)
+        operands[index] = complex(at[index], step)
+        try:
+            z = _results(self.f(*operands))[result]
+        except Exception:  # noqa: BLE001 - whatever it is, the function is not for complex numbers
+            return _NO_VALUE
+        return z if isinstance(z, complex) else _NO_VALUE
+
+    def _operands(self, at: Sequence[float]) -> list[Any]:
+        return [*map(_like, self.numbers, at)]
+
+    def _values(self, operands: list[Any]) -> list[float]:
+        returned = self.f(*(map(Value, operands) if self.gradient is None else operands))
+        return [*map(_float, _results(returned))]
+
+    def _rows(self, operands: list[Any]) -> tuple[tuple[Any, ...], ...]:
+        if self.gradient is None:
+            return jacobian(lambda *leaves: _results(self.f(*leaves)))(*operands)
+        return _given_rows(self.gradient(*operands), self.f(*operands), len(operands))
+
+
+def _judged(
+    subject: _Subject, place: tuple[int, int], by_differences: Estimate, steps: Sequence[float]
+) -> tuple[Estimate, str, str]:
+    """The estimate of one derivative, what it was found by, and the verdict."""
+    result, index = place
+    given = _float(subject.given[result][index])
+    estimate, method = _better(_complex_step(subject, place), by_differences)
+    estimate = with_rounding(estimate, given, *subject.at)
+    verdict = verdict_of(given, estimate)
+    if verdict != DIFFERS:
+        return estimate, method, verdict
+    covered, doubtful = _rounding(subject, place, steps, by_step=method == _BY_STEP)
+    value, error = estimate
+    if abs(given - value) <= error + covered:
+        estimate = Estimate(value, error + covered)
+        return estimate, method, verdict_of(given, estimate)
+    if abs(given - value) <= error + doubtful:
+        return Estimate(value, error + doubtful), method, INCONCLUSIVE
+    return estimate, method, DIFFERS
+
+
+def _rounding(
+    subject: _Subject, place: tuple[int, int], steps: Sequence[float], *, by_step: bool
+) -> tuple[float, float]:
+    """How far apart a right derivative and its estimate may be because both are rounded.
+
+    The first is how far they may be in any formula that is as good as the function's own values; the
+    second, in formulas that lose more digits than these, or where the values tell less than they seem to.
+    """
+    result, index = place
+    at, x, step = subject.at, subject.at[index], steps[index]
+    f = partial(subject.value, result)
+    derivative = partial(subject.derivative, *place)
+    own = scatter(derivative, at, steps)
+    if by_step:
+        tiny = _tiny(x)
+        own += scatter(lambda at: subject.complex_value(*place, tiny, at).imag / tiny, at, steps)
+    noise = max(scatter(f, at, steps), math.ulp(f(at)))
+    # A constant as 0.1 is off by the same everywhere, which no scatter shows; and of values that are 0
+    # all around it is not seen what was lost, and beside what.
+    unseen = noise / max(abs(x), step) + (0.0 if f(at) else math.ulp(max(abs(x), 1.0)))
+    doubtful = own + unseen + _far(derivative, at) + _far(f, at) / step
+    return _SURE * min(own, noise / step), _SURE * doubtful
+
+
+def _far(f: Callable[[Sequence[float]], float], at: Sequence[float]) -> float:
+    """The scatter of steps of any size, up to a sixteenth of the arguments; 0 if it is not of one size.
+
+    Rounding is of one size whatever the step, and what a function does is not.  Within a step of a few
+    floats rounding may seem a slope, and only from afar it is seen to be none.
+    """
+    found = [scatter(f, at, [abs(x) / part for x in at]) for part in (2.0**4, 2.0**10, 2.0**16)]
+    return min(found) if max(found) < 16.0 * min(found) else 0.0
 
 
 def _message(report: Report, arguments: int, *, by_hand: bool) -> str:
@@ -205,28 +302,28 @@ def _message(report: Report, arguments: int, *, by_hand: bool) -> str:
 # ---- what the values say
 
 
-def _complex_step(
-    f: Callable[[complex], Any], x: float, real: Callable[[], float]
-) -> Estimate | None:
+def _complex_step(subject: _Subject, place: tuple[int, int]) -> Estimate | None:
     """``Im f(x + ih) / h``, which subtracts nothing; ``None`` where ``f`` has no such value.
 
     How much it varies from step to step, and to the neighbouring floats, is its error.
     """
-    tiny = (abs(x) or 1.0) * 2.0**-70
+    result, index = place
+    x, real = subject.at[index], subject.value(result, subject.at)
+    tiny = _tiny(x)
     slopes = []
     for stretch, end in ((1.0, x), (1.3, x), (1.7, math.inf), (2.3, -math.inf)):
-        step = stretch * tiny
-        try:
-            z = f(complex(math.nextafter(x, end), step))
-            taken = isinstance(z, complex) and math.isclose(
-                z.real, real(), rel_tol=1e-9, abs_tol=tiny
-            )
-        except Exception:  # noqa: BLE001 - whatever it is, the function is not for complex numbers
-            return None
-        if not taken or step < 1e-290:
+        step, at = stretch * tiny, [*subject.at]
+        at[index] = math.nextafter(x, end)
+        z = subject.complex_value(*place, step, at)
+        if not math.isclose(z.real, real, rel_tol=1e-9, abs_tol=tiny) or step < 1e-290:
             return None
         slopes.append(z.imag / step)
     return Estimate(slopes[0], 2.0 * (max(slopes) - min(slopes)))
+
+
+def _tiny(x: float) -> float:
+    """A step so small that its square is lost beside 1."""
+    return (abs(x) or 1.0) * 2.0**-70
 
 
 def _better(by_step: Estimate | None, by_differences: Estimate) -> tuple[Estimate, str]:
@@ -237,8 +334,8 @@ def _better(by_step: Estimate | None, by_differences: Estimate) -> tuple[Estimat
     value, error = by_differences
     if by_step and abs(by_step.value - value) <= by_step.error + 2.0 * error:
         unseen = error > _SHARP * abs(by_step.value)  # by the differences: it stands alone
-        return Estimate(by_step.value, by_step.error + (error if unseen else 0.0)), "complex step"
-    return or_zero(by_differences), "differences"
+        return Estimate(by_step.value, by_step.error + (error if unseen else 0.0)), _BY_STEP
+    return or_zero(by_differences), _BY_DIFFERENCES
 
 
 def or_zero(estimate: Estimate) -> Estimate:
@@ -251,14 +348,24 @@ def or_zero(estimate: Estimate) -> Estimate:
     return Estimate(0.0 if abs(value) <= error else value, error)
 
 
-def with_rounding(estimate: Estimate) -> Estimate:
+def with_rounding(estimate: Estimate, *sizes: float) -> Estimate:
     """The estimate with room for the rounding of the gradient itself.
 
+    Args:
+        estimate: what the values of the function say.
+        *sizes: of other numbers that the gradient is made of.  The rounded exponent of a power, 1/3, is
+            multiplied by the logarithm of its base: the larger or smaller they are, the more room.
+
+    >>> with_rounding(Estimate(1.0, 0.0)).error, with_rounding(Estimate(1.0, 0.0), 1e-30).error
+    (2.6645352591003757e-15, 8.970602038971265e-14)
     >>> with_rounding(Estimate(math.nan, math.inf))
     Estimate(value=nan, error=inf)
     """
     value, error = estimate
-    return Estimate(value, error + 8.0 * math.ulp(value)) if math.isfinite(value) else estimate
+    if not math.isfinite(value):
+        return estimate
+    exponent = max(abs(math.frexp(each)[1]) for each in (value, *sizes))
+    return Estimate(value, error + (8.0 + 4.0 * exponent) * math.ulp(value))
 
 
 def verdict_of(given: float, estimate: Estimate) -> str:
@@ -279,7 +386,12 @@ def verdict_of(given: float, estimate: Estimate) -> str:
 
 def _number(offered: Any) -> Any:
     """An argument as a plain number: those of NumPy, which may be of single precision, as floats."""
-    number = data_of(offered)
+    number = _unwrapped(data_of(offered))
+    if _is_sequence(number):
+        raise DataError(
+            f"an argument of gradcheck is {_shown(number)}: give its numbers one by one, as in "
+            "gradcheck(lambda *x: f(x), *numbers), or by keyword if it is data"
+        )
     check_number(number, where="an argument of gradcheck")
     name = arithmetic_of([number]).name
     if name == "sympy":
@@ -309,25 +421,62 @@ def _float(result: Any) -> float:
         return math.inf if number > 0 else -math.inf
 
 
+def _is_sequence(returned: Any) -> bool:
+    """Whether it is a sequence of numbers: a list, a tuple, an array, unless of no axis, which is a number."""
+    if isinstance(returned, (Value, str, dict)) or not hasattr(returned, "__iter__"):
+        return False
+    return getattr(returned, "shape", None) != ()
+
+
 def _results(returned: Any) -> list[Any]:
-    return [*returned] if isinstance(returned, (list, tuple)) else [returned]
+    """The numbers that a function returned, one or several.
+
+    Raises:
+        DataError: there are sequences in the sequence.
+    """
+    results = [*map(_unwrapped, returned if _is_sequence(returned) else [returned])]
+    if any(map(_is_sequence, results)):
+        raise DataError(
+            f"the function returned {_shown(returned)}, a sequence of sequences: return one sequence of "
+            "numbers, as an array's .ravel()"
+        )
+    return results
 
 
-def _rows(given: Any, returned: Any, arguments: int) -> tuple[tuple[Any, ...], ...]:
+def _unwrapped(number: Any) -> Any:
+    """The number in an array of no axis."""
+    return (
+        number.item()
+        if getattr(number, "shape", None) == () and hasattr(number, "__iter__")
+        else number
+    )
+
+
+def _given_rows(given: Any, returned: Any, arguments: int) -> tuple[tuple[Any, ...], ...]:
     """The rows of derivatives as `jacobian` has them, when all are numbers."""
+    several, count = _is_sequence(returned), len(_results(returned))
     for each in _results(returned):
         if not isinstance(each, complex):
             check_number(each, where="what the function returned")
-    rows = given if isinstance(returned, (list, tuple)) else (given,)
-    rows = tuple(tuple(_results(row)) for row in _results(rows))
-    if len(rows) != len(_results(returned)) or any(len(row) != arguments for row in rows):
-        raise DataError(
-            f"gradient returned {given!r:.60}, and there should be a number for each of the "
-            f"{arguments} argument(s), in a row for each result where the function returns several"
-        )
-    for each in (number for row in rows for number in row):
+    listed = [*given] if several and _is_sequence(given) else [given]
+    rows = tuple(tuple(map(_unwrapped, row if _is_sequence(row) else [row])) for row in listed)
+    numbers = [each for row in rows for each in row]
+    if (
+        len(rows) != count
+        or any(len(row) != arguments for row in rows)
+        or any(map(_is_sequence, numbers))
+    ):
+        wanted = f"{arguments} number{'s' * (arguments > 1)}, one for each argument"
+        wanted += f", in a row for each of the {count} results" * several
+        raise DataError(f"gradient returned {_shown(given)}: it should return {wanted}")
+    for each in numbers:
         check_number(each, where="what gradient returned")
     return rows
+
+
+def _shown(returned: Any) -> str:
+    """What was returned, on one line."""
+    return f"{' '.join(repr(returned).split()):.60}"
 
 
 def _names(f: Callable[..., Any], count: int) -> list[str]:
