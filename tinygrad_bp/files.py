@@ -71,16 +71,21 @@ def check_free(file: str | os.PathLike[str], *, overwrite: bool) -> None:
 
     Raises:
         FileExistsError: the file exists and ``overwrite`` is false.
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError: there is no such folder, or the name is empty.
+        IsADirectoryError: it is a folder.
 
     >>> check_free("no-such-folder/net.json", overwrite=False)
     Traceback (most recent call last):
         ...
     FileNotFoundError: cannot write 'no-such-folder/net.json': there is no folder 'no-such-folder'
     """
+    if not os.fspath(file):
+        raise FileNotFoundError("cannot write to a file without a name: give it one")
     folder = Path(file).parent
     if not folder.is_dir():
         raise FileNotFoundError(f"cannot write {str(file)!r}: there is no folder {str(folder)!r}")
+    if Path(file).is_dir():
+        raise IsADirectoryError(f"cannot write {str(file)!r}: it is a folder; give a file in it")
     if not overwrite and os.path.lexists(file):
         raise _exists(file)
 
