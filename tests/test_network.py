@@ -23,12 +23,14 @@ from tinygrad_bp import (
     NumberRangeError,
     TooManyPathsError,
     Value,
+    maximum,
     note,
     path_count,
     path_sum,
     paths,
     primitive,
     relu,
+    softmax,
     square,
     tanh,
 )
@@ -490,6 +492,7 @@ def test_bias_and_node_indices_are_refused():
         ([[[1.0]]], [[0.0]], "tan_h", "unknown activation 'tan_h'"),
         ([[[1.0]]], [[0.0]], ["tanh", "tanh"], "2 activations for 1 layers"),
         ([[[1.0]]], [[0.0]], [["tanh", "tanh"]], "2 activations for the 1 nodes of layer 1"),
+        ([[[1.0]]], [[0.0]], maximum, "no function of one number as activation 'maximum'; known: neg"),
         ([[[1.0]]], [[0.0]], None, "an activation is a name or a function"),
         ([[[1.0]]], [[0.0]], 3, "an activation is a name or a function"),
     ],
@@ -506,6 +509,12 @@ def test_what_is_no_number_is_refused():
         Network.random([2, 1], seed=0).forward([1.0])
     with pytest.raises(NetworkError, match="the target has 2 numbers"):
         Network.random([2, 1], seed=0).forward([1.0, 2.0], [1.0, 2.0])
+    with pytest.raises(NetworkError, match=r"the input is a list of numbers, not 1\.0: \[1\.0\]"):
+        Network.random([1, 1], seed=0).forward(1.0)
+    with pytest.raises(NetworkError, match=r"the target is a list of numbers, not 0\.5: \[0\.5\]"):
+        Network.random([1, 1], seed=0).forward([1.0], 0.5)
+    with pytest.raises(NetworkError, match=r"that of o\[1\]\[1\] is none: softmax takes a list"):
+        Network([[[1.0]]], [[0.0]], softmax).forward([1.0])
     with pytest.raises(NetworkError, match="not a Value"):
         Network([[[1.0]]], [[0.0]], lambda z: 3.0).forward([1.0])
     with pytest.raises(DataError, match="eta"):
@@ -521,6 +530,17 @@ def test_too_many_terms_are_refused_with_the_count():
     with pytest.raises(TooManyPathsError, match=r"1000 terms.*path_sum"):
         run.terms(1, 1, 1, limit=999)
     assert len(run.terms(1, 1, 1, limit=1000)) == 1000
+
+
+def test_whole_numbers_of_numpy_are_sizes_and_indices():
+    net = Network.random(np.array([2, 1]), seed=0)
+    assert net.sizes == (2, 1)
+    assert net.w(np.int64(1), np.uint8(1), 2) is net.w(1, 1, 2)
+    run = net.forward([1.0, 2.0], [0.5])
+    assert run.terms(np.int64(1), 1, 1) == run.terms(1, 1, 1)
+    assert derivation(run, np.int64(1), 1, 1).place == (1, 1, 1)
+    with pytest.raises(IndexError, match=r"layer i is 1\.0, no whole number: indices start at 1"):
+        net.w(1.0, 1, 1)
 
 
 # ---- saving and loading

@@ -450,6 +450,22 @@ def is_number(data: object) -> bool:
     return type(data) in _NUMBERS
 
 
+def whole(number: object) -> int | None:
+    """The whole number as Python's own, be it NumPy's; ``None`` of what is none, as of a truth value.
+
+    >>> whole(3), whole(3.0), whole(True)
+    (3, None, None)
+    """
+    from operator import index
+
+    if type(number).__name__ in TRUTH_VALUES:
+        return None
+    try:
+        return index(number)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
 def are_numbers(data: Collection[object]) -> bool:
     """Whether each of them `is_number`.
 

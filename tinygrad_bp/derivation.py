@@ -17,7 +17,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import FLOAT, check_number, meeting, python_number
+from tinygrad_bp.arithmetic import FLOAT, check_number, meeting, python_number, whole
 from tinygrad_bp.chain import RESULT, Chain, Summand, elided, multiplications, size_of
 from tinygrad_bp.differences import Estimate, finite_difference
 from tinygrad_bp.differentiate import gradients
@@ -491,13 +491,15 @@ def derivation(
         made = _of_network(of, by) if landmarks is None else None
         made = made or _of_run_as_graph(of, by, landmarks, named)
     else:
-        if len(by) != 1 or not isinstance(by[0], Value):
-            raise ArgumentError(
-                f"derivation(e, w) takes the node to differentiate for, not {', '.join(map(repr, by))}"
-            )
         if not isinstance(of, Value):
+            way_out = ": give net.forward(x, t)" * (type(of).__name__ == "Network")
             raise ArgumentError(
-                f"derivation is of a Run or a Value, not {type(of).__name__} {of!r:.60}"
+                f"derivation is of a Run or a Value, not {type(of).__name__} {of!r:.60}{way_out}"
+            )
+        if len(by) != 1 or not isinstance(by[0], Value):
+            given = ", ".join(map(repr, by)) or "nothing"
+            raise ArgumentError(
+                f"derivation(e, w) takes the node to differentiate for, not {given:.160}"
             )
         with meeting(lambda: f"derivation of {of!r:.160}"):
             made = _of_graph(of, by[0], landmarks, named)
@@ -677,7 +679,7 @@ def _factor(n: int, target: bool, above: tuple[Any, ...], below: tuple[Any, ...]
 def _find(run: Run, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:
     """What kind of thing is meant, and its place; no kind where it has several places or is inner."""
     net = run.network
-    indices = tuple(each for each in by if isinstance(each, int) and not isinstance(each, bool))
+    indices = tuple(number for number in map(whole, by) if number is not None)
     if len(indices) == len(by) and len(by) in (2, 3):
         net.check_indices(*indices)
         return ("bias" if len(by) == 2 else "weight"), indices
@@ -888,9 +890,11 @@ def _of_graph(
     )
 
 
-def _flat(landmarks: Iterable[Value | Iterable[Value]]) -> Iterator[Value]:
+def _flat(landmarks: Iterable[Any]) -> Iterator[Value]:
     for each in [landmarks] if isinstance(landmarks, Value) else landmarks:
-        if isinstance(each, (Value, str)):  # contract refuses what is no Value
+        if isinstance(each, (Value, str)) or not hasattr(
+            each, "__iter__"
+        ):  # contract refuses what is no Value
             yield each
         else:
             yield from each

@@ -20,6 +20,7 @@ from tinygrad_bp.arithmetic import (
     check_number,
     is_number,
     meeting,
+    whole,
 )
 from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
@@ -180,18 +181,17 @@ def _checked(name: str, f: object, argnums: Any) -> Places:
     if not callable(f):
         way_out = " (of a recorded Value, ask gradients(e, wrt))" * isinstance(f, Value)
         raise ArgumentError(f"{name} takes a function of plain arguments, not {f!r:.60}{way_out}")
-    several = isinstance(argnums, (tuple, list))
-    places = argnums if several else (argnums,)
     if argnums is None:
         return None
-    if not places or any(
-        isinstance(each, bool) or not hasattr(each, "__index__") for each in places
-    ):
+    several = isinstance(argnums, (tuple, list))
+    given = argnums if several else (argnums,)
+    places = tuple(number for number in map(whole, given) if number is not None)
+    if not places or len(places) < len(given):
         raise ArgumentError(
             f"{name}: argnums is the place of an argument, counted from 0, or a tuple of places, not "
             f"{argnums!r:.60}"
         )
-    return tuple(map(operator.index, places)) if several else operator.index(argnums)
+    return places if several else places[0]
 
 
 def _made(

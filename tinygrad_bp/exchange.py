@@ -115,8 +115,12 @@ def to_torch(
 
     Raises:
         NetworkError: a layer's nodes have different activations, or one PyTorch has no module for.
+        ModuleNotFoundError: PyTorch is not installed.
     """
-    import torch
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("to_torch needs PyTorch: pip install torch") from None
 
     modules: list[Any] = []
     for i, (rows, offsets, names) in enumerate(zip(weights, biases, activations, strict=True), 1):

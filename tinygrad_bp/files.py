@@ -104,14 +104,17 @@ def check_free(file: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Refuse a file that could not be written, before the work whose result shall go there.
 
     Raises:
-        FileExistsError: the file exists and ``overwrite`` is false, or it is a folder or a device.
-        FileNotFoundError: there is no such folder.
+        FileExistsError: the file exists and ``overwrite`` is false, or it is a device.
+        FileNotFoundError: there is no such folder, or the name is empty.
+        IsADirectoryError: it is a folder.
 
     >>> check_free("no-such-folder/net.json", overwrite=False)
     Traceback (most recent call last):
         ...
     FileNotFoundError: cannot write 'no-such-folder/net.json': there is no folder 'no-such-folder'
     """
+    if not os.fspath(file):
+        raise FileNotFoundError("cannot write to a file without a name: give it one")
     path = Path(file)
     with naming(file, "write"):
         folder_exists, taken = path.parent.is_dir(), os.path.lexists(path)
@@ -120,9 +123,11 @@ def check_free(file: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise FileNotFoundError(
             f"cannot write {_named(file)}: there is no folder {_named(path.parent)}"
         )
+    if special and path.is_dir():
+        raise IsADirectoryError(f"cannot write {_named(file)}: it is a folder; give a file in it")
     if taken and not overwrite:
         raise _exists(file)
-    if special:  # a folder, or a device, whose place no file should take
+    if special:  # a device, whose place no file should take
         raise FileExistsError(f"{_named(file)} is no plain file: choose another name")
 
 

@@ -17,8 +17,8 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import exchange
-from tinygrad_bp.arithmetic import check_number, family_of
-from tinygrad_bp.errors import BackpropError, NetworkError, TooManyPathsError
+from tinygrad_bp.arithmetic import check_number, family_of, whole
+from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError, TooManyPathsError
 from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.functions import dot, fsum
 from tinygrad_bp.graph import topological_order
@@ -146,18 +146,15 @@ class Network:
         >>> Network.random([2, 3, 1], seed=1).sizes
         (2, 3, 1)
         """
-        if (
-            not isinstance(sizes, (list, tuple))
-            or len(sizes) < 2
-            or not all(type(size) is int and size > 0 for size in sizes)
-        ):
+        layers = [whole(size) or 0 for size in sizes] if hasattr(sizes, "__iter__") else []
+        if len(layers) < 2 or min(layers) < 1:
             raise NetworkError(
                 f"sizes {quoted(sizes)}: give the input and at least one layer, as whole numbers > 0"
             )
-        _check_size(sizes)
+        _check_size(layers)
         draw = random.Random(seed).uniform  # noqa: S311 - weights, not secrets
         weights, biases = [], []
-        for below, size in pairwise(sizes):
+        for below, size in pairwise(layers):
             bound = math.sqrt(6.0 / (below + size))
             weights.append([[draw(-bound, bound) for _ in range(below)] for _ in range(size)])
             biases.append([draw(-bound, bound) for _ in range(size)])
@@ -559,7 +556,12 @@ def _error(targets: list[Value], outputs: list[Value]) -> Value:
 
 
 def _leaves(numbers: Sequence[Any], name: str, size: int, what: str) -> list[Value]:
-    numbers = list(numbers)
+    try:
+        numbers = list(numbers)
+    except TypeError:
+        raise NetworkError(
+            f"the {what} is a list of numbers, not {numbers!r:.60}: [{numbers!s:.20}]"
+        ) from None
     if len(numbers) != size:
         raise NetworkError(f"the {what} has {len(numbers)} numbers, and the network takes {size}")
     return [
@@ -569,7 +571,12 @@ def _leaves(numbers: Sequence[Any], name: str, size: int, what: str) -> list[Val
 
 
 def _activate(f: Callable[[Value], Value], z: Value, label: str) -> Value:
-    o = f(z)
+    try:
+        o = f(z)
+    except ArgumentError as error:  # as of softmax, which takes a list
+        raise NetworkError(
+            f"an activation is a function of one Value, and that of {label} is none: {error}"
+        ) from None
     if not isinstance(o, Value):
         raise NetworkError(
             f"the activation of {label} returned {quoted(o)}, not a Value: use the functions of "
@@ -593,21 +600,22 @@ def _per_node(activations: Any, sizes: tuple[int, ...]) -> list[list[Activation]
         nodes = [layer] * size if _is_one(layer) else list(layer)
         if len(nodes) != size:
             raise NetworkError(f"{len(nodes)} activations for the {size} nodes of layer {i}")
-        for each in nodes:
+        result.append([_name_of(each) for each in nodes])
+        for each in result[-1]:
             if isinstance(each, str) and each not in ACTIVATIONS:
+                unfit = "no function of one number as" if each in FUNCTION_NAMES else "unknown"
                 raise NetworkError(
-                    f"unknown activation {quoted(each)}; known: {', '.join(ACTIVATIONS)}"
+                    f"{unfit} activation {quoted(each)}; known: {', '.join(ACTIVATIONS)}"
                 )
             if not isinstance(each, str) and not callable(each):
                 raise NetworkError(f"an activation is a name or a function, not {quoted(each)}")
-        result.append([_name_of(each) for each in nodes])
     return result
 
 
 def _name_of(activation: Activation) -> Activation:
     """A function of the table by its name, which can be saved."""
     name = getattr(activation, "__name__", "")
-    return name if FUNCTIONS.get(name) is activation else activation
+    return name if name in FUNCTIONS and FUNCTIONS[name] is activation else activation
 
 
 def _is_one(activation: Any) -> bool:
@@ -653,9 +661,11 @@ def _check_size(sizes: Sequence[int]) -> None:
 
 
 def _check_index(what: str, index: int, size: int) -> None:
-    if type(index) is not int or not 1 <= index <= size:
+    number = whole(index)
+    if number is None or not 1 <= number <= size:
+        no_number = ", no whole number" * (number is None)
         raise IndexError(
-            f"{what} is {quoted(index)}: indices start at 1, and this one ends at {size}"
+            f"{what} is {quoted(index)}{no_number}: indices start at 1, and this one ends at {size}"
         )
 
 

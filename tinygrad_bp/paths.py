@@ -540,8 +540,9 @@ def check_value(name: str, node: object) -> None:
         ArgumentError: naming what it was offered as.
     """
     if not isinstance(node, Value):
+        way_out = ": give its error, run.e" * (type(node).__name__ == "Run")
         raise ArgumentError(
-            f"{name} must be a Value, a node of a graph, not {type(node).__name__} {node!r:.60}"
+            f"{name} must be a Value, a node of a graph, not {type(node).__name__} {node!r:.60}{way_out}"
         )
 
 

@@ -14,6 +14,7 @@ import warnings
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.arithmetic import check_number
 from tinygrad_bp.errors import (
     DomainError,
     NetworkError,
@@ -23,13 +24,13 @@ from tinygrad_bp.errors import (
 )
 from tinygrad_bp.network import Network
 from tinygrad_bp.quoting import visible
-from tinygrad_bp.samples import scaled, scales, split
+from tinygrad_bp.samples import Dataset, scaled, scales, split
 from tinygrad_bp.text import counted, format_number, plain_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tinygrad_bp.samples import Dataset, Sample, Scale
+    from tinygrad_bp.samples import Sample, Scale
 
 HIDDEN = (5,)
 ETA = 0.05
@@ -62,15 +63,16 @@ def train(
     >>> [*train(net, [Sample((1.0,), (1.0,))], epochs=3, eta=0.125, seed=0)]
     [1.0, 0.25, 0.0625]
     """
+    check_number(eta, where="the learning rate eta")
     if not eta > 0:
         raise NetworkError(f"the learning rate eta is above 0, not {eta}")
-    _check(samples)
+    samples = _checked(samples)
     for place, each in enumerate(samples, 1):
         if strange := [number for number in (*each.x, *each.t) if number - number != 0]:
             raise SamplesError(
                 f"sample {place} has {strange[0]}, which is not finite: leave it out"
             )
-    return _epochs(net, [*samples], epochs, eta, random.Random(seed))  # noqa: S311 - orders, not secrets
+    return _epochs(net, samples, epochs, eta, random.Random(seed))  # noqa: S311 - orders, not secrets
 
 
 def _epochs(
@@ -108,9 +110,22 @@ def _is_finite(net: Network) -> bool:
     return all(math.isfinite(leaf.data) for leaf in net.parameters())
 
 
-def _check(samples: Sequence[Sample]) -> None:
-    if not samples:
+def _checked(samples: Iterable[Sample]) -> list[Sample]:
+    """The samples, once it is known that they are some.
+
+    Raises:
+        SamplesError: they are none.
+    """
+    listed = [*samples] if hasattr(samples, "__iter__") else []
+    if not hasattr(samples, "__iter__") or not all(
+        hasattr(each, "x") and hasattr(each, "t") for each in listed
+    ):
+        raise SamplesError(
+            f"samples are a list of Sample(x, t), as the rows of a data set are, not {samples!r:.60}"
+        )
+    if not listed:
         raise SamplesError("there are no samples")
+    return listed
 
 
 def mean_error(net: Network, samples: Sequence[Sample]) -> float:
@@ -124,7 +139,7 @@ def mean_error(net: Network, samples: Sequence[Sample]) -> float:
     >>> mean_error(net, [Sample((1.0,), (2.0,)), Sample((1.0,), (5.0,))])
     4.5
     """
-    _check(samples)
+    samples = _checked(samples)
     return fmean(net.forward(each.x, each.t).e.data for each in samples)
 
 
@@ -139,7 +154,7 @@ def accuracy(net: Network, samples: Sequence[Sample]) -> float:
     >>> accuracy(net, [Sample((3.0,), (1.0, 0.0)), Sample((4.0,), (0.0, 1.0))])
     0.5
     """
-    _check(samples)
+    samples = _checked(samples)
     return fmean(predict(net, each.x) == each.t.index(max(each.t)) for each in samples)
 
 
@@ -241,6 +256,10 @@ class Trainer:
         eta: float = ETA,
         seed: int = 0,
     ) -> None:
+        if not isinstance(data, Dataset):
+            raise SamplesError(f"a Trainer takes a Dataset, as of read_samples, not {data!r:.60}")
+        if isinstance(hidden, int):
+            raise NetworkError(f"hidden are the sizes of layers in a list: ({hidden},)")
         sizes = [len(data.inputs), *hidden, len(data.targets)]
         learner = net or Network.random(sizes, _activations(data, hidden, activation), seed)
         if (learner.sizes[0], learner.sizes[-1]) != (sizes[0], sizes[-1]):

@@ -134,7 +134,8 @@ def explore(
             raise ArgumentError("weight= is for a run of a network")
     else:
         raise ArgumentError(
-            f"explore takes a Value or a run of a network, not {type(what).__name__} {what!r:.60}"
+            f"explore takes a Value or a run of a network, net.forward(x, t), not {type(what).__name__} "
+            f"{what!r:.60}"
         )
     order = topological_order(e)
     size = len(order) + sum(len(node.operands) for node in order)

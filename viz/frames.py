@@ -162,7 +162,8 @@ def frames(
     (6, 'x.grad: 0 + (2.0 × 0.5) = 1.0')
     """
     if not isinstance(e, Value):
-        raise ArgumentError(f"frames takes a Value, not {type(e).__name__} {e!r:.60}")
+        way_out = ": give its error, run.e" * (type(e).__name__ == "Run")
+        raise ArgumentError(f"frames takes a Value, not {type(e).__name__} {e!r:.60}{way_out}")
     palette(theme)
     record = steps(e, eta)
     if len(record) > max_steps:

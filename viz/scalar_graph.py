@@ -77,7 +77,8 @@ def draw(
     2
     """
     if not isinstance(e, Value):
-        raise ArgumentError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}")
+        way_out = ": give its error, run.e, or call viz.network" * (type(e).__name__ == "Run")
+        raise ArgumentError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}{way_out}")
     order = everything = topological_order(e)
     if wrt is not None:
         order = _between(wrt, everything)
@@ -117,7 +118,10 @@ def _between(wrt: Value, order: Sequence[Value]) -> list[Value]:
 
 def _lit(highlight: Any, order: Sequence[Value], named: Mapping[Value, str]) -> _Lit:
     slots = getattr(highlight, "slots", None)
-    nodes = list(getattr(highlight, "nodes", highlight))
+    nodes = getattr(highlight, "nodes", highlight)
+    if not hasattr(nodes, "__iter__"):
+        raise DrawingError(f"highlight takes a path, a list of nodes or a flow, not {nodes!r:.60}")
+    nodes = list(nodes)
     strangers = [node for node in nodes if not isinstance(node, Value) or node not in order]
     if strangers or not nodes:
         raise DrawingError(
