@@ -25,6 +25,7 @@ import traceback
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+import itertools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +54,44 @@ HOSTILE = (
     *("\\x1b", "\\", "\\1", "%s", "{x}", "<script>", "&lt;", '"', "'", "`", "$(x)", "é", "名", "ﬁ", "x" * 5000),
 )  # fmt: skip
 NAMES = ("x", "y", "z", "w", "e", "é", "名", "ﬁ", "long_name_" * 30)
-UNARY = (
-    "abs exp expm1 log log1p log2 log10 sqrt cbrt square reciprocal sin cos tan arcsin arccos arctan sinh cosh "
-    "tanh arcsinh arccosh arctanh erf erfc sigmoid softplus relu leaky_relu elu silu gelu gaussian ndtr identity"
-).split()
-BINARY = "arctan2 hypot maximum minimum logaddexp max min pow".split()
+UNARY = [
+    "abs",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "sqrt",
+    "cbrt",
+    "square",
+    "reciprocal",
+    "sin",
+    "cos",
+    "tan",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "arcsinh",
+    "arccosh",
+    "arctanh",
+    "erf",
+    "erfc",
+    "sigmoid",
+    "softplus",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "silu",
+    "gelu",
+    "gaussian",
+    "ndtr",
+    "identity",
+]
+BINARY = ["arctan2", "hypot", "maximum", "minimum", "logaddexp", "max", "min", "pow"]
 NUMBERS = ("1", "2", "3", "7", "0", "10", "0.5", "2.5", "pi", "-1", "(1/3)")
 ODD_NUMBERS = (
     *("1e308", "5e-324", "1e999", "0x10", "1_000", "1j", "01", "1000000000", "2**64", "9**9**9"),
@@ -188,7 +222,7 @@ def network_case(rng: random.Random) -> Case:
     number = rng.choice([
         lambda: rng.uniform(-2, 2), lambda: rng.randrange(-3, 4), lambda: f"{rng.randrange(9)}/{rng.randrange(1, 9)}",
     ])  # fmt: skip
-    layers = [*zip(sizes, sizes[1:], strict=False)]
+    layers = [*itertools.pairwise(sizes)]
     names = ["tanh", "relu", "sigmoid", "square", "identity", "exp", "log", "reciprocal"]
     content = {
         "format": "tinygrad-bp network",
@@ -297,8 +331,7 @@ def option_case(rng: random.Random) -> Case:
     ]
     command = rng.choice(["explain", "draw", "step", "explore", "train", rng.choice(HOSTILE)])
     some = rng.choices(
-        ["x*y", "x=1", "y=2", "net.json", "--json", "-o", "--wrt", "--flow", "--eta", "--theme", "--input", "--target"]
-        + ["--weight", "--max-nodes", "--terms", "--node", "--share", "--epochs", "--seed", "--inputs", *odd[:5]],
+        ["x*y", "x=1", "y=2", "net.json", "--json", "-o", "--wrt", "--flow", "--eta", "--theme", "--input", "--target", "--weight", "--max-nodes", "--terms", "--node", "--share", "--epochs", "--seed", "--inputs", *odd[:5]],
         k=rng.randrange(6),
     )  # fmt: skip
     some.insert(rng.randrange(len(some) + 1), rng.choice(odd))
@@ -406,7 +439,7 @@ def attempt(case: Case) -> str | None:
             return traceback.format_exc(limit=-6)
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        left = {*os.listdir(".")} - {*case.files}
+        left = {each.name for each in Path.cwd().iterdir()} - {*case.files}
     for stream in streams:
         stream.flush()
     out, err = (stream.buffer.getvalue().decode() for stream in streams)

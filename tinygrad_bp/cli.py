@@ -75,7 +75,9 @@ _LOGSUMEXP = (
     "no exp overflows, and neither the result nor a gradient changes."
 )
 _MOST_TERMS = 1_000
-_TREES = 500  # of a longer pass a line for each step is printed, and the tree only where it is asked for
+_TREES = (
+    500  # of a longer pass a line for each step is printed, and the tree only where it is asked for
+)
 _TYPED = 16  # numbers, in a command to try
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an

@@ -17,7 +17,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.errors import SamplesError
-from tinygrad_bp.text import counted, visible
+from tinygrad_bp.quoting import visible
+from tinygrad_bp.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -116,7 +116,9 @@ def _sixth_difference(
     ]
     row = [
         _value_or_nan(f, [x + half / 2.0 * stride for x, stride in zip(at, strides, strict=True)])
-        for half in range(-19, 20, 2)  # the point itself is left out: a convention there is no scatter
+        for half in range(
+            -19, 20, 2
+        )  # the point itself is left out: a convention there is no scatter
     ]
     for _ in range(_ORDER):
         row = [ahead - behind for behind, ahead in pairwise(row)]

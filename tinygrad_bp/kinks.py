@@ -20,7 +20,8 @@ import sys
 from tinygrad_bp.arithmetic import arithmetic_of, python_number
 from tinygrad_bp.errors import KinkWarning, NumberRangeWarning
 from tinygrad_bp.floats import is_nan
-from tinygrad_bp.text import printed, visible
+from tinygrad_bp.quoting import visible
+from tinygrad_bp.text import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

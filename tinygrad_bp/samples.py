@@ -27,7 +27,8 @@ from tinygrad_bp.delimited import (
     to_float,
 )
 from tinygrad_bp.errors import SamplesError
-from tinygrad_bp.text import counted, visible
+from tinygrad_bp.quoting import visible
+from tinygrad_bp.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
