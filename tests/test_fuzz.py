@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import io
+import itertools
 import json
 import os
 import random
@@ -25,7 +26,6 @@ import traceback
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-import itertools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
