@@ -230,7 +230,9 @@ def slope(x):
 
 
 @EVERY_WAY
-@pytest.mark.parametrize("function", [CUBE, TWICE, THRICE, half, slope], ids=repr)
+@pytest.mark.parametrize(
+    "function", [CUBE, TWICE, THRICE, half, slope], ids=["cube", "twice", "thrice", "half", "slope"]
+)
 def test_a_primitive_and_a_decorated_function_come_back(again, function):
     twin = again(function)
     assert twin(3.0) == function(3.0)
