@@ -56,18 +56,9 @@ def _exact_power(base: Number, exponent: Number) -> Number:
 BARE_FLOAT = Arithmetic("float", BARE)
 """Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
 
-_WHOLE = frozenset(
-    ["+", "-", "*", "/", "**", "neg", "abs", "square", "maximum", "minimum", "identity", "relu"]
-)
-"""The rows that are the same operation on exact numbers, and leave them exact where they can."""
-
-
-def _keeps_exact(rule: Rule) -> bool:
-    return rule.in_table and rule.name in _WHOLE
-
 
 def _float_reads(rule: Rule) -> Callable[[Number], bool] | None:
-    if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
+    if not rule.written or (rule.exact and rule.name != "**"):
         return None
     return lambda operand: not isinstance(operand, (float, int))
 
@@ -270,9 +261,9 @@ def _sympy() -> Arithmetic:
 
     def reads(rule: Rule) -> Callable[[Number], bool] | None:
         """Not by the operators, which know themselves how types meet."""
-        if not rule.written or (_keeps_exact(rule) and rule.name != "**"):
+        if not rule.written or (rule.exact and rule.name != "**"):
             return None
-        known = ("sympy", "mpmath") if _keeps_exact(rule) else ("sympy",)
+        known = ("sympy", "mpmath") if rule.exact else ("sympy",)
         return lambda operand: family_of(type(operand)) not in known
 
     # Only a number that is 0 or infinite is known not to be normal, and is treated as in the table.
@@ -360,7 +351,7 @@ def _numpy(kind: Any) -> Arithmetic:
 
         Nor may a narrow operand make the derivatives narrow, where the result is not.
         """
-        exact = _keeps_exact(rule)
+        exact = rule.exact
         narrow = np.generic if real is kind or not exact else np.floating
         others = {"fractions"} if not exact or rule.name == "**" else set()
         return lambda operand: (

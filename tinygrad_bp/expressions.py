@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
+from tinygrad_bp.expression import parse
 from tinygrad_bp.functions import logsumexp
 from tinygrad_bp.operations import FUNCTIONS, apply
-from tinygrad_bp.rules import FUNCTION_NAMES, RULES, parse
+from tinygrad_bp.rules import ARITIES, FUNCTION_NAMES, RULES
 from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ CALLABLE = {
     "pow": lambda x, y: apply(RULES["**"], x, y),
 }
 """The functions that an expression may call."""
+_ARITIES = {name: ARITIES.get(name) for name in CALLABLE} | {"max": 2, "min": 2}
 
 
 def record_expression(text: str, operands: Mapping[str, Value]) -> Value:
@@ -130,7 +132,7 @@ def names_in(text: str) -> list[str]:
 @lru_cache(maxsize=256)
 def _parsed(text: str) -> tuple[ast.expr, tuple[str, ...]]:
     """The tree of an expression, and the names that it needs values for; parsed once."""
-    tree = parse(text, names=_AnyName(), functions=CALLABLE)
+    tree = parse(text, names=_AnyName(), functions=_ARITIES)
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
     found.sort(key=lambda node: (node.lineno, node.col_offset))
