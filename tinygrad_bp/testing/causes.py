@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.testing.engines import OURS
 from tinygrad_bp.testing.forms import FORMS, Form
-from tinygrad_bp.testing.properties import IN_A_GRAPH, TAILS
+from tinygrad_bp.testing.cases import IN_A_GRAPH
+from tinygrad_bp.testing.properties import TAILS
 from tinygrad_bp.testing.scripts import Apply, Back, Leaf, Move, Outcome, Plain, Script
 from tinygrad_bp.testing.trial import is_near
 

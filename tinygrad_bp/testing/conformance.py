@@ -21,7 +21,8 @@ from tinygrad_bp.modules import make_callable
 from tinygrad_bp.testing.causes import Cause, diagnose
 from tinygrad_bp.testing.engines import OURS, Engine, check_nodes, check_path
 from tinygrad_bp.testing.engines import load as load
-from tinygrad_bp.testing.properties import IN_A_GRAPH, PROPERTIES, TAILS, NotOffered, NotTried, Plan
+from tinygrad_bp.testing.cases import IN_A_GRAPH, NotOffered, NotTried, Plan
+from tinygrad_bp.testing.properties import PROPERTIES, TAILS
 from tinygrad_bp.testing.trial import (
     FAILS,
     HOLDS,

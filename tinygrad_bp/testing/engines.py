@@ -201,7 +201,12 @@ def is_refusal(error: BaseException) -> bool:
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
-    return bool(trace) and trace.tb_frame.f_code.co_code[trace.tb_lasti] == opmap["RAISE_VARARGS"]
+    if trace is None:
+        return False
+    code = trace.tb_frame.f_code
+    if Path(code.co_filename).parent == Path(__file__).parent:  # an operator that is not in Python
+        return isinstance(error, TypeError)
+    return code.co_code[trace.tb_lasti] == opmap["RAISE_VARARGS"]
 
 
 # ---- where it is found

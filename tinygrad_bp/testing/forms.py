@@ -25,12 +25,13 @@ MODERATE = (2.0, 0.7, -1.3, 3.0, 0.3, -0.6, 1.1, -2.7, 0.0)
 """Where a straightforward formula has its digits; few are floats of single precision."""
 EXPONENTS = (2, 3, -1, -2, 1)
 FRACTIONAL = (0.5, 1.5, -0.5)
-_CONSTANTS = (3, -2, 0.7)
+_CONSTANTS = (3, -2, 0.7, 0, 1, -1)
+_MANY = 96
 _POSITIVE = (2, 0.7, 3)
 _FAR_EXPONENTS = (2.0, 3.0, -1.0, -2.0, 0.5, -0.5, 10.0, 0.001)
 _SIZES = (
     *(1e-300, 1e-200, 1e-160, 1e-100, 1e-30, 1e-16, 1e-12, 1e-8, 1e-4, 0.01, 0.9999, 1.0001),
-    *(5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 61.0, 100.0, 300.0, 500.0, 700.0, 709.0),
+    *(5.0, 7.0, 10.0, 12.0, 15.0, 20.0, 30.0, 40.0, 61.0, 100.0, 300.0, 500.0, 700.0, 709.0),
     *(1e4, 1e8, 1e16, 1e30, 1e100, 1e155, 1e200, 1e300),
 )
 _PAIR_SIZES = (1e-300, 1e-170, 1e-100, 1e-30, 1e-8, 1.0, 30.0, 300.0, 1e8, 1e30, 1e100, 1e170, 1e300)  # fmt: skip
@@ -141,9 +142,9 @@ def answer(form: Form, at: Point) -> tuple[float, ...] | None:
 
 
 @cache
-def moderate_points(form: Form, count: int = 12) -> tuple[Point, ...]:
+def moderate_points(form: Form) -> tuple[Point, ...]:
     """Points of moderate numbers, all different in one point, the simplest first."""
-    return tuple(islice(_moderate_points(form), count))
+    return tuple(islice(_moderate_points(form), _MANY))
 
 
 def _moderate_points(form: Form) -> Iterator[Point]:

@@ -141,13 +141,14 @@ def run(script: Script, engine: Engine, *, inner: bool = False) -> Outcome:
 
 
 def _apply(statement: Apply, registers: Sequence[Any], engine: Engine) -> Any:
-    def read(operand: Any) -> Any:
-        if type(operand) is int:
-            return registers[operand]
-        return operand.number if type(operand) is Plain else [*map(read, operand)]
-
     table = IN_PLACE if statement.in_place else engine.operations
-    return table[statement.op](*map(read, statement.operands))
+    return table[statement.op](*[_read(each, registers) for each in statement.operands])
+
+
+def _read(operand: Any, registers: Sequence[Any]) -> Any:
+    if type(operand) is int:
+        return registers[operand]
+    return operand.number if type(operand) is Plain else [_read(each, registers) for each in operand]
 
 
 # ---- as text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.testing.engines import OURS, is_refusal, told
-from tinygrad_bp.testing.properties import Case, Measure, NotOffered, NotTried, Plan, Property
+from tinygrad_bp.testing.cases import Case, Measure, NotOffered, NotTried, Plan
 from tinygrad_bp.testing.scripts import (
     Apply,
     Back,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tinygrad_bp.testing.engines import Engine, Spelling
     from tinygrad_bp.testing.forms import Form
+    from tinygrad_bp.testing.properties import Property
 
 HOLDS, FAILS, NOT_OFFERED, NOT_TRIED = "holds", "fails", "not offered", "not tried"
 ENOUGH = 60
@@ -130,15 +131,16 @@ def _failed(failures: list[Failure], engine: Engine) -> Answer:
     failures.sort(key=_ease)
     first = failures[0]
     if first.case is not None:
-        first = _smallest(first, engine)
-        first = first._replace(steady=_is_steady(first.case, engine)) if first.case else first
-    return Answer(FAILS, failures=(first, *failures[1:]))
+        first = _smallest(first, engine) if first.case.random else first
+        first = first._replace(steady=first.case is None or _is_steady(first.case, engine))
+    return Answer(FAILS, failures=(first, *failures))
 
 
-def _ease(failure: Failure) -> tuple[bool, int, int]:
-    """Short scripts are told first, and wrong numbers before errors."""
-    length = len(failure.case.script) if failure.case else 0
-    return bool(failure.error), length, len(failure.text)
+def _ease(failure: Failure) -> tuple[bool, bool, int, int]:
+    """Scripts that somebody thought of are told first, wrong numbers before errors, and short before long."""
+    case = failure.case
+    length = len(case.script) if case else 0
+    return bool(case and case.random), bool(failure.error), length, len(failure.text)
 
 
 def _require(form: Form, engine: Engine) -> None:

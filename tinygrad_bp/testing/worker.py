@@ -32,7 +32,7 @@ from tinygrad_bp.testing.trial import try_property
 
 if TYPE_CHECKING:
     from tinygrad_bp.testing.engines import Engine, Spelling
-    from tinygrad_bp.testing.properties import Plan
+    from tinygrad_bp.testing.cases import Plan
     from tinygrad_bp.testing.trial import Answer
 
 START_LIMIT = 60.0
