@@ -25,7 +25,7 @@ class Mutant(NamedTuple):
         defect: what is wrong.
         op: of which operation; empty where it is none's own.
         make: gives the engine, a new one at each call.
-        found_by: the properties that are about it; one at least has to fail.
+        found_by: the properties that are about it, by how their names begin; one at least has to fail.
     """
 
     defect: str
@@ -35,6 +35,16 @@ class Mutant(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.op}: {self.defect}" if self.op else self.defect
+
+    def properties(self, names: Iterable[str]) -> list[str]:
+        """Those of some properties that are about it, the likeliest first."""
+        names = [*names]
+        return [
+            name
+            for prefix in self.found_by
+            for name in names
+            if name == prefix or name.startswith((f"{prefix} in ", f"{prefix}:", f"{prefix}("))
+        ]
 
 
 MUTANTS: list[Mutant] = []
@@ -47,9 +57,13 @@ CURVED = ("*", "/", "**", *SMOOTH)
 """The operations whose derivatives depend on the operands."""
 
 
-def property_of(op: str) -> str:
-    """The property that is about an operation."""
-    return {"**": "a ** n", "neg": "-a"}.get(op, f"a {op} b" if op in ARITHMETIC else op)
+def forms_of(op: str) -> tuple[str, ...]:
+    """How an operation is written, which is what the properties about it are called."""
+    if op == "**":
+        return ("a ** n", "a ** b", "a ** 0.5", "2 ** a")
+    if op in ARITHMETIC:
+        return (f"a {op} b", f"a {op} 2", f"2 {op} a")
+    return ("-a",) if op == "neg" else (op,)
 
 
 def mutation(
@@ -65,7 +79,7 @@ def mutation(
 
     def add(make: Callable[[str], type[Scalar]]) -> Callable[[str], type[Scalar]]:
         for op in over:
-            properties = (*found_by, *([property_of(op)] if op else []))
+            properties = (*(forms_of(op) if op else ()), *found_by)
             name = f"{op}: {defect}" if op else defect
             MUTANTS.append(
                 Mutant(defect, op, lambda op=op, name=name: Engine(make(op), name), properties)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import math
+import os
 import sys
+import warnings
 from collections import deque
 from contextlib import contextmanager
 from functools import partial
@@ -732,6 +735,31 @@ def call(name, *operands):
     return Bare(out, [(parent, partial(pull, slope)) for parent, slope in pairs])
 
 
+class Unhashable(Scalar):
+    """Nodes are equal by value, and cannot be keys or be taken for true or false."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return self.data == getattr(other, "data", other)
+
+    def __bool__(self):
+        raise TypeError("a node is neither true nor false")
+
+
+class Noisy(Scalar):
+    """Tells what it does, in every way there is."""
+
+    @classmethod
+    def apply(cls, op, *operands):
+        print("computing", op)
+        os.write(1, b"and once more\n")
+        print("an aside", file=sys.stderr)
+        warnings.warn(f"{op} is computed", stacklevel=2)
+        logging.getLogger(__name__).warning("%s was computed", op)
+        return super().apply(op, *operands)
+
+
 TENSOR = Engine(
     Tensor,
     "Tensor",
@@ -741,11 +769,8 @@ TENSOR = Engine(
 )
 BARE = Engine(Bare, "Bare", functions={name: partial(call, name) for name in FORMULAS})
 
-RIGHT = (
-    Engine(Scalar, "Scalar"),
-    *(Engine(each, each.__name__) for each in (Closures, LocalGradients, Numbered, Levels, WeakTape)),
-    *(Engine(each, each.__name__) for each in (Recursive, Generators, NumPyScalars, FloatSubclass)),
-    *(Engine(each, each.__name__) for each in (Duals, Frozen)),
-    TENSOR,
-    BARE,
+CLASSES = (
+    *(Scalar, Closures, LocalGradients, Numbered, Levels, WeakTape, Recursive, Generators),
+    *(NumPyScalars, FloatSubclass, Duals, Frozen, Unhashable, Noisy),
 )
+RIGHT = (*(Engine(each, each.__name__) for each in CLASSES), TENSOR, BARE)

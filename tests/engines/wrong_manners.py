@@ -12,7 +12,7 @@ import time
 from mutation import mutation, scalar
 from right import Scalar
 
-PASS = ("a + b", "random programs")
+PASS = ("pass from a leaf", "a + b")
 
 
 def in_pass(do):
@@ -52,7 +52,7 @@ def swallow():
         try:
             while True:
                 pass
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the defect
             continue
 
 
@@ -71,7 +71,7 @@ def hang_in_c():
 
 
 def count_in_c():
-    10 ** 10 ** 10
+    10**10**10
 
 
 def interrupt():

@@ -38,7 +38,11 @@ def wrong_sign(op):
     return where(op, give=give)
 
 
-@mutation("gives only to an operand that has no gradient yet", FORMULAS)
+@mutation(
+    "gives only to an operand that has no gradient yet",
+    FORMULAS,
+    found_by=["repeated operand", "shared node"],
+)
 def gives_only_first(op):
     def give(self, parent, part):
         parent.grad = parent.grad or part
@@ -66,7 +70,7 @@ def wrong_twice_in_a_row(op):
     return where(op, pass_on=pass_on)
 
 
-@mutation("gives half to an operand that is used elsewhere", FORMULAS)
+@mutation("gives half to an operand that is used elsewhere", FORMULAS, found_by=["shared node"])
 def halves_if_shared(op):
     class Counting(Scalar):
         uses = 0
@@ -120,7 +124,7 @@ def reads_operands_again(op):
     return Stale
 
 
-@mutation("drops gradients that are at most 1e-8", FORMULAS)
+@mutation("drops gradients that are at most 1e-8", FORMULAS, found_by=["tiny gradients"])
 def drops_tiny(op):
     def give(self, parent, part):
         if not abs(part) <= 1e-8:
@@ -129,15 +133,15 @@ def drops_tiny(op):
     return where(op, give=give)
 
 
-@mutation("turns a gradient that is nan into 0", FORMULAS)
+@mutation("turns a gradient that is nan into 0", FORMULAS, found_by=["nan gradients"])
 def nan_to_zero(op):
     def give(self, parent, part):
-        parent.grad += part if part == part else 0.0  # noqa: PLR0124
+        parent.grad += part if part == part else 0.0
 
     return where(op, give=give)
 
 
-@mutation("clips gradients to between -1e6 and 1e6", FORMULAS)
+@mutation("clips gradients to between -1e6 and 1e6", FORMULAS, found_by=["huge gradients"])
 def clips(op):
     def give(self, parent, part):
         parent.grad += max(-1e6, min(part, 1e6))
@@ -196,8 +200,7 @@ def mutation_of_constants(defect, over=tuple(ARITHMETIC)):
 
     def add(change):
         for op in over:
-            forms = "a ** n", "2 ** a", "a ** 0.5", "powers of 0"
-            names = forms if op == "**" else (f"a {op} 2", f"2 {op} a", "sum()")
+            names = ("sum()", "exponent 0", "powers of 0")
             mutation(defect, [op], found_by=names)(lambda op: with_constants(op, change))
         return change
 
@@ -244,7 +247,7 @@ def skips_zero(apply, op, x, y):
 @mutation_of_constants("divides whole numbers without a rest", ["/"])
 def whole_division(apply, op, x, y):
     out = apply(op, x, y)
-    if isinstance(y, int) and out.data == out.data:  # noqa: PLR0124
+    if isinstance(y, int) and out.data == out.data:
         out.data = out.data // 1
     return out
 
@@ -279,12 +282,14 @@ IN_PLACE = {
 
 
 def found_in_place(op):
-    return [f"{op}=", "in place"]
+    return [f"a {op}= {other}" for other in "bn2"] + ["old name"]
 
 
 for _op, _method in IN_PLACE.items():
 
-    @mutation("changes its operand in place, and records nothing", [_op], found_by=found_in_place(_op))
+    @mutation(
+        "changes its operand in place, and records nothing", [_op], found_by=found_in_place(_op)
+    )
     def overwrites(op, method=_method):
         def change(self, number, _):
             self.data = number

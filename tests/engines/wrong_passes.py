@@ -9,12 +9,14 @@ import sys
 from functools import lru_cache
 
 from mutation import mutation, scalar
-from right import Scalar, recorded, sorted_topologically
+from right import Scalar, sorted_topologically
 from wrong_operations import to_single
 
-ORDER = ("shared node", "random programs")
-SECOND = ("second pass", "two results")
-ANY = ("a + b", "a * b", "random programs")
+ORDER = ("repeated operand", "shared node", "equal numbers", "random programs")
+SECOND = ("second pass", "two results", "another graph")
+ANY = ("a + b", "a * b", "same every time", *ORDER)
+LOOKING = ("looking", *ANY)
+GRADIENTS = ("tiny gradients", "huge gradients", "infinite gradients", "nan gradients", *ANY)
 
 
 def parents_of(node):
@@ -175,7 +177,9 @@ def each_path(_):
     return scalar(backward=backward)
 
 
-@mutation("searches a list for the nodes that it has visited", found_by=["many paths", "deep graph"])
+@mutation(
+    "searches a list for the nodes that it has visited", found_by=["many paths", "deep graph"]
+)
 def searches_a_list(_):
     def order(self):
         nodes = []
@@ -222,14 +226,8 @@ def recurses_with_a_limit(_):
 @mutation("stops after 50 levels", found_by=["deep graph", "random programs"])
 def stops_at_depth(_):
     class Depth(with_depth(max)):
-        order = Scalar.order
-
-        def backward(self):
-            self.limit = self.depth - 50
-            super().backward()
-
         def order(self):
-            return [node for node in sorted_topologically(self) if node.depth >= self.limit]
+            return [node for node in sorted_topologically(self) if node.depth >= self.depth - 50]
 
     return Depth
 
@@ -242,10 +240,9 @@ def stops_at_size(_):
 @mutation("ignores the fifth use of a node, and all after it", found_by=ORDER)
 def fifth_use(_):
     def backward(self):
-        self.uses = {}
         for node in sorted_topologically(self):
             node.begin()
-        self.grad += 1.0
+        self.seed()
         uses = {}
         for node in reversed(sorted_topologically(self)):
             for parent, local in node.parents:
@@ -253,7 +250,7 @@ def fifth_use(_):
                 if uses[parent] < 5:
                     parent.grad += local * node.grad
 
-    return scalar(backward=backward, uses=None)
+    return scalar(backward=backward)
 
 
 # ---- which nodes are the same
@@ -314,7 +311,7 @@ def equal_results(_):
     return Cached
 
 
-@mutation("keeps gradients by address, for ever", found_by=["gradient before"])
+@mutation("keeps gradients by address, for ever", found_by=["gradient before", *ANY])
 def gradients_by_address(_):
     class Kept(Scalar):
         grads = {}
@@ -475,7 +472,7 @@ def tape_cleared(_):
     return taped(clear_after=True)
 
 
-@mutation("has one tape that keeps every node", found_by=["no cycles", "memory"])
+@mutation("has one tape that keeps every node", found_by=["memory", "no cycles"])
 def tape_leaks(_):
     class Leaking(Scalar):
         tape = []
@@ -487,7 +484,7 @@ def tape_leaks(_):
     return Leaking
 
 
-@mutation("keeps the results of a node for ever", found_by=["no cycles", "memory"])
+@mutation("keeps the results of a node for ever", found_by=["memory", "no cycles"])
 def leaf_keeps_results(_):
     class Keeping(Scalar):
         def __init__(self, data, op="", parents=()):
@@ -499,7 +496,7 @@ def leaf_keeps_results(_):
     return Keeping
 
 
-@mutation("has a reference to itself", found_by=["no cycles", "memory"])
+@mutation("has a reference to itself", found_by=["memory", "no cycles"])
 def cycle(_):
     class Cyclic(Scalar):
         def __init__(self, data, op="", parents=()):
@@ -509,7 +506,7 @@ def cycle(_):
     return Cyclic
 
 
-@mutation("keeps a log of its passes", found_by=["no cycles", "memory"])
+@mutation("keeps a log of its passes", found_by=["memory", "no cycles"])
 def keeps_log(_):
     class Logging(Scalar):
         log = []
@@ -567,17 +564,17 @@ def single_gradients(_):
     return scalar(give=give)
 
 
-@mutation("rounds gradients to 8 places", found_by=["upstream gradient"])
+@mutation("rounds gradients to 8 places", found_by=GRADIENTS)
 def rounds(_):
     return giving(lambda part: round(part, 8) if math.isfinite(part) else part)
 
 
-@mutation("drops gradients that are at most 1e-8", found_by=["upstream gradient"])
+@mutation("drops gradients that are at most 1e-8", found_by=GRADIENTS)
 def drops_tiny(_):
     return giving(lambda part: 0.0 if abs(part) <= 1e-8 else part)
 
 
-@mutation("drops gradients that are at most 1e-150", found_by=["upstream gradient"])
+@mutation("drops gradients that are at most 1e-150", found_by=GRADIENTS)
 def drops_tiniest(_):
     return giving(lambda part: 0.0 if abs(part) <= 1e-150 else part)
 
@@ -587,22 +584,22 @@ def drops_negative(_):
     return giving(lambda part: max(part, 0.0))
 
 
-@mutation("turns gradients that are nan into 0", found_by=["upstream gradient"])
+@mutation("turns gradients that are nan into 0", found_by=GRADIENTS)
 def nan_to_zero(_):
     return giving(lambda part: 0.0 if math.isnan(part) else part)
 
 
-@mutation("turns infinite gradients into the largest float", found_by=["upstream gradient"])
+@mutation("turns infinite gradients into the largest float", found_by=GRADIENTS)
 def infinite_to_large(_):
     return giving(lambda part: max(-sys.float_info.max, min(part, sys.float_info.max)))
 
 
-@mutation("clips gradients to between -10 and 10", found_by=["upstream gradient", *ANY])
+@mutation("clips gradients to between -10 and 10", found_by=GRADIENTS)
 def clips(_):
     return giving(lambda part: max(-10.0, min(part, 10.0)))
 
 
-@mutation("clips gradients to between -1e6 and 1e6", found_by=["upstream gradient"])
+@mutation("clips gradients to between -1e6 and 1e6", found_by=GRADIENTS)
 def clips_high(_):
     return giving(lambda part: max(-1e6, min(part, 1e6)))
 
@@ -619,7 +616,9 @@ def halves_inner(_):
     return Halving
 
 
-@mutation("leaves the last part alone as the gradient of an inner node", found_by=["inner gradients"])
+@mutation(
+    "leaves the last part alone as the gradient of an inner node", found_by=["inner gradients"]
+)
 def last_part_alone(_):
     class Last(Scalar):
         def backward(self):
@@ -682,20 +681,44 @@ def right_once(_):
     return Once
 
 
-@mutation("takes the first answer for all that have as many nodes", found_by=ANY)
-def cached_answer(_):
-    class Cached(Scalar):
-        answers = {}
+@mutation("takes the first slopes of an operation for all with the same result", found_by=ANY)
+def cached_slopes(_):
+    first = {}
 
-        def pass_on(self):
-            key = self.op, self.data
-            self.parents = self.answers.setdefault(key, [local for _, local in self.parents]) and [
-                (parent, local)
-                for (parent, _), local in zip(self.parents, self.answers[key], strict=False)
-            ]
-            super().pass_on()
+    def pass_on(self):
+        slopes = first.setdefault((self.op, self.data), [local for _, local in self.parents])
+        for (parent, _), local in zip(self.parents, slopes, strict=False):
+            self.give(parent, local * self.grad)
 
-    return Cached
+    return scalar(pass_on=pass_on)
+
+
+@mutation("skips nodes with a value of 0 in its pass", found_by=ANY)
+def skips_zero_nodes(_):
+    def pass_on(self):
+        if self.data:
+            Scalar.pass_on(self)
+
+    return scalar(pass_on=pass_on)
+
+
+@mutation("gives nothing to operands with a value of 0", found_by=ANY)
+def skips_zero_parents(_):
+    def give(self, parent, part):
+        if parent.data:
+            parent.grad += part
+
+    return scalar(give=give)
+
+
+@mutation("leaves out local derivatives of 1", found_by=ANY)
+def skips_slope_one(_):
+    def pass_on(self):
+        for parent, local in self.parents:
+            if local != 1.0:
+                self.give(parent, local * self.grad)
+
+    return scalar(pass_on=pass_on)
 
 
 # ---- data
@@ -732,7 +755,7 @@ def single_data(_):
     return Single
 
 
-@mutation("begins with a gradient of 1", found_by=["gradient before"])
+@mutation("begins with a gradient of 1", found_by=["gradient before", *ANY])
 def begins_with_one(_):
     class One(Scalar):
         def __init__(self, data, op="", parents=()):
@@ -754,7 +777,7 @@ def whole_leaves(_):
 # ---- looking
 
 
-@mutation("doubles the gradient when it is read", found_by=["looking"])
+@mutation("doubles the gradient when it is read", found_by=LOOKING)
 def reading_doubles(_):
     class Reading(Scalar):
         def __init__(self, data, op="", parents=()):
@@ -769,7 +792,7 @@ def reading_doubles(_):
     return Reading
 
 
-@mutation("clears the gradient when it is printed", found_by=["looking"])
+@mutation("clears the gradient when it is printed", found_by=LOOKING)
 def printing_clears(_):
     def represent(self):
         self.grad = 0.0
@@ -778,18 +801,10 @@ def printing_clears(_):
     return scalar(__repr__=represent)
 
 
-@mutation("changes its value when it is compared", found_by=["looking"])
+@mutation("changes its value when it is compared", found_by=LOOKING)
 def comparing_moves(_):
     def less(self, other):
         self.data += 1.0
         return self.data < (other.data if isinstance(other, Scalar) else other)
 
     return scalar(__lt__=less, __gt__=less)
-
-
-@mutation("is equal to a node of the same value, and so hashes alike", found_by=["looking"])
-def hashed_by_value(_):
-    return EqualByValue
-
-
-del recorded
