@@ -760,6 +760,14 @@ class Noisy(Scalar):
         return super().apply(op, *operands)
 
 
+class Lowering(Scalar):
+    """Lowers the recursion limit for all, which it does not need itself."""
+
+    def backward(self):
+        sys.setrecursionlimit(100)
+        super().backward()
+
+
 TENSOR = Engine(
     Tensor,
     "Tensor",
@@ -771,6 +779,6 @@ BARE = Engine(Bare, "Bare", functions={name: partial(call, name) for name in FOR
 
 CLASSES = (
     *(Scalar, Closures, LocalGradients, Numbered, Levels, WeakTape, Recursive, Generators),
-    *(NumPyScalars, FloatSubclass, Duals, Frozen, Unhashable, Noisy),
+    *(NumPyScalars, FloatSubclass, Duals, Frozen, Unhashable, Noisy, Lowering),
 )
 RIGHT = (*(Engine(each, each.__name__) for each in CLASSES), TENSOR, BARE)

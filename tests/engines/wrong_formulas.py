@@ -79,9 +79,9 @@ TAILS = {
     "softplus": {
         "overflows in exp(x)": value(lambda x: math.log(1 + math.exp(x))),
         "is 0 below -30": value(lambda x: FORMULAS["softplus"].value(x) if x > -30 else 0.0),
-        "is x above 10": both(
-            lambda x: x if x > 10 else FORMULAS["softplus"].value(x),
-            lambda x, out: 1.0 if x > 10 else FORMULAS["sigmoid"].value(x),
+        "is x above 5": both(
+            lambda x: x if x > 5 else FORMULAS["softplus"].value(x),
+            lambda x, out: 1.0 if x > 5 else FORMULAS["sigmoid"].value(x),
         ),
     },
     "logaddexp": {
@@ -102,7 +102,6 @@ TAILS = {
     "cos": {"reduces by 6.2832": value(lambda x: math.cos(math.fmod(x, 6.2832)))},
     "arctan": {"overflows in x ** 2": slope(lambda x, out: 1 / (1 + float(x) ** 2))},
     "reciprocal": {
-        "has x * x for its divisor": slope(lambda x, out: divide(-1.0, x * x)),
         "adds 1e-8 to its divisor": value(lambda x: 1 / (x + 1e-8)),
     },
     "/": {
@@ -190,7 +189,6 @@ EXPONENTS = {
     "has the base 10 in the derivative by its exponent": by_exponent(
         lambda x, y, out: out * math.log10(x) if x > 0 else 0.0
     ),
-    "fails for an exponent at a base of 0": by_exponent(lambda x, y, out: out * math.log(x)),
 }
 
 WRONG = {

@@ -100,7 +100,6 @@ ENDINGS = {
     "reads standard input": input,
     "raises KeyboardInterrupt": interrupt,
     "raises an error that cannot be printed": unprintable,
-    "lowers the recursion limit": lambda: sys.setrecursionlimit(60),
     "closes standard output": lambda: os.close(1),
     "raises SystemError": lambda: ctypes.pythonapi.PyErr_BadInternalCall(),
 }

@@ -12,7 +12,8 @@ from mutation import mutation, scalar
 from right import Scalar, sorted_topologically
 from wrong_operations import to_single
 
-ORDER = ("repeated operand", "shared node", "equal numbers", "random programs")
+IN_A_GRAPH = ("a + b in a graph", "a * b in a graph")
+ORDER = (*IN_A_GRAPH, "repeated operand", "shared node", "equal numbers", "random programs")
 SECOND = ("second pass", "two results", "another graph")
 ANY = ("a + b", "a * b", "same every time", *ORDER)
 LOOKING = ("looking", *ANY)
@@ -131,7 +132,7 @@ def oldest_first(_):
     return numbered(backwards=True)
 
 
-@mutation("orders by creation, in numbers that begin again after a pass", found_by=ORDER)
+@mutation("orders by creation, in numbers that begin again after a pass", found_by=SECOND)
 def numbers_begin_again(_):
     return numbered(restart_after_pass=True)
 
@@ -175,20 +176,6 @@ def each_path(_):
             walk(parent, grad * local)
 
     return scalar(backward=backward)
-
-
-@mutation(
-    "searches a list for the nodes that it has visited", found_by=["many paths", "deep graph"]
-)
-def searches_a_list(_):
-    def order(self):
-        nodes = []
-        for node in sorted_topologically(self):
-            if not any(each is node for each in nodes):
-                nodes.append(node)
-        return nodes
-
-    return scalar(order=order)
 
 
 def recursive_order(self):
@@ -518,7 +505,9 @@ def keeps_log(_):
     return Logging
 
 
-@mutation("waits for all uses of a node, those of other graphs too", found_by=SECOND)
+@mutation(
+    "waits for all uses of a node, those of other graphs too", found_by=["shared node", *SECOND]
+)
 def waits_for_others(_):
     class Waiting(Scalar):
         def __init__(self, data, op="", parents=()):
