@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from tinygrad_bp import Value, functions
 from tinygrad_bp.rules import FUNCTION_NAMES
 from tinygrad_bp.testing.conformance import Engine
 
@@ -29,8 +30,13 @@ def pytorch() -> Engine:
     )
 
 
+def ours() -> Engine:
+    named = {name for name in FUNCTION_NAMES if name not in ("neg", "abs")}
+    return Engine(Value, functions={name: getattr(functions, name) for name in sorted(named)})
+
+
 def __getattr__(name: str) -> Engine:
-    makers = {"OMNIGRAD": omnigrad, "PYTORCH": pytorch}
+    makers = {"OMNIGRAD": omnigrad, "PYTORCH": pytorch, "OURS": ours}
     if name not in makers:
         raise AttributeError(name)
     return makers[name]()
