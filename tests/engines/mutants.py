@@ -10,24 +10,22 @@ import wrong_operations
 import wrong_passes
 from mutation import MUTANTS, Mutant
 
-from tinygrad_bp.testing.conformance import Suite
+from tinygrad_bp.testing.conformance import TIME_LIMIT, suite_of
 
 if TYPE_CHECKING:
     from tinygrad_bp.testing.conformance import Finding
 
-FAMILIES = {
-    wrong_operations: "one operation, in the pass, beside plain numbers, in place",
-    wrong_formulas: "one formula",
-    wrong_passes: "the pass and the graph",
-    wrong_manners: "what ends the process, hangs, or reaches for what is not its own",
-}
+HANG = 1.0
+"""Seconds after which a mutant that never comes back is given up, so that the tests are quick."""
 
 
 def finding(mutant: Mutant, seed: int = 0) -> Finding | None:
     """What fails of the properties that are about a mutant: the first, or nothing if it is missed."""
-    suite = Suite(mutant.make(), seed=seed)
-    tried = map(suite.check, mutant.properties(suite.names))
-    return next((each for each in tried if each.verdict == "fails"), None)
+    limit = HANG if mutant.hangs else TIME_LIMIT
+    with suite_of(mutant.make(), seed=seed, limit=limit) as suite:
+        tried = map(suite.check, mutant.properties(suite.names))
+        return next((each for each in tried if each.verdict == "fails"), None)
 
 
-__all__ = ["FAMILIES", "MUTANTS", "Mutant", "finding"]
+__all__ = ["MUTANTS", "Mutant", "finding"]
+del wrong_formulas, wrong_manners, wrong_operations, wrong_passes  # which have added theirs

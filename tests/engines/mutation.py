@@ -7,6 +7,7 @@ has to fail.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from formulas import ARITHMETIC, FORMULAS, FUNCTIONS
@@ -26,12 +27,14 @@ class Mutant(NamedTuple):
         op: of which operation; empty where it is none's own.
         make: gives the engine, a new one at each call.
         found_by: the properties that are about it, by how their names begin; one at least has to fail.
+        hangs: whether it never comes back.
     """
 
     defect: str
     op: str
     make: Callable[[], Engine]
     found_by: tuple[str, ...]
+    hangs: bool = False
 
     def __str__(self) -> str:
         return f"{self.op}: {self.defect}" if self.op else self.defect
@@ -67,7 +70,7 @@ def forms_of(op: str) -> tuple[str, ...]:
 
 
 def mutation(
-    defect: str, over: Iterable[str] = ("",), *, found_by: Iterable[str] = ()
+    defect: str, over: Iterable[str] = ("",), *, found_by: Iterable[str] = (), hangs: bool = False
 ) -> Callable[[Callable[[str], type[Scalar]]], Callable[[str], type[Scalar]]]:
     """Add a mutant for each operation; the decorated function makes its class.
 
@@ -75,18 +78,22 @@ def mutation(
         defect: what is wrong.
         over: the operations; an empty name where the defect is none's own.
         found_by: the properties that are about it, beside that of the operation.
+        hangs: whether it never comes back.
     """
 
     def add(make: Callable[[str], type[Scalar]]) -> Callable[[str], type[Scalar]]:
         for op in over:
             properties = (*(forms_of(op) if op else ()), *found_by)
             name = f"{op}: {defect}" if op else defect
-            MUTANTS.append(
-                Mutant(defect, op, lambda op=op, name=name: Engine(make(op), name), properties)
-            )
+            engine = partial(_engine, make, op, name)
+            MUTANTS.append(Mutant(defect, op, engine, properties, hangs))
         return make
 
     return add
+
+
+def _engine(make: Callable[[str], type[Scalar]], op: str, name: str) -> Engine:
+    return Engine(make(op), name)
 
 
 def where(op: str, **changed: Callable[..., object]) -> type[Scalar]:

@@ -70,10 +70,6 @@ def hang_in_c():
     lock.acquire()
 
 
-def count_in_c():
-    10**10**10
-
-
 def interrupt():
     raise KeyboardInterrupt
 
@@ -93,10 +89,6 @@ ENDINGS = {
     "kills the process": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "aborts": os.abort,
     "has a segmentation fault": crash,
-    "sleeps for ever": sleep,
-    "hangs, and swallows exceptions": swallow,
-    "hangs, and cancels the alarm": cancel_alarm,
-    "hangs in C": hang_in_c,
     "reads standard input": input,
     "raises KeyboardInterrupt": interrupt,
     "raises an error that cannot be printed": unprintable,
@@ -104,6 +96,20 @@ ENDINGS = {
     "raises SystemError": lambda: ctypes.pythonapi.PyErr_BadInternalCall(),
 }
 
-for _defect, _do in ENDINGS.items():
-    mutation(f"{_defect} in its pass", found_by=PASS)(lambda _, do=_do: in_pass(do))
-    mutation(f"{_defect} in tanh", found_by=["tanh"])(lambda _, do=_do: in_tanh(do))
+HANGS = {
+    "sleeps for ever": sleep,
+    "hangs, and swallows exceptions": swallow,
+    "hangs, and cancels the alarm": cancel_alarm,
+    "hangs in C": hang_in_c,
+}
+
+
+def plant(table, *, hangs):
+    """Two mutants for each deed: in every pass, and in one function."""
+    for defect, do in table.items():
+        mutation(f"{defect} in its pass", found_by=PASS, hangs=hangs)(lambda _, do=do: in_pass(do))
+        mutation(f"{defect} in tanh", found_by=["tanh"], hangs=hangs)(lambda _, do=do: in_tanh(do))
+
+
+plant(ENDINGS, hangs=False)
+plant(HANGS, hangs=True)
