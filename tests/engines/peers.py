@@ -1,4 +1,4 @@
-"""Print the table of engines that exist: ``python tests/engines/peers.py [NAME ...]``.
+"""Print the page of engines that exist, `docs/engines.md`: ``python tests/engines/peers.py [NAME ...]``.
 
 Each is installed from PyPI into a folder of its own and tried by the command, in its default depth.
 """
@@ -50,11 +50,30 @@ PEERS = (
 )
 
 
+PAGE = """\
+# Engines that exist
+
+Made by `python tests/engines/peers.py`: scalar engines from PyPI, and ours, each tried by `tinygrad-bp
+conformance` as it comes.  **Operations and graphs** is what most people ask for: values and gradients of one
+pass, of each operation by itself, in graphs and in random programs, at numbers of moderate size.  The other
+columns are what a right one may still get wrong:
+
+- **tails**: very large and very small numbers, where a formula overflows or loses its digits on the way
+- **edges**: powers of 0, ties and kinks
+- **second pass**: a second `backward()`, or one from another result of the same graph, adds up
+- **recording**: a pass tells of what was computed, though a leaf has been assigned since
+- **deep graph**: chains of up to 100,000 operations; graphs with many paths
+- **memory**: what is dropped is freed, and without the collector
+
+The seconds are those of the whole
+command, the import of the engine included.
+"""
+
 COLUMNS = {
     "operations and graphs": None,  # all that is in no other column
     "tails": lambda name: name.endswith(": tails"),
     "edges": ("kinks", "powers of 0", "exponent 0", "negative base").__contains__,
-    "second pass": ("second pass", "two results", "another graph").__contains__,
+    "second pass": ("second pass", "two results").__contains__,
     "recording": ("recording", "training", "old name").__contains__,
     "deep graph": ("deep graph", "many paths").__contains__,
     "memory": ("memory", "no cycles").__contains__,
@@ -78,18 +97,28 @@ def report(peer: Peer, folder: Path) -> tuple[dict[str, Any], float]:
     return json.loads(done.stdout), time.monotonic() - start
 
 
+def column_of(name: str) -> str:
+    """The column of a property."""
+    others = next(iter(COLUMNS))
+    return next((column for column, has in COLUMNS.items() if has and has(name)), others)
+
+
 def row(peer: Peer, found: dict[str, Any], seconds: float) -> str:
     """One line of the table."""
-    verdicts = {each["name"]: each["verdict"] for each in found["findings"]}
-    holding = [*verdicts.values()].count("holds")
-    cells: dict[str, list[str]] = {column: [] for column in COLUMNS}
-    for name in (name for name, verdict in verdicts.items() if verdict == "fails"):
-        column = next((each for each, has in COLUMNS.items() if has and has(name)), None)
-        cells[column or next(iter(COLUMNS))].append(name.removesuffix(": tails"))
-    shown = [", ".join(f"`{each}`" for each in names) or "right" for names in cells.values()]
-    return (
-        f"| {peer.distribution} {peer.version} | {holding} | {' | '.join(shown)} | {seconds:.0f} |"
-    )
+    verdicts: dict[str, list[str]] = {column: [] for column in COLUMNS}
+    failing: dict[str, list[str]] = {column: [] for column in COLUMNS}
+    for each in found["findings"]:
+        column = column_of(each["name"])
+        verdicts[column].append(each["verdict"])
+        if each["verdict"] == "fails":
+            failing[column].append(f"`{each['name'].removesuffix(': tails')}`")
+    holding = sum(each.count("holds") for each in verdicts.values())
+    cells = [
+        ", ".join(failing[column]) or ("right" if "holds" in verdicts[column] else "not offered")
+        for column in COLUMNS
+    ]
+    what = f"{peer.distribution} {peer.version}"
+    return f"| {what} | {holding} | {' | '.join(cells)} | {seconds:.0f} |"
 
 
 def main() -> None:
@@ -98,6 +127,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--folder", type=Path, help="where the engines are kept")
     asked = parser.parse_args()
+    print(PAGE)
     print(f"| engine | hold | {' | '.join(COLUMNS)} | seconds |\n|{' --- |' * (len(COLUMNS) + 3)}")
     with tempfile.TemporaryDirectory() as passing:
         for peer in PEERS:

@@ -8,8 +8,6 @@ from formulas import ARITHMETIC, FORMULAS
 from mutation import CURVED, ONE_OPERAND, PIECEWISE, TWO_OPERANDS, mutation, scalar, where
 from right import Scalar
 
-LINEAR = ("+", "-", "neg")
-
 # ---- the gradient
 
 
@@ -180,28 +178,22 @@ def single_derivatives(op):
 # ---- plain numbers beside nodes
 
 
-def with_constants(op, change):
-    """A Scalar that treats an operation of one node and one plain number in another way."""
-
-    class Constants(Scalar):
-        @classmethod
-        def apply(cls, name, *operands):
-            nodes = [isinstance(each, Scalar) for each in operands]
-            right = super().apply
-            if name == op and len(operands) == 2 and nodes in ([True, False], [False, True]):
-                return change(right, name, *operands)
-            return right(name, *operands)
-
-    return Constants
-
-
-def mutation_of_constants(defect, over=tuple(ARITHMETIC)):
-    """For each operator, named by the properties with a plain number on either side."""
+def mutation_of_constants(defect, over):
+    """Decorates what stands for an operation of one node and one plain number, given the right one."""
 
     def add(change):
-        for op in over:
-            names = ("sum()", "exponent 0", "powers of 0")
-            mutation(defect, [op], found_by=names)(lambda op: with_constants(op, change))
+        @mutation(defect, over, found_by=["sum()", "exponent 0", "powers of 0"])
+        def with_constants(op):
+            class Constants(Scalar):
+                @classmethod
+                def apply(cls, name, *operands):
+                    nodes = sum(isinstance(each, Scalar) for each in operands)
+                    if name == op and nodes == 1:
+                        return change(super().apply, name, *operands)
+                    return super().apply(name, *operands)
+
+            return Constants
+
         return change
 
     return add
@@ -239,9 +231,7 @@ def absolute(apply, op, x, y):
 
 @mutation_of_constants("takes 0 for a missing operand", ["*", "**"])
 def skips_zero(apply, op, x, y):
-    if not isinstance(y, Scalar) and y == 0:
-        return x
-    return apply(op, x, y)
+    return apply(op, x, y) if isinstance(y, Scalar) or y else x
 
 
 @mutation_of_constants("divides whole numbers without a rest", ["/"])
@@ -263,15 +253,6 @@ def reflected_slope(apply, op, x, y):
 # ---- in place
 
 
-def in_place(op, method, change):
-    def assign(self, other):
-        number = other.data if isinstance(other, Scalar) else other
-        change(self, FORMULAS[op].value(self.data, number), other)
-        return self
-
-    return scalar(**{method: assign})
-
-
 IN_PLACE = {
     "+": "__iadd__",
     "-": "__isub__",
@@ -279,28 +260,38 @@ IN_PLACE = {
     "/": "__itruediv__",
     "**": "__ipow__",
 }
+IN_PLACE_FORMS = [f"a {op}= {other}" for op in IN_PLACE for other in "bn2"]
 
 
-def found_in_place(op):
-    return [f"a {op}= {other}" for other in "bn2"] + ["old name"]
+def in_place(op, change):
+    """A Scalar whose operator in place changes the node itself, from the right result and the other operand."""
+
+    def assign(self, other):
+        change(self, Scalar.apply(op, Scalar(self.data, self.op, self.parents), other))
+        return self
+
+    return scalar(**{IN_PLACE[op]: assign})
 
 
-for _op, _method in IN_PLACE.items():
+@mutation(
+    "changes its operand in place, and records nothing",
+    IN_PLACE,
+    found_by=[*IN_PLACE_FORMS, "old name"],
+)
+def overwrites(op):
+    def change(self, out):
+        self.data = out.data
 
-    @mutation(
-        "changes its operand in place, and records nothing", [_op], found_by=found_in_place(_op)
-    )
-    def overwrites(op, method=_method):
-        def change(self, number, _):
-            self.data = number
+    return in_place(op, change)
 
-        return in_place(op, method, change)
 
-    @mutation("changes its operand in place, recorded as an operation of itself", [_op], found_by=found_in_place(_op))  # fmt: skip
-    def rerecords(op, method=_method):
-        def change(self, number, other):
-            old = Scalar(self.data, self.op, self.parents)
-            self.parents = Scalar.apply(op, old, other).parents
-            self.data, self.op = number, op
+@mutation(
+    "changes its operand in place, recorded as an operation on what it was",
+    IN_PLACE,
+    found_by=[*IN_PLACE_FORMS, "old name"],
+)
+def rerecords(op):
+    def change(self, out):
+        self.data, self.op, self.parents = out.data, op, out.parents
 
-        return in_place(op, method, change)
+    return in_place(op, change)
