@@ -117,7 +117,8 @@ class Report:
         explained = {name for cause in self.causes for name in cause.explains}
         for cause in self.causes:
             lines += ["", cause.sentence, indent(cause.example, "    ")]
-            lines += _listed("it explains", cause.explains)
+            confirmed = f", confirmed by {cause.confirmed} more scripts" if cause.confirmed else ""
+            lines += _listed(f"explains{confirmed}", cause.explains)
         for finding in self.having(FAILS):
             if finding.name not in explained:
                 lines += ["", f"{finding.name} fails: {finding.statement}"]
@@ -331,9 +332,9 @@ class Suite:
             ArgumentError: there is no such engine, or it makes no node with a number, a gradient and a pass.
         """
         found = tuple(self.findings(names))
-        name, spelling, bits = self.greeting
+        name = self.greeting.name
         failures = {each.name: self._failures[each.name] for each in found if each.verdict == FAILS}
-        causes = tuple(diagnose(failures, spelling))
+        causes = tuple(diagnose(failures))
         sentences = {name: cause.sentence for cause in causes for name in cause.explains}
         found = tuple(each._replace(cause=sentences.get(each.name, "")) for each in found)
         return Report(name, found, causes, self._notices())

@@ -105,11 +105,11 @@ class Engine:
 
     @cached_property
     def operations(self) -> dict[str, Callable[..., Any]]:
-        """Each operation of our table: as an operator, as a method of a node, or as it was given."""
+        """Each operation of our table, and ``sum``: as an operator, as a method of a node, or as it was given."""
         methods = {
             name: partial(_call_method, name) for name in FUNCTION_NAMES if not RULES[name].variadic
         }
-        return {**methods, **OPERATORS, **self.functions}
+        return {**methods, **OPERATORS, "sum": sum, **self.functions}
 
     def number(self, node: Any) -> float:
         """The number of a node."""

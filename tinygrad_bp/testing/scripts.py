@@ -208,8 +208,8 @@ def _call(op: str, operands: tuple[Any, ...], spelling: Spelling) -> str:
         return f"{spelling.functions[op]}({', '.join(shown)})"
     if op == "neg":
         return f"-{shown[0]}"
-    if op == "abs":
-        return f"abs({shown[0]})"
+    if op in ("abs", "sum"):
+        return f"{op}({shown[0]})"
     if RULES[op].infix:
         return f"{shown[0]} {op} {shown[1]}"
     return f"{shown[0]}.{op}({', '.join(shown[1:])})"

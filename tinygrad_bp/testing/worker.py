@@ -18,7 +18,6 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import warnings
 import weakref
 from collections.abc import Callable
@@ -27,13 +26,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.testing.engines import check_nodes, load
+from tinygrad_bp.testing.engines import check_nodes, load, told
 from tinygrad_bp.testing.properties import PROPERTIES
-from tinygrad_bp.testing.trial import FAILS, Answer, Failure, try_property
+from tinygrad_bp.testing.trial import try_property
 
 if TYPE_CHECKING:
     from tinygrad_bp.testing.engines import Engine, Spelling
     from tinygrad_bp.testing.properties import Plan
+    from tinygrad_bp.testing.trial import Answer
 
 START_LIMIT = 60.0
 """Seconds that the import of an engine may take."""
@@ -124,8 +124,12 @@ def serve(receive: IO[bytes], send: IO[bytes], counter: str, find: Callable[[], 
         return
     with Path(counter).open("r+b") as file, mmap.mmap(file.fileno(), _COUNTER) as memory:
 
-        def announce(number: int) -> None:
-            memory[:_COUNTER] = number.to_bytes(_COUNTER, "little")
+        number = 0
+
+        def announce(count: int) -> None:
+            nonlocal number
+            number = count
+            memory[:_COUNTER] = count.to_bytes(_COUNTER, "little")
 
         while True:
             try:
@@ -134,16 +138,10 @@ def serve(receive: IO[bytes], send: IO[bytes], counter: str, find: Callable[[], 
                 return
             if sys.getrecursionlimit() < usual:  # we need it ourselves
                 sys.setrecursionlimit(usual)
-            reply(_tried(name, engine, plan, announce))
-
-
-def _tried(name: str, engine: Engine, plan: Plan, announce: Callable[[int], None]) -> Answer:
-    try:
-        return try_property(PROPERTIES[name], engine, plan, announce)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it costs one property
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        found = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-        return Answer(FAILS, failures=(Failure(None, "", found, error=type(error).__name__),))
+            try:
+                reply(try_property(PROPERTIES[name], engine, plan, announce))
+            except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt, of the engine's own
+                reply(Lost(told(error), number, hangs=False))
 
 
 def _take_over() -> tuple[IO[bytes], IO[bytes]]:
