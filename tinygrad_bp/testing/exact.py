@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from tinygrad_bp.arithmetic import arithmetic_of
 from tinygrad_bp.differentiate import gradients
 from tinygrad_bp.rules import RULES
-from tinygrad_bp.testing.strategies import EXPONENTS, RATIONAL, Instruction, Program
+from tinygrad_bp.testing.strategies import (
+    EXPONENTS,
+    RATIONAL,
+    Instruction,
+    Program,
+    pruned,
+    registers_in,
+    renumbered,
+)
 from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
@@ -77,8 +85,8 @@ def exact_programs(draw: st.DrawFn, forms: Sequence[Form], max_size: int = 10) -
         max_size: the largest number of instructions.
 
     >>> from hypothesis import find
-    >>> find(exact_programs(FORMS), lambda program: len(program.instructions) == 2)
-    Program(v0 = 0; v1 = v0 + v0; v2 = v1 + v0)
+    >>> print(find(exact_programs(FORMS), lambda program: len(program.instructions) == 2))
+    v0 = 0; v1 = v0 + v0; v2 = v1 + v0
     """
     leaves = tuple(draw(st.lists(_DYADIC, min_size=1, max_size=3)))
     registers = [*map(Value, leaves)]
@@ -232,33 +240,14 @@ def _pass_is_held(registers: Sequence[Value], e: Value, bits: int) -> bool:
     return all(held(size, finest[node]) for node, size in gross.items())
 
 
-def pruned(program: Program, results: Iterable[int]) -> Program:
-    """The program without what the results do not need.
-
-    >>> two = Program((Fraction(3),), (Instruction("neg", (0,)), Instruction("square", (0,))))
-    >>> pruned(two, [-1])
-    Program(v0 = 3; v1 = square(v0))
-    """
-    count = len(program.leaves)
-    size = count + len(program.instructions)
-    needed = {range(size)[place] for place in results if -size <= place < size}
-    for place in reversed(range(count, size)):
-        if place in needed:
-            needed.update(_registers(program.instructions[place - count].operands))
-    places = {old: new for new, old in enumerate(sorted(needed))}
-    leaves = tuple(each for place, each in enumerate(program.leaves) if place in needed)
-    kept = [each for place, each in enumerate(program.instructions, count) if place in needed]
-    return _renumbered(leaves, kept, places)
-
-
 def smaller(program: Program) -> Iterator[Program]:
     """The programs with one register less, where another can stand in its place.
 
     For an instruction that is one of its operands, for a leaf an earlier one of the same number.
 
     >>> one, two = Fraction(1), Instruction("+", (0, 1))
-    >>> [*smaller(Program((one, one), (two,)))]
-    [Program(v0 = 1; v1 = v0 + v0), Program(v0 = 1; v1 = 1), Program(v0 = 1; v1 = 1)]
+    >>> [str(program) for program in smaller(Program((one, one), (two,)))]
+    ['v0 = 1; v1 = v0 + v0', 'v0 = 1; v1 = 1', 'v0 = 1; v1 = 1']
     """
     leaves, instructions = program
     size = len(leaves) + len(instructions)
@@ -267,32 +256,15 @@ def smaller(program: Program) -> Iterator[Program]:
         others = (
             {leaves.index(leaves[left_out])} - {left_out}
             if place < 0
-            else _registers(instructions[place].operands)
+            else registers_in(instructions[place].operands)
         )
         places = {old: old - (old > left_out) for old in range(size)}
         for other in sorted(others):
-            yield _renumbered(
+            yield Program(
                 tuple(each for k, each in enumerate(leaves) if k != left_out),
-                [each for k, each in enumerate(instructions) if k != place],
-                {**places, left_out: other},
+                tuple(
+                    Instruction(op, renumbered(operands, {**places, left_out: other}.__getitem__))
+                    for k, (op, operands) in enumerate(instructions)
+                    if k != place
+                ),
             )
-
-
-def _renumbered(
-    leaves: tuple[Fraction, ...], kept: Iterable[Instruction], places: Mapping[int, int]
-) -> Program:
-    return Program(leaves, tuple(Instruction(op, _renumber(given, places)) for op, given in kept))
-
-
-def _registers(operands: Iterable[Any]) -> set[int]:
-    inner = [_registers(each) for each in operands if isinstance(each, tuple)]
-    return {each for each in operands if type(each) is int}.union(*inner)
-
-
-def _renumber(operands: tuple[Any, ...], places: Mapping[int, int]) -> tuple[Any, ...]:
-    return tuple(
-        _renumber(each, places)
-        if isinstance(each, tuple)
-        else (places[each] if type(each) is int else each)  # Fraction(1) is a key like 1
-        for each in operands
-    )

@@ -23,12 +23,13 @@ from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from tinygrad_bp.kernels import Number
 
 _LARGEST = sys.float_info.max
 _NEAR = 9.0
+_LEAVES = 3
 EXPONENTS = st.integers(-3, 3).map(Fraction)
 """Small whole numbers."""
 
@@ -170,8 +171,10 @@ class Program(NamedTuple):
 
     >>> one, three = Fraction(1), Fraction(3)
     >>> program = Program((three,), (Instruction("*", (0, 0)), Instruction("-", (one, 1))))
-    >>> program
-    Program(v0 = 3; v1 = v0 * v0; v2 = 1 - v1)
+    >>> print(program)
+    v0 = 3; v1 = v0 * v0; v2 = 1 - v1
+    >>> eval(repr(program)) == program
+    True
     >>> program.run(program.leaves)[-1]
     Fraction(-8, 1)
     >>> x = Value(3.0)
@@ -216,9 +219,6 @@ class Program(NamedTuple):
             lines.append(f"v{place} = {call}")
         return "; ".join(lines)
 
-    def __repr__(self) -> str:
-        return f"Program({self})"
-
 
 def _show(operand: Any) -> str:
     if isinstance(operand, tuple):
@@ -228,44 +228,35 @@ def _show(operand: Any) -> str:
     return f"{operand}" if operand.denominator == 1 and operand >= 0 else f"({operand})"
 
 
-@st.composite
 def programs(
-    draw: st.DrawFn, operations: Collection[str] = RATIONAL, max_size: int = 10
-) -> Program:
+    operations: Collection[str] = RATIONAL, max_size: int = 10
+) -> st.SearchStrategy[Program]:
     """Programs on rational numbers that run without an error, with shared and repeated operands.
 
+    All that is in a program leads to its last register, so that a failing one shrinks to what fails.
+
     Args:
-        draw: given by Hypothesis.
         operations: those to choose from, by name.
         max_size: the largest number of instructions.
 
     >>> from hypothesis import find
-    >>> find(programs(["neg"]), lambda program: len(program.instructions) == 2)
-    Program(v0 = 0; v1 = neg(v0); v2 = neg(v0))
+    >>> print(find(programs(["neg"]), lambda program: len(program.instructions) == 2))
+    v0 = 0; v1 = neg(v0); v2 = neg(v1)
     """
-    leaves = tuple(draw(st.lists(numbers(Fraction), min_size=1, max_size=3)))
-    registers = [*leaves]
-    instructions = []
-    for _ in range(draw(st.integers(1, max_size))):
-        instruction = draw(_instructions(draw(st.sampled_from([*operations])), len(registers)))
-        try:
-            *_, out = Program((), (instruction,)).run(registers)
-        except ZeroDivisionError:
-            continue
-        if max(abs(out.numerator), out.denominator) < 2**200:  # repeated squares grow fast
-            registers.append(out)
-            instructions.append(instruction)
-    return Program(leaves, tuple(instructions))
+    # All is drawn from the same strategies, whatever was drawn before, and a register is told by how
+    # far back it is: then one instruction less leaves the others as they are, and Hypothesis shrinks well.
+    back = st.integers(0, max_size + _LEAVES - 1)
+    drawn = st.one_of([_instructions(op, back) for op in operations])
+    leaves = st.lists(numbers(Fraction), min_size=1, max_size=_LEAVES)
+    return st.builds(_assembled, leaves, st.lists(drawn, min_size=1, max_size=max_size))
 
 
-def _instructions(op: str, size: int) -> st.SearchStrategy[Instruction]:
-    """Instructions for the next register after ``size`` others, one of which at least they read."""
-    register = st.integers(0, size - 1)
-    operand = register | numbers(Fraction)
+def _instructions(op: str, register: st.SearchStrategy[int]) -> st.SearchStrategy[Instruction]:
+    """Instructions that read one register at least."""
     if op == "**":
         return st.builds(Instruction, st.just(op), st.tuples(register, EXPONENTS))
     arity = RULES[op].arity
-    some = st.tuples(*[operand] * arity)
+    operand = register | numbers(Fraction)
     one: st.SearchStrategy[Any] = st.one_of(
         [
             st.tuples(*(register if place == slot else operand for place in range(arity)))
@@ -273,7 +264,71 @@ def _instructions(op: str, size: int) -> st.SearchStrategy[Instruction]:
         ]
     )
     if RULES[op].variadic:
-        few = st.lists(some, max_size=2)
+        few = st.lists(st.tuples(*[operand] * arity), max_size=2)
         rows = st.tuples(few, one, few).map(lambda rows: (*rows[0], rows[1], *rows[2]))
         one = rows.map(lambda rows: tuple(zip(*rows, strict=True)))
     return st.builds(Instruction, st.just(op), one)
+
+
+def _assembled(leaves: Sequence[Fraction], drawn: Sequence[Instruction]) -> Program:
+    """The program of the instructions that have a value, of moderate size."""
+    registers = [*leaves]
+    instructions = []
+    for op, operands in drawn:
+        size = len(registers)
+        instruction = Instruction(op, renumbered(operands, lambda back: size - 1 - back % size))
+        try:
+            *_, out = Program((), (instruction,)).run(registers)
+        except ZeroDivisionError:
+            continue
+        if max(abs(out.numerator), out.denominator) < 2**200:  # repeated squares grow fast
+            registers.append(out)
+            instructions.append(instruction)
+    return pruned(Program(tuple(leaves), tuple(instructions)), [-1])
+
+
+# ---- parts of programs
+
+
+def pruned(program: Program, results: Iterable[int]) -> Program:
+    """The program without what the results do not need.
+
+    Args:
+        program: the program.
+        results: the registers, by number; negative ones from the last.
+
+    >>> two = Program((Fraction(3),), (Instruction("neg", (0,)), Instruction("square", (0,))))
+    >>> print(pruned(two, [-1]))
+    v0 = 3; v1 = square(v0)
+    """
+    count = len(program.leaves)
+    size = count + len(program.instructions)
+    needed = {range(size)[place] for place in results if -size <= place < size}
+    for place in reversed(range(count, size)):
+        if place in needed:
+            needed.update(registers_in(program.instructions[place - count].operands))
+    places = {old: new for new, old in enumerate(sorted(needed))}
+    return Program(
+        tuple(each for place, each in enumerate(program.leaves) if place in needed),
+        tuple(
+            Instruction(op, renumbered(operands, places.__getitem__))
+            for place, (op, operands) in enumerate(program.instructions, count)
+            if place in needed
+        ),
+    )
+
+
+def registers_in(operands: Iterable[Any]) -> set[int]:
+    """The registers among operands, those in lists too."""
+    inner = [registers_in(each) for each in operands if isinstance(each, tuple)]
+    return {each for each in operands if type(each) is int}.union(*inner)
+
+
+def renumbered(operands: tuple[Any, ...], place: Callable[[int], int]) -> tuple[Any, ...]:
+    """The operands with other registers."""
+    return tuple(
+        renumbered(each, place)
+        if isinstance(each, tuple)
+        else (place(each) if type(each) is int else each)
+        for each in operands
+    )
