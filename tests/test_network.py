@@ -492,7 +492,12 @@ def test_bias_and_node_indices_are_refused():
         ([[[1.0]]], [[0.0]], "tan_h", "unknown activation 'tan_h'"),
         ([[[1.0]]], [[0.0]], ["tanh", "tanh"], "2 activations for 1 layers"),
         ([[[1.0]]], [[0.0]], [["tanh", "tanh"]], "2 activations for the 1 nodes of layer 1"),
-        ([[[1.0]]], [[0.0]], maximum, "no function of one number as activation 'maximum'; known: neg"),
+        (
+            [[[1.0]]],
+            [[0.0]],
+            maximum,
+            "no function of one number as activation 'maximum'; known: neg",
+        ),
         ([[[1.0]]], [[0.0]], None, "an activation is a name or a function"),
         ([[[1.0]]], [[0.0]], 3, "an activation is a name or a function"),
     ],
