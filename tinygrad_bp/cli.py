@@ -75,7 +75,10 @@ _LOGSUMEXP = (
     "no exp overflows, and neither the result nor a gradient changes."
 )
 _MOST_TERMS = 1_000
-_TREES = 500  # of a longer pass a line for each step is printed, and the tree only where it is asked for
+_TABLE = 4_000_000  # bytes; a table takes fifty times as much memory
+_TREES = (
+    500  # of a longer pass a line for each step is printed, and the tree only where it is asked for
+)
 _TYPED = 16  # numbers, in a command to try
 EPILOG = """\
 exit codes: 0 done; 1 a file could not be read or written, a picture not be drawn, or a property of an
@@ -748,7 +751,7 @@ def _read_table(options: argparse.Namespace) -> Dataset:
         text = iris_text()
     else:
         try:
-            text = read_whole(options.table).decode("utf-8-sig")
+            text = read_whole(options.table, largest=_TABLE).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise SamplesError(
                 f"{quoted(options.table)} is not text in UTF-8: save the table as CSV in UTF-8"

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 FORMAT = "tinygrad-bp network"
 VERSION = 1
-MOST = 1_000_000
+MOST = 500_000
 """So many weights and biases a network has at most that is drawn at random or read from a file."""
 ACTIVATIONS = tuple(
     name for name in FUNCTION_NAMES if RULES[name].arity == 1 and not RULES[name].variadic
