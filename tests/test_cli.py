@@ -6,6 +6,7 @@ import html
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ from fractions import Fraction
 import pexpect
 import pytest
 
-from tinygrad_bp import Network, Value, tanh
+from tinygrad_bp import Network, Value, cli, tanh
+from tinygrad_bp.quoting import MESSAGE
 
 NOTE_1_1 = ["(t - tanh(w*x - b))**2", "w=0.5", "x=2", "b=0.1", "t=1"]
 COMMAND = [sys.executable, "-m", "tinygrad_bp"]
@@ -229,10 +231,165 @@ def test_letters_that_the_terminal_has_not_are_spelled_out():
     assert r"x * \xe9" in done.stdout
 
 
-def test_a_closed_output_is_no_traceback():
-    shell = f"{sys.executable} -m tinygrad_bp explain 'x*x' x=2 >&-"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
-    assert "Traceback" not in done.stderr
+def through_shell(arguments, redirected, cwd=None):
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{shlex.join([*COMMAND, *arguments])} {redirected}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},  # as a person has it
+    )
+
+
+EVERY_COMMAND = pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", *NOTE_1_1],
+        ["step", *NOTE_1_1],
+        ["step", *NOTE_1_1, "--json"],
+        ["draw", *NOTE_1_1, "-o", "a.dot"],
+        ["explore", *NOTE_1_1, "-o", "a.html"],
+        ["train", "iris", "--epochs", "1"],
+        ["repl", *NOTE_1_1, "--plain"],
+        ["explain", "--help"],
+    ],
+    ids=" ".join,
+)
+
+
+@EVERY_COMMAND
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_stream_that_is_closed_leads_nowhere(arguments, closed, tmp_path):
+    done = through_shell(arguments, closed, tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.replace(">>> ", "").strip() == ""  # where Python prompts
+    assert bool(done.stdout) is (">&-" not in closed.replace("2>&-", ""))
+
+
+@EVERY_COMMAND
+def test_an_output_that_is_full_is_told_in_one_line(arguments, tmp_path):
+    done = through_shell([*arguments], "> /dev/full < /dev/null", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.endswith("No space left on device\n")
+    assert done.stderr.count("\n") == 1
+
+
+@EVERY_COMMAND
+def test_a_reader_that_had_enough_is_no_error(arguments, tmp_path):
+    done = through_shell(arguments, "< /dev/null | head -c 1", tmp_path)
+    assert (done.returncode, done.stderr.replace(">>> ", "").strip()) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["explain", "1+"], ["step"], ["train", "none.csv"], ["--no"]]
+)
+def test_an_error_is_never_among_the_results(arguments):
+    done = through_shell(arguments, "2>&-")
+    assert (done.returncode in (1, 2), done.stdout, done.stderr) == (True, "", "")
+    assert through_shell(arguments, "2> /dev/full").returncode in (1, 2)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RecursionError("maximum recursion depth exceeded")]
+)
+def test_what_is_too_large_is_told_in_one_line(error, monkeypatch, capsys):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(cli, "record_expression", fail)
+    assert cli.main(["explain", "x", "x=1"]) == 1
+    out, err = capsys.readouterr()
+    lacking = "memory" if type(error) is MemoryError else "stack"
+    assert (out, err) == (
+        "",
+        f"tinygrad-bp explain: this is too large: there is not enough {lacking}\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "/dev/zero"], "cannot read '/dev/zero': it is larger than 4 MB"),
+        (
+            ["train", "iris", "--hidden", "20000000"],
+            "a network of 160000003 weights and biases: more",
+        ),
+        (
+            ["train", "iris", "--epochs", "9" * 50],
+            "is not a whole number above 0, of up to 9 digits",
+        ),
+        (["explain", "zero.json"], "cannot read 'zero.json': it is larger than 16 MB"),
+        (["explain", "folder.json"], "cannot read 'folder.json': Is a directory"),
+        (["explain", "pipe.json"], "'pipe.json' is not a network: Expecting value"),
+        (
+            ["explain", "deep.json"],
+            "'deep.json' is not a network: maximum recursion depth exceeded",
+        ),
+        (["explain", "bytes.json"], "'bytes.json' is not a network: 'utf-8' codec can't decode"),
+        (["explain", "wide.json"], "a network of 1000002 weights and biases: more than the 500000"),
+    ],
+)
+def test_files_and_networks_without_end_are_refused_at_once(arguments, message, tmp_path):
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "bytes.json").write_bytes(b"\x99\xff\x00")
+    row = ",".join(["0"] * 1_000_001)
+    (tmp_path / "wide.json").write_text(
+        '{"format": "tinygrad-bp network", "version": 1, "activations": "tanh", '
+        f'"weights": [[[{row}]]], "biases": [[0]]}}'
+    )
+    if arguments[0] == "explain":
+        arguments = [*arguments, "--input=1", "--target=1", "--weight=1,1,1"]
+    done = run(*arguments, cwd=tmp_path)
+    assert_refused(done)
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "x" * 9_000],
+        ["explain", "x" * 90_000],
+        ["explain", "x*y", "x" * 9_000],
+        ["explain", "x*y", "x" * 9_000 + "=1", "x" * 9_000 + "=1"],
+        ["explain", "x", "x=" + "1" * 9_000 + "y"],
+        ["explain", "+".join(f"x{k}" for k in range(900))],
+        ["explain", "x", "x=1", "--wrt", "\x1b[2J\u202e" * 900],
+        ["explain", "x", "x=1", "--\x1b[2J\u202e"],
+        ["explain", "x\x1b[2J", "x=1"],
+        ["explain", "x", "x=1\x9b31m"],
+        ["explain", "x" * 9_000 + ".json", "--input=1", "--target=1", "--weight=1,1,1"],
+        ["explain", "x", "x=1", "-o", "x" * 9_000],
+        ["step", "x*y", "x=1", "y=2", "--eta", "1", "--wrt", "z" * 9_000],
+        ["draw", "x", "x=1", "-o", "a." + "x" * 9_000],
+        ["explore", "x", "x=1", "-o", "a." + "x" * 9_000],
+        ["train", "x" * 9_000],
+        ["train", "iris", "--activation", "\x1b[2J" * 9_000],
+        ["train", "iris", "--inputs", "\x1b[2J" * 9_000],
+        ["train", "iris", "--hidden", "1" * 9_000],
+        ["train", "iris", "--seed", "1" * 9_000],
+        ["\x1b[2J" * 9_000],
+        ["train", "iris", "\x1b[2J" * 9_000],
+        ["conformance", "\x1b[2J" * 9_000],
+        ["conformance", "os:" + "x" * 9_000],
+        ["conformance", "tinygrad_bp:Value", "--skip", "x" * 9_000],
+    ],
+    ids=lambda arguments: ascii(" ".join(arguments))[:40],
+)
+def test_what_was_given_is_shown_shortened_and_visible(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = cli.main(arguments)
+    except SystemExit as ended:
+        code = ended.code
+    out, err = capsys.readouterr()
+    assert code in (1, 2)
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.strip("\n").isprintable()
+    assert len(err) <= MESSAGE + 1
 
 
 def test_a_long_pass_is_a_line_for_each_step_unless_all_is_asked_for():

@@ -21,17 +21,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-SEED = os.environ.get("FUZZ_SEED", "1986")
+SEED = os.environ.get("FUZZ_SEED", "")  # conftest.py has one
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "20000" if "CI" in os.environ else "2000"))
 SHARDS = 4  # for as many processes of pytest-xdist
 SECONDS = 2.0
@@ -330,10 +331,29 @@ def option_case(rng: random.Random) -> Case:
         ".",
     ]
     command = rng.choice(["explain", "draw", "step", "explore", "train", rng.choice(HOSTILE)])
-    some = rng.choices(
-        ["x*y", "x=1", "y=2", "net.json", "--json", "-o", "--wrt", "--flow", "--eta", "--theme", "--input", "--target", "--weight", "--max-nodes", "--terms", "--node", "--share", "--epochs", "--seed", "--inputs", *odd[:5]],
-        k=rng.randrange(6),
-    )  # fmt: skip
+    usual = [
+        "x*y",
+        "x=1",
+        "y=2",
+        "net.json",
+        "--json",
+        "-o",
+        "--wrt",
+        "--flow",
+        "--eta",
+        "--theme",
+        "--input",
+        "--target",
+        "--weight",
+        "--max-nodes",
+        "--terms",
+        "--node",
+        "--share",
+        "--epochs",
+        "--seed",
+        "--inputs",
+    ]
+    some = [picked(rng, usual, odd, 0.2) for _ in range(rng.randrange(6))]
     some.insert(rng.randrange(len(some) + 1), rng.choice(odd))
     return Case([command, *some])
 
@@ -474,35 +494,36 @@ def run_work(first: int, past: int) -> None:
     )
 
 
-def pytest_generate_tests(metafunc):
-    if "shard" in metafunc.fixturenames:
-        metafunc.parametrize("shard", range(SHARDS))
+BY_SHARDS = pytest.mark.parametrize("shard", range(SHARDS))
 
 
+@BY_SHARDS
 def test_in_one_process(shard):
     run_work(shard * INPUTS // SHARDS, (shard + 1) * INPUTS // SHARDS)
 
 
+@BY_SHARDS
 def test_as_programs(shard):
-    """A few as they are run by a person, with a program's start and end."""
+    """Some of them as a person runs them, with a program's start and end."""
     for number in range(shard * INPUTS // SHARDS, (shard + 1) * INPUTS // SHARDS, 100):
         case = drawn(SEED, number)
-        if any("\0" in each for each in case.arguments):
-            continue  # which no shell can pass on
+        try:
+            arguments = [os.fsencode(each) for each in case.arguments]
+        except UnicodeEncodeError:  # a lone surrogate, which no system passes on
+            continue
+        if any(b"\0" in each for each in arguments):  # nor this
+            continue
         with folder_with(case.files):
-            begun = time.monotonic()
             done = subprocess.run(
-                [sys.executable, "-m", "tinygrad_bp", *(os.fsencode(each) if each.isascii() else each.encode("utf-8", "surrogateescape" if "\ud800" not in each else "surrogatepass") for each in case.arguments)],
+                [sys.executable, "-m", "tinygrad_bp", *arguments],
                 capture_output=True,
                 env={**os.environ, "PYTHONUTF8": "1"},
                 stdin=subprocess.DEVNULL,
-                timeout=60,
+                timeout=30 * SECONDS,  # on a busy machine
                 check=False,
-            )  # fmt: skip
-            slow = time.monotonic() - begun > 10 * SECONDS  # on a busy machine
+            )
         wrong = broken(case, done.returncode, done.stdout.decode(), done.stderr.decode())
         assert not wrong, (number, wrong, case)
-        assert not slow, (number, case)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,7 @@ _LOGSUMEXP = (
     "no exp overflows, and neither the result nor a gradient changes."
 )
 _MOST_TERMS = 1_000
+_TABLE = 4_000_000  # bytes; a table takes fifty times as much memory
 _TREES = (
     500  # of a longer pass a line for each step is printed, and the tree only where it is asked for
 )
@@ -775,7 +776,7 @@ def _read_table(options: argparse.Namespace) -> Dataset:
     if options.table == "iris":
         text = iris_text()
     else:
-        text = decode(read_whole(options.table), options.table)
+        text = decode(read_whole(options.table, largest=_TABLE), options.table)
     return read_samples(
         text,
         name=options.table,

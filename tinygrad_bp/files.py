@@ -14,7 +14,7 @@ from tinygrad_bp.quoting import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LARGEST = 32_000_000
+LARGEST = 16_000_000
 """So many bytes a file may have that is read: what is read takes some ten times as much memory."""
 
 

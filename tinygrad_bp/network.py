@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 FORMAT = "tinygrad-bp network"
 VERSION = 1
 _LONGEST = 4000  # digits of a whole number in a file: past 4300 Python reads none
-MOST = 1_000_000
+MOST = 500_000
 """So many weights and biases a network has at most that is drawn at random or read from a file."""
 ACTIVATIONS = tuple(
     name for name in FUNCTION_NAMES if RULES[name].arity == 1 and not RULES[name].variadic
