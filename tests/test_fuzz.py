@@ -209,7 +209,7 @@ def expression_case(rng: random.Random) -> Case:
         ("explain", ["-o", "out.html"]),
         ("step", ["--brief"]), ("step", ["--json"]), ("step", ["--brief", "--naive"]), ("step", []),
         ("step", ["--eta", value(rng), "--wrt", name, "--brief"]),
-        ("draw", ["-o", rng.choice(["a.dot", "a.json", "a.mmd"])]), ("draw", ["--flow", name, "-o", "a.dot"]),
+        ("draw", ["-o", picked(rng, ["a.dot", "a.json", "a.mmd"], [f"{each}.dot" for each in HOSTILE], 0.2)]), ("draw", ["--flow", name, "-o", "a.dot"]),
         ("explore", ["-o", "a.html"]),
     ])  # fmt: skip
     return Case([command, text, *values, *options])
@@ -358,7 +358,26 @@ def option_case(rng: random.Random) -> Case:
     return Case([command, *some])
 
 
-CASES = (*[expression_case] * 5, *[network_case] * 2, *[table_case] * 2, option_case)
+def endless_case(rng: random.Random) -> Case:
+    """What has no end, or is far too large."""
+    return Case(
+        rng.choice([
+            ["train", "/dev/zero"],
+            ["train", "iris", "--hidden", "20000000"],
+            ["explain", f"fsum({'x*x, ' * 30_000}x)", "x=1"],
+            ["explain", "+".join(f"x{k}" for k in range(400)), *[f"x{k}=1" for k in range(400)]],
+            ["step", "+".join(["x"] * 900), "x=1"],
+        ])
+    )  # fmt: skip
+
+
+CASES = (
+    *[expression_case] * 10,
+    *[network_case] * 4,
+    *[table_case] * 4,
+    *[option_case] * 2,
+    endless_case,
+)
 
 
 def drawn(seed: str, number: int) -> Case:
