@@ -290,6 +290,15 @@ def test_an_error_is_never_among_the_results(arguments):
     assert through_shell(arguments, "2> /dev/full").returncode in (1, 2)
 
 
+def test_a_warning_is_no_second_line_of_an_error(tmp_path):
+    arguments = ["draw", "max(x, y) ** (-10**9)", "x=-0.7", "y=0.25", "-o", "a.dot"]
+    warned = run(*arguments, cwd=tmp_path)
+    assert (warned.returncode, warned.stderr.count(": warning: ")) == (0, 1)
+    refused = run(*arguments, "--flow", "none", "--force", cwd=tmp_path)
+    message = "tinygrad-bp draw: --flow: 'none' is none of x, y\n"
+    assert (refused.returncode, refused.stderr) == (2, message)
+
+
 @pytest.mark.parametrize(
     "error", [MemoryError(), RecursionError("maximum recursion depth exceeded")]
 )

@@ -69,6 +69,8 @@ FAILED = 1
 INTERRUPTED = 130
 _PAGES = 10_000
 """So many nodes, each page's counted, are worked through unasked: for each page all are done again many times."""
+_READ_AGAIN = 5_000
+"""So many characters, each page's counted, are read again for every step of a finite difference."""
 _OUTPUTS = 4  # of a network, in the heading
 _LOGSUMEXP = (
     "logsumexp reckons with distances from its largest operand m, log(Σ exp(v)) = m + log(Σ exp(v − m)): so "
@@ -148,15 +150,25 @@ def _let_go(stream: TextIO) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Run the command; what it warns of is said on a line of its own, without a place in the code."""
+    """Run the command; what it warns of is said on a line of its own, without a place in the code.
+
+    It is said when there is a result that it is about: of what is refused, the error says all.  In a session
+    it is said at once.
+    """
+    held: list[object] = []
 
     def say(message: object, *_: object, **__: object) -> None:
         _complain(f"tinygrad-bp {options.command}", f"warning: {message}", 0)
 
+    def hold(message: object, *_: object, **__: object) -> None:
+        held.append(message)
+
     with warnings.catch_warnings():
-        warnings.showwarning = say
+        warnings.showwarning = say if options.command == "repl" else hold
         code: int = options.run(options) or 0
-        return code
+    for each in held:
+        say(each)
+    return code
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -554,7 +566,8 @@ def _explain_expression(
         )
     landmarks = [*_named("--landmark", options.landmark, nodes).values()] or None
     numbers = {name: leaf.data for name, leaf in leaves.items()}
-    branches = re.search(r"\bif\b", options.what)  # another may be taken where a name moves
+    # Where a name moves another branch may be taken; but to read a long text again and again takes long.
+    branches = re.search(r"\bif\b", options.what) and len(options.what) * len(wrt) <= _READ_AGAIN
     pages = [
         derivation(
             *(e, node),
