@@ -120,7 +120,9 @@ def test_a_folder_or_a_device_is_never_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for special in (tmp_path, pipe):
-        with pytest.raises((FileExistsError, IsADirectoryError), match=r"no plain file|is a folder"):
+        with pytest.raises(
+            (FileExistsError, IsADirectoryError), match=r"no plain file|is a folder"
+        ):
             write_atomically(special, "new", overwrite=True)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
