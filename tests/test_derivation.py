@@ -20,7 +20,7 @@ from hostile import TEX
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import Network, NetworkError, Value, gradients, note, primitive, tanh
+from tinygrad_bp import Network, NetworkError, Value, gradients, note, primitive, steps, tanh
 from tinygrad_bp.chain import multiplications
 from tinygrad_bp.derivation import derivation
 from tinygrad_bp.expressions import record_expression
@@ -243,6 +243,14 @@ def test_what_is_asked_wrongly_is_refused():
         derivation(run, "w")
     with pytest.raises(TypeError, match="a landmark must be a Value"):
         derivation(run.e, net.w(1, 1, 1), landmarks=["h"])
+    with pytest.raises(TypeError, match=r"a landmark must be a Value, .* not int 1"):
+        derivation(run.e, net.w(1, 1, 1), landmarks=[1])
+    with pytest.raises(TypeError, match=r"not Network .*: give net\.forward\(x, t\)"):
+        derivation(net, 1, 1, 1)
+    with pytest.raises(TypeError, match="the node to differentiate for, not nothing"):
+        derivation(run.e)
+    with pytest.raises(TypeError, match=r"not Run .*: give its error, run\.e"):
+        steps(run)
     with pytest.raises(TypeError, match="of a Run or a Value"):
         derivation(3.0, net.w(1, 1, 1))
 

@@ -33,6 +33,14 @@ def test_an_existing_file_is_left_as_it_was(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_and_a_file_without_a_name_are_called_what_they_are(tmp_path, overwrite):
+    with pytest.raises(IsADirectoryError, match="it is a folder; give a file in it"):
+        write_atomically(tmp_path, "new", overwrite=overwrite)
+    with pytest.raises(FileNotFoundError, match="without a name"):
+        write_atomically("", "new", overwrite=overwrite)
+
+
 def test_a_file_that_appears_meanwhile_is_left_as_it_was(tmp_path, monkeypatch):
     file = tmp_path / "a"
     file.write_text("mine")

@@ -11,7 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import viz
-from tinygrad_bp import DrawingError, Value, dot, fsum, maximum, minimum, paths, primitive, tanh
+from tinygrad_bp import (
+    DrawingError,
+    Network,
+    Value,
+    dot,
+    fsum,
+    maximum,
+    minimum,
+    paths,
+    primitive,
+    tanh,
+)
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.text import format_number
 from viz.style import DARK, LIGHT
@@ -310,6 +321,15 @@ def test_a_graph_above_the_budget_is_refused_with_the_count():
 def test_what_is_no_value_is_refused():
     with pytest.raises(TypeError, match=r"draw takes a Value, not float 3\.0"):
         viz.draw(3.0)
+    run = Network.random([1, 1], seed=0).forward([1.0], [0.0])
+    with pytest.raises(
+        TypeError, match=r"not Run .*: give its error, run\.e, or call viz\.network"
+    ):
+        viz.draw(run)
+    with pytest.raises(
+        DrawingError, match="highlight takes a path, a list of nodes or a flow, not"
+    ):
+        viz.draw(run.e, highlight=run.e)
 
 
 def test_drawing_changes_nothing_in_the_graph():

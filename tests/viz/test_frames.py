@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import viz
-from tinygrad_bp import DrawingError, Value, tanh
+from tinygrad_bp import DrawingError, Network, Value, tanh
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.steps import steps
 from tinygrad_bp.text import format_number
@@ -159,6 +159,8 @@ def test_a_pass_too_long_to_be_watched_is_refused():
         viz.frames(example(), max_steps=9)
     with pytest.raises(TypeError, match="frames takes a Value"):
         viz.frames(3.0)
+    with pytest.raises(TypeError, match=r"not Run .*: give its error, run\.e"):
+        viz.frames(Network.random([1, 1], seed=0).forward([1.0], [0.0]))
 
 
 # ---- moving
