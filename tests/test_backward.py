@@ -36,7 +36,7 @@ from tinygrad_bp import (
     steps,
     tanh,
 )
-from tinygrad_bp.backward import backward as backward_function
+from tinygrad_bp.graph import backward as backward_function
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.testing.strategies import RATIONAL, Program, numbers, programs
 

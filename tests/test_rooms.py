@@ -23,10 +23,10 @@ ORDER = (
         "floats",
         "kernels",
         "arithmetic",
-        "graph",
         "text",
         "kinks",
-        "backward",
+        "graph",
+        "tape",
         "collector",
         "flat",
         "value",
@@ -151,8 +151,7 @@ def test_the_note_stands_by_itself():
 
 
 def test_the_walk_and_the_pass_know_nothing_of_value():
-    assert rooms_imported(HOUSE / "graph.py") == set()
-    assert rooms_imported(HOUSE / "backward.py") == {"arithmetic", "floats", "graph", "kinks"}
+    assert rooms_imported(HOUSE / "graph.py") == {"arithmetic", "floats", "kinks"}
 
 
 @ROOMS
@@ -187,7 +186,7 @@ def test_the_engine_loads_next_to_nothing(program):
     assert packages <= STANDARD | {"tinygrad_bp"}
     assert not packages & {"typing", "dataclasses", "re", "ast", "fractions", "inspect", "logging"}
     engine = {"errors", "quoting", "exact", "rules", "floats", "kernels", "arithmetic", "text"}
-    engine |= {"graph", "backward", "value", "operations", "functions", "made"}
+    engine |= {"graph", "value", "operations", "functions", "made"}
     assert {name for name in loaded if name.startswith("tinygrad_bp.")} == {
         f"tinygrad_bp.{room}" for room in engine
     }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tinygrad_bp.formula import Formula, Name, Symbol
     from tinygrad_bp.kernels import Number
-    from tinygrad_bp.paths import Edges
+    from tinygrad_bp.tape import Edges
 
 RESULT = 6
 """Significant digits of a term and of a total; factors have fewer."""

@@ -45,10 +45,11 @@ from tinygrad_bp.graph import dependents, names, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.network import Run
 from tinygrad_bp.operations import arguments_of
-from tinygrad_bp.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
+from tinygrad_bp.paths import NOTHING_CANCELS, between, cancelled, contract
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Record, Row, Table
 from tinygrad_bp.steps import written
+from tinygrad_bp.tape import Edges
 from tinygrad_bp.text import format_number, plain_number
 from tinygrad_bp.value import Value, data_of
 

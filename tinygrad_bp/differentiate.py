@@ -22,10 +22,9 @@ from tinygrad_bp.arithmetic import (
     meeting,
     whole,
 )
-from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
 from tinygrad_bp.floats import is_nan
-from tinygrad_bp.graph import dependents, topological_order
+from tinygrad_bp.graph import backward, dependents, topological_order
 from tinygrad_bp.kernels import Arithmetic
 from tinygrad_bp.kinks import ChainRule, at_bend, warn_of_constants
 from tinygrad_bp.made import MadeFunction

@@ -1,19 +1,30 @@
-"""The walk over the graph: which nodes a result was made of, in an order that the pass can use.
+"""The recorded graph: the walk over its nodes, its edges, and the backward pass.
 
-Nothing here recurses, so a chain of a million nodes is walked like one of ten.  This room knows a
-node only by its attributes and imports nothing of `Value`.
+How a node holds its operands is known here and where nodes are made (`Value`, `operations`), and
+nowhere else: all others ask it for its ``parents``, ``local_derivatives`` and ``operands``.  Nothing
+here recurses, so a chain of a million nodes is walked like one of ten.  This module knows a node only
+by its attributes and imports nothing of `Value`.
 """
 
 from __future__ import annotations
 
 import sys
 from itertools import count
+from operator import ne
+
+from tinygrad_bp.arithmetic import PLAIN, arithmetic_of, check_number, python_number
+from tinygrad_bp.floats import is_nan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.rules import Rule
     from tinygrad_bp.value import Value
+
+
+# ---- the walk
 
 
 def topological_order(e: Value, mark: object = None) -> list[Value]:
@@ -99,6 +110,190 @@ def dependents(order: Iterable[Value], wrt: Iterable[Value]) -> set[Value]:
         if not found.isdisjoint(node.parents):
             found.add(node)
     return found
+
+
+# ---- the edges
+
+
+def edges_of(nodes: Sequence[Value]) -> tuple[list[int], list[Value], list[int], list[Number]]:
+    """The edges below nodes, in the order of the backward pass: the last node first, operands from left to right.
+
+    Returns:
+        Four columns: the place of the upper node among the nodes, the lower node, which of the upper
+        node's `parents` that is, and the local derivative.
+
+    >>> from tinygrad_bp import Value
+    >>> a = Value(3.0)
+    >>> edges_of([a, a * a]) == ([1, 1], [a, a], [0, 1], [3.0, 3.0])
+    True
+    """
+    above: list[int] = []
+    lower: list[Value] = []
+    slots: list[int] = []
+    locals_: list[Number] = []
+    place = len(nodes)
+    for node in reversed(nodes):
+        place -= 1
+        dx, dy = node._dx, node._dy
+        if dx is not None:
+            above.append(place)
+            lower.append(node._x)
+            slots.append(0)
+            locals_.append(dx)
+            if dy is not None:
+                above.append(place)
+                lower.append(node._y)
+                slots.append(1)
+                locals_.append(dy)
+        elif dy is not None:
+            above.append(place)
+            lower.append(node._y)
+            slots.append(0)
+            locals_.append(dy)
+        elif node._y is not None:
+            size = len(node._x)
+            above.extend([place] * size)
+            lower.extend(node._x)
+            slots.extend(range(size))
+            locals_.extend(node._y[:size])
+    return above, lower, slots, locals_
+
+
+def is_node(operand: Value | Number) -> bool:
+    """Whether an operand is a node of the graph, and no plain number."""
+    return hasattr(operand, "_mark")
+
+
+def fill(
+    node: Value,
+    rule: Rule,
+    operands: Sequence[Value | Number],
+    derivatives: Sequence[Number | None],
+) -> None:
+    """Make an empty node the result of an operation; an operand that is a plain number has no derivative."""
+    node._rule = rule
+    if rule.arity > 2 or rule.variadic:
+        pairs = [*zip(operands, derivatives, strict=True)]
+        node._x = tuple([each for each, derivative in pairs if derivative is not None])
+        node._y = tuple([derivative for derivative in derivatives if derivative is not None])
+        if len(node._x) < len(pairs):
+            plain = [each if derivative is None else None for each, derivative in pairs]
+            node._y += (tuple(plain),)
+        node._dx = node._dy = None
+    else:
+        node._x, node._y = operands if len(operands) == 2 else (*operands, None)
+        node._dx, node._dy = derivatives if len(derivatives) == 2 else (*derivatives, None)
+
+
+def relink(node: Value, parents: Sequence[Value]) -> None:
+    """Give a node other parents in place of its own, in their order."""
+    if isinstance(node._y, tuple):
+        node._x = tuple(parents)
+    else:
+        if node._dx is not None:
+            node._x = parents[0]
+        if node._dy is not None:
+            node._y = parents[-1]
+
+
+# ---- the backward pass
+
+
+def backward(e: Value) -> None:
+    """Add ``de/dv`` to the ``grad`` of every leaf ``v``, and set it for every inner node.
+
+    It is the chain rule, once for each edge: a node passes its gradient on only after everything that
+    used it has added its share, which is what the reversed topological order is for.
+
+    The gradients of one pass are summed by themselves and added to a leaf once, so that a second
+    pass adds exactly as much as the first.  If a product or a sum cannot be formed (a ``Decimal``
+    and a ``float``), or the pass is interrupted, the leaves keep what they had.
+    """
+    order = topological_order(e)
+    zero = 0.0 if isinstance(e.data, float) else 0  # to float + float Python has a short way
+    leaves = []
+    try:
+        for node in order:
+            if node._rule is None:
+                leaves.append((node, node.grad))
+            node.grad = zero
+        e.grad = zero + 1
+        try:
+            _pass_down(order, zero)
+        except ArithmeticError:  # a Decimal has no product of 0 and infinity
+            _pass_through_kinks(order, zero)
+        totals = [before + leaf.grad for leaf, before in leaves]
+        kinds = {*map(type, totals)}
+        if not kinds <= PLAIN:
+            totals = [python_number(before) + leaf.grad for leaf, before in leaves]
+            for (leaf, _), total in zip(leaves, totals, strict=True):
+                check_number(total, where=f"the grad of {leaf.label or 'a leaf'}")
+        if is_nan(sum(totals)) if kinds == {float} else _any_nan(totals):
+            _pass_through_kinks(order, zero)
+            totals = [python_number(before) + leaf.grad for leaf, before in leaves]
+        for (leaf, _), total in zip(leaves, totals, strict=True):
+            leaf.grad = total
+    except BaseException:
+        for leaf, before in leaves:
+            leaf.grad = before
+        raise
+
+
+def _pass_down(order: list[Value], zero: Number) -> None:
+    for node in reversed(order):
+        grad = node.grad
+        derivative = node._dx
+        if derivative is not None:
+            node._x.grad += grad * derivative
+            derivative = node._dy
+            if derivative is not None:
+                node._y.grad += grad * derivative
+        elif node._dy is not None:
+            node._y.grad += grad * node._dy
+        elif node._y is not None and (grad or not _passes_nothing_on(grad, node, zero)):
+            for parent, derivative in zip(node._x, node._y):  # noqa: B905 - plain numbers follow
+                parent.grad += grad * derivative
+
+
+def _any_nan(numbers: list[Number]) -> bool:
+    if any(map(ne, numbers, numbers)):
+        return True
+    missing = arithmetic_of(numbers).missing  # sympy's nan is equal to itself
+    return missing is not None and any(map(missing, numbers))
+
+
+def _pass_through_kinks(order: list[Value], zero: Number) -> None:
+    """The pass once more, with the conventions of infinite slopes at kinks, if there are any."""
+    from tinygrad_bp.kinks import ChainRule, warn_of_nan, warn_of_zeros  # hardly ever
+
+    rule = ChainRule()
+    for node in order:
+        node.grad = zero
+    order[-1].grad = zero + 1
+    for node in reversed(order):
+        for parent, derivative in zip(node.parents, node.local_derivatives, strict=True):
+            parent.grad += rule.product(node, node.grad, parent, derivative)
+    warn_of_zeros(rule.kinks)
+    if _any_nan([node.grad for node in order if node._rule is None]):
+        warn_of_nan(order)
+
+
+def _passes_nothing_on(grad: Number, node: Value, zero: Number) -> bool:
+    """Whether a gradient of 0, as that of a relu that is off, times each derivative is but ``zero``.
+
+    It is not where a derivative is infinite or nan, and their sum tells so quicker than the products.
+    """
+    total = sum(node._y[: len(node._x)])
+    return type(zero) is type(grad) is type(total) and total - total == 0
+
+
+def zero_grad(e: Value) -> None:
+    """Set the ``grad`` of every node that ``e`` was made of to 0."""
+    for node in topological_order(e):
+        node.grad = 0
+
+
+# ---- names
 
 
 def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:

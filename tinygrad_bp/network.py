@@ -23,9 +23,10 @@ from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.functions import dot, fsum
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.operations import FUNCTIONS
-from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
+from tinygrad_bp.paths import LIMIT, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.quoting import quoted, shortened, visible
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES
+from tinygrad_bp.tape import Edges
 from tinygrad_bp.text import counted, printed
 from tinygrad_bp.value import Value, data_of
 

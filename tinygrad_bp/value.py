@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 from tinygrad_bp.arithmetic import TRUTH_VALUES, check_number, meeting, python_number
-from tinygrad_bp.backward import backward, zero_grad
 from tinygrad_bp.errors import ArgumentError, GraphLostError
+from tinygrad_bp.graph import backward, zero_grad
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.text import printed
 
