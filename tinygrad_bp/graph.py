@@ -115,48 +115,44 @@ def dependents(order: Iterable[Value], wrt: Iterable[Value]) -> set[Value]:
 # ---- the edges
 
 
-def edges_of(nodes: Sequence[Value]) -> tuple[list[int], list[Value], list[int], list[Number]]:
+def edges_of(places: dict[Value, int]) -> tuple[list[int], list[int], list[int], list[Number]]:
     """The edges below nodes, in the order of the backward pass: the last node first, operands from left to right.
 
+    Args:
+        places: the place of each node, in order; every parent of a node is among them.
+
     Returns:
-        Four columns: the place of the upper node among the nodes, the lower node, which of the upper
-        node's `parents` that is, and the local derivative.
+        Four columns: the place of the upper node, that of the lower one, which of the upper node's
+        `parents` that is, and the local derivative.
 
     >>> from tinygrad_bp import Value
     >>> a = Value(3.0)
-    >>> edges_of([a, a * a]) == ([1, 1], [a, a], [0, 1], [3.0, 3.0])
-    True
+    >>> edges_of({a: 0, a * a: 1})
+    ([1, 1], [0, 0], [0, 1], [3.0, 3.0])
     """
     above: list[int] = []
-    lower: list[Value] = []
+    below: list[int] = []
     slots: list[int] = []
     locals_: list[Number] = []
-    place = len(nodes)
-    for node in reversed(nodes):
-        place -= 1
+    for node, place in reversed(places.items()):
         dx, dy = node._dx, node._dy
         if dx is not None:
             above.append(place)
-            lower.append(node._x)
+            below.append(places[node._x])
             slots.append(0)
             locals_.append(dx)
-            if dy is not None:
-                above.append(place)
-                lower.append(node._y)
-                slots.append(1)
-                locals_.append(dy)
-        elif dy is not None:
+        if dy is not None:
             above.append(place)
-            lower.append(node._y)
-            slots.append(0)
+            below.append(places[node._y])
+            slots.append(0 if dx is None else 1)
             locals_.append(dy)
-        elif node._y is not None:
+        elif dx is None and node._y is not None:
             size = len(node._x)
             above.extend([place] * size)
-            lower.extend(node._x)
+            below.extend([places[parent] for parent in node._x])
             slots.extend(range(size))
             locals_.extend(node._y[:size])
-    return above, lower, slots, locals_
+    return above, below, slots, locals_
 
 
 def is_node(operand: Value | Number) -> bool:

@@ -40,7 +40,7 @@ class Tape:
         names: a name to show for each node, no two alike; looked up when the first of them is shown.
     """
 
-    nodes: list[Value]
+    nodes: tuple[Value, ...]
     places: dict[Value, int]
     data: list[Number]
     edges: Edges[Value]
@@ -63,12 +63,10 @@ class Tape:
         >>> tape.data, tape.edges.above, tape.edges.below, tape.edges.locals
         ([3.0, 9.0, 18.0], [2, 1, 1], [1, 0, 0], [2.0, 3.0, 3.0])
         """
-        nodes = topological_order(e)
+        nodes = (*topological_order(e),)
         places = dict(zip(nodes, count()))
-        above, lower, slots, locals_ = edges_of(nodes)
-        below = [*map(places.__getitem__, lower)]
         data = [node.data if node.rule else python_number(node.data) for node in nodes]
-        edges = Edges(nodes, above, below, slots, locals_)
+        edges = Edges(nodes, *edges_of(places))
         return cls(nodes, places, data, edges, _Names(nodes, root) if named is None else named)
 
     @property
@@ -114,7 +112,7 @@ def operands_of(
 class _Names(Mapping["Value", str]):
     """The names of the nodes, looked up when the first of them is shown."""
 
-    def __init__(self, nodes: list[Value], root: str) -> None:
+    def __init__(self, nodes: Sequence[Value], root: str) -> None:
         self._nodes, self._root = nodes, root
 
     @cached_property
@@ -149,7 +147,7 @@ class Edges(Generic[_Node]):
 
     def __init__(
         self,
-        nodes: list[_Node],
+        nodes: Sequence[_Node],
         above: list[int],
         below: list[int],
         slots: list[int],
