@@ -9,13 +9,12 @@ This room knows a node only by its attributes.
 from __future__ import annotations
 
 import threading
-from itertools import chain, count, islice
+from itertools import chain, count, islice, repeat
 from typing import TYPE_CHECKING
 from weakref import ref
 
 from tinygrad_bp.collector import collector_paused
-from tinygrad_bp.graph import fill, relink, topological_order
-from tinygrad_bp.tape import operands_of
+from tinygrad_bp.graph import is_node, operands_of, rebuilt, topological_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,24 +47,31 @@ class Flat:
 
     def __reduce__(self) -> tuple[Callable[..., Flat], tuple[Any, ...]]:
         nodes = self.nodes
-        there = {*nodes}
-        parents = dict.fromkeys(chain.from_iterable([node.parents for node in nodes]))
-        outside = [
-            each for each in parents if each not in there
-        ]  # leaves, and nodes of other forms
-        places = dict(zip([*outside, *nodes], count()))
+        places = _Places(zip(nodes, count()))
         with collector_paused():
             operands, numbers = operands_of(nodes, places)
+            outside = [*islice(places, len(nodes), None)]  # leaves, and nodes of other forms
             columns = (
                 [node.rule for node in nodes],
                 [node.data for node in nodes],
                 [node.grad for node in nodes],
                 [node.label for node in nodes],
-                [*map(len, operands)],
             )
-            places_of_operands = [*chain.from_iterable(operands)]
             locals_ = [*chain.from_iterable([node.local_derivatives for node in nodes])]
-        return _unflatten, (type(nodes[0]), outside, columns, places_of_operands, numbers, locals_)
+            sizes = [*map(len, operands)]
+        places_of_operands = [*chain.from_iterable(operands)]
+        return _unflatten, (
+            *(type(nodes[0]), outside, columns),
+            *(sizes, places_of_operands, numbers, locals_),
+        )
+
+
+class _Places(dict["Value", int]):
+    """Places of nodes, in which one that has none is given the next."""
+
+    def __missing__(self, node: Value) -> int:
+        place = self[node] = len(self)
+        return place
 
 
 class UnderWay:
@@ -90,7 +96,7 @@ class UnderWay:
                 if node.rule and id(node) not in self.places
             ]
             flat = Flat(nodes, self)
-            self.places.update((id(node), (ref(flat), place)) for place, node in enumerate(nodes))
+            self.places.update(zip(map(id, nodes), zip(repeat(ref(flat)), count()), strict=False))
             place = len(nodes) - 1
         return flat, place
 
@@ -123,21 +129,19 @@ def _unflatten(
     kind: type[Value],
     outside: list[Value],
     columns: tuple[list[Any], ...],
+    sizes: list[int],
     places: list[int],
     numbers: list[Number],
     locals_: list[Number],
 ) -> Flat:
-    nodes = [*outside]
+    nodes: list[Any] = [None] * len(sizes) + outside
     place, local = iter(places), iter(locals_)
     with collector_paused():
-        for rule, data, grad, label, size in zip(*columns, strict=True):
-            node = kind.__new__(kind)
-            node.data, node.grad, node.label, node._mark = data, grad, label, 0
-            row = [*islice(place, size)]
-            operands = [nodes[each] if each >= 0 else numbers[each] for each in row]
-            fill(node, rule, operands, [next(local) if each >= 0 else None for each in row])
-            nodes.append(node)
-    return Flat(nodes[len(outside) :])
+        rows = zip(*columns, strict=True)
+        for number, (row, size) in enumerate(zip(rows, sizes, strict=True)):
+            operands = [nodes[k] if k >= 0 else numbers[k] for k in islice(place, size)]
+            nodes[number] = rebuilt(kind, row, operands, local)
+    return Flat(nodes[: len(sizes)])
 
 
 # ---- deepcopy
@@ -145,7 +149,7 @@ def _unflatten(
 
 def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
     """A copy of the inner node ``e`` and of all that it was made of, but for what the memo has."""
-    from copy import copy, deepcopy
+    from copy import deepcopy
 
     waiting = [e]
     with collector_paused():
@@ -158,7 +162,8 @@ def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
             elif missing := [v for v in node.parents if id(v) not in memo]:
                 waiting += missing
             else:
-                memo[id(node)] = twin = copy(node)
-                relink(twin, [memo[id(v)] for v in node.parents])
+                row = node.rule, node.data, node.grad, node.label
+                operands = [memo[id(each)] if is_node(each) else each for each in node.operands]
+                memo[id(node)] = rebuilt(type(node), row, operands, iter(node.local_derivatives))
     copied: Value = memo[id(e)]
     return copied

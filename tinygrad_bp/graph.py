@@ -9,7 +9,7 @@ by its attributes and imports nothing of `Value`.
 from __future__ import annotations
 
 import sys
-from itertools import count
+from itertools import compress, count, islice
 from operator import ne
 
 from tinygrad_bp.arithmetic import PLAIN, arithmetic_of, check_number, python_number
@@ -18,9 +18,9 @@ from tinygrad_bp.floats import is_nan
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from tinygrad_bp.kernels import Number
-    from tinygrad_bp.rules import Rule
     from tinygrad_bp.value import Value
 
 
@@ -160,36 +160,76 @@ def is_node(operand: Value | Number) -> bool:
     return hasattr(operand, "_mark")
 
 
-def fill(
-    node: Value,
-    rule: Rule,
+def operands_of(
+    nodes: Iterable[Value], places: dict[Value, int]
+) -> tuple[list[tuple[int, ...]], list[Number]]:
+    """For each node the places of its operands, and the plain numbers among all operands.
+
+    These have their places from the end backwards: ``numbers[-1]`` is the first of them.
+
+    Args:
+        nodes: the nodes.
+        places: the place of each of their parents.
+
+    >>> from tinygrad_bp import Value
+    >>> x = Value(3.0)
+    >>> operands_of([x, x * 2.0], {x: 0})
+    ([(), (0, -1)], [2.0])
+    """
+    numbers: list[Number] = []
+
+    def place(operand: Value | Number) -> int:
+        if is_node(operand):
+            return places[operand]
+        numbers.append(operand)
+        return -len(numbers)
+
+    rows: list[tuple[int, ...]] = []
+    for node in nodes:
+        rule, dx, dy = node._rule, node._dx, node._dy
+        if rule is None or (dx is None and dy is None):  # a leaf, or an operation on a list
+            rows.append(tuple([place(each) for each in node.operands]))
+        else:
+            x = place(node._x) if dx is None else places[node._x]
+            if rule.arity == 1:
+                rows.append((x,))
+            else:
+                rows.append((x, place(node._y) if dy is None else places[node._y]))
+    return rows, numbers[::-1]
+
+
+def rebuilt(
+    kind: type[Value],
+    row: Sequence[Any],
     operands: Sequence[Value | Number],
-    derivatives: Sequence[Number | None],
-) -> None:
-    """Make an empty node the result of an operation; an operand that is a plain number has no derivative."""
-    node._rule = rule
-    if rule.arity > 2 or rule.variadic:
-        pairs = [*zip(operands, derivatives, strict=True)]
-        node._x = tuple([each for each, derivative in pairs if derivative is not None])
-        node._y = tuple([derivative for derivative in derivatives if derivative is not None])
-        if len(node._x) < len(pairs):
-            plain = [each if derivative is None else None for each, derivative in pairs]
-            node._y += (tuple(plain),)
-        node._dx = node._dy = None
-    else:
-        node._x, node._y = operands if len(operands) == 2 else (*operands, None)
-        node._dx, node._dy = derivatives if len(derivatives) == 2 else (*derivatives, None)
+    locals_: Iterator[Number],
+) -> Value:
+    """An inner node made anew.
 
-
-def relink(node: Value, parents: Sequence[Value]) -> None:
-    """Give a node other parents in place of its own, in their order."""
-    if isinstance(node._y, tuple):
-        node._x = tuple(parents)
-    else:
-        if node._dx is not None:
-            node._x = parents[0]
-        if node._dy is not None:
-            node._y = parents[-1]
+    Args:
+        kind: its class.
+        row: its rule, data, grad and label.
+        operands: its operands, plain numbers among them.
+        locals_: gives the next of the local derivatives for each operand that is a node.
+    """
+    node = kind.__new__(kind)
+    rule, node.data, node.grad, label = row
+    if label:
+        node.label = label
+    node._rule, node._mark = rule, 0
+    if rule.arity <= 2 and not rule.variadic:
+        node._x = operands[0]
+        node._dx = next(locals_) if hasattr(node._x, "_mark") else None
+        node._y = operands[1] if rule.arity == 2 else None
+        node._dy = next(locals_) if hasattr(node._y, "_mark") else None
+        return node
+    nodes = [*map(is_node, operands)]
+    node._x, node._dx, node._dy = tuple(compress(operands, nodes)), None, None
+    node._y = tuple(islice(locals_, len(node._x)))
+    if len(node._x) < len(operands):
+        pairs = zip(nodes, operands, strict=True)
+        node._y += (tuple([None if each_is_node else each for each_is_node, each in pairs]),)
+    return node
 
 
 # ---- the backward pass

@@ -14,7 +14,7 @@ from itertools import accumulate, compress, count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tinygrad_bp.arithmetic import python_number
-from tinygrad_bp.graph import edges_of, is_node, names, topological_order
+from tinygrad_bp.graph import edges_of, names, operands_of, topological_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -91,22 +91,6 @@ class Tape:
         ([(), (0, -1), (1, -2)], [1.0, 2.0])
         """
         return operands_of(self.nodes, self.places)
-
-
-def operands_of(
-    nodes: Iterable[Value], places: Mapping[Value, int]
-) -> tuple[list[tuple[int, ...]], list[Number]]:
-    """What `Tape.operands` gives, for nodes whose parents have these places."""
-    numbers: list[Number] = []
-
-    def place(operand: Value | Number) -> int:
-        if is_node(operand):
-            return places[operand]
-        numbers.append(operand)
-        return -len(numbers)
-
-    rows = [tuple([place(each) for each in node.operands]) for node in nodes]
-    return rows, numbers[::-1]
 
 
 class _Names(Mapping["Value", str]):
