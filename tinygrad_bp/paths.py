@@ -24,11 +24,12 @@ from tinygrad_bp.arithmetic import arithmetic_of, meeting
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.floats import is_nan
+from tinygrad_bp.graph import topological_order
 from tinygrad_bp.kinks import ChainRule
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.operations import as_list
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.tape import Edges, Tape
+from tinygrad_bp.tape import Edges, Tape, edges_between
 from tinygrad_bp.text import counted, format_number, printed
 from tinygrad_bp.value import Value
 
@@ -402,7 +403,7 @@ def between(e: Value, w: Value) -> Edges[Value]:
     """
     check_value("e", e)
     check_value("w", w)
-    return Tape.from_result(e).between(w)
+    return edges_between(topological_order(e), w)  # a tape would hold all other edges too
 
 
 def check_value(name: str, node: object) -> None:
