@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinygrad_bp import __version__
-from tinygrad_bp.derivation import TERMS, derivation, forward
+from tinygrad_bp.derivation import TERMS, derivation, derivation_of, forward
 from tinygrad_bp.errors import (
     ArgumentError,
     BackpropError,
@@ -34,7 +34,6 @@ from tinygrad_bp.errors import (
 from tinygrad_bp.exact import ExactLimit
 from tinygrad_bp.expressions import names_in, record_expression, statements
 from tinygrad_bp.files import check_free, read_whole, write_atomically
-from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Network
 from tinygrad_bp.paths import flow
 from tinygrad_bp.quoting import MESSAGE, first_few, quoted, shortened, visible
@@ -47,7 +46,8 @@ from tinygrad_bp.report import (
     to_latex,
     to_text,
 )
-from tinygrad_bp.steps import naive, steps
+from tinygrad_bp.steps import naive_of, steps_of
+from tinygrad_bp.tape import Tape
 from tinygrad_bp.text import format_number, plain, plain_number, takes_signs
 from tinygrad_bp.value import Value
 
@@ -556,7 +556,8 @@ def _explain_expression(
     options: argparse.Namespace, settings: dict[str, Any]
 ) -> tuple[list[Block], list[Page], dict[str, Any]]:
     leaves, e = _read_expression(options)
-    named = names(topological_order(e), root=_root(leaves))
+    tape = Tape.from_result(e, root=_root(leaves))
+    named = tape.names
     nodes = {name: node for node, name in named.items()} | leaves
     wrt = _named("--wrt", options.wrt, nodes) if options.wrt else leaves
     if not options.wrt and len(wrt) > 1 and len(wrt) * len(named) > _PAGES:
@@ -569,11 +570,10 @@ def _explain_expression(
     # Where a name moves another branch may be taken; but to read a long text again and again takes long.
     branches = re.search(r"\bif\b", options.what) and len(options.what) * len(wrt) <= _READ_AGAIN
     pages = [
-        derivation(
-            *(e, node),
+        derivation_of(
+            *(tape, node),
             landmarks=landmarks,
             again=_again(options.what, numbers, name) if branches and name in leaves else None,
-            named=named,
             **settings,
         )
         for name, node in wrt.items()
@@ -638,19 +638,19 @@ def _draw(options: argparse.Namespace) -> None:
 def _step(options: argparse.Namespace) -> None:
     if _is_network(options.what):
         run = _read_forward(options)
-        e, named = run.e, names(topological_order(run.e), root="e")
-        learning = [leaf for leaf in run.network.parameters() if leaf in named]
+        tape = Tape.from_result(run.e)
+        learning = [leaf for leaf in run.network.parameters() if leaf in tape.places]
     else:
         leaves, e = _read_expression(options)
-        named = names(topological_order(e), root=_root(leaves))
-        learning = [leaf for leaf in leaves.values() if leaf in named]
+        tape = Tape.from_result(e, root=_root(leaves))
+        learning = [leaf for leaf in leaves.values() if leaf in tape.places]
     eta = None if options.eta is None else _read_number("--eta", options.eta)
     if options.wrt is not None:
         if eta is None:
             raise ExpressionError("--wrt says what learns: say how fast too, as --eta 0.1")
-        learning = _chosen(options.wrt, {named[leaf]: leaf for leaf in learning})
-    record = steps(e, eta, wrt=learning, named=named)
-    wrong = naive(e, named=named) if options.naive else None
+        learning = _chosen(options.wrt, {tape.names[leaf]: leaf for leaf in learning})
+    record = steps_of(tape, eta, wrt=learning)
+    wrong = naive_of(tape) if options.naive else None
     length = max(len(record), len(wrong or ()))
     many = length > _TREES and not (options.all or sys.stdout.isatty())
     if options.json:
