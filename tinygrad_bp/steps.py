@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from tinygrad_bp.arithmetic import check_number, meeting, python_number
+from tinygrad_bp.arithmetic import check_number, meeting, python_number, whole_number
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.errors import TooManyPathsError
@@ -221,7 +221,10 @@ class Steps(Sequence[Step]):
             self._contributions, self._sums = self._go_down()
         self._eta: Number = eta
         leaves = [node for node in tape.nodes if node.rule is None]
-        learning = set(leaves if wrt is None else as_list("steps(e, wrt=)", wrt))
+        chosen = leaves if wrt is None else as_list("steps(e, wrt=)", wrt)
+        for each in chosen:
+            check_value("one of wrt", each)
+        learning = set(chosen)
         self._updated = tuple(leaf for leaf in leaves if eta is not None and leaf in learning)
 
     def _go_down(self) -> tuple[list[Number], list[Number]]:
@@ -457,7 +460,7 @@ def steps(
 
     Raises:
         DataError: ``eta`` is no real number.
-        ArgumentError: ``e`` is not a Value.
+        ArgumentError: ``e`` or one of ``wrt`` is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
@@ -643,7 +646,7 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
 def naive_of(tape: Tape, limit: int = LIMIT) -> Naive:
     """`naive` of the result of a tape."""
     count = _visits(tape)
-    if count > limit:
+    if count > whole_number("limit", limit):
         raise TooManyPathsError(
             f"the naive pass would take {f'{count}' if count < _COUNTED else 'more than 10**100'} "
             f"steps, more than the limit of {limit}, for it goes down every path: steps(e) takes one "

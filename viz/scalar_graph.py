@@ -10,6 +10,7 @@ from itertools import compress, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
+from tinygrad_bp.arithmetic import whole_number
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.tape import Tape
 from tinygrad_bp.text import format_number, plain_number
@@ -78,10 +79,12 @@ def draw(
     if not isinstance(e, Value):
         way_out = ": give its error, run.e, or call viz.network" * (type(e).__name__ == "Run")
         raise ArgumentError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}{way_out}")
+    max_nodes = whole_number("max_nodes", max_nodes)
     tape = Tape.from_result(e)
     drawn = bytearray([1]) * len(tape.nodes)
     if wrt is not None:
-        drawn = tape.edges.reaching([tape.places[wrt]] if wrt in tape.places else [])
+        there = isinstance(wrt, Value) and wrt in tape.places
+        drawn = tape.edges.reaching([tape.places[wrt]] if there else [])
         if not drawn[-1]:
             raise DrawingError(f"wrt={quoted(wrt)} is no node of this graph")
     if fold is not None:
