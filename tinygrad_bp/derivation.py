@@ -49,7 +49,7 @@ from tinygrad_bp.paths import NOTHING_CANCELS, cancelled, contracted
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Record, Row, Table
 from tinygrad_bp.steps import written
-from tinygrad_bp.tape import Edges, Tape
+from tinygrad_bp.tape import Edges, Tape, edges_between
 from tinygrad_bp.text import format_number, plain_number
 from tinygrad_bp.value import Value
 
@@ -843,7 +843,7 @@ def _of_graph(tape: Tape, w: Value, landmarks: Iterable[Value | Iterable[Value]]
     by = Name(named.get(w) or names([*tape.nodes, w])[w])
     notes: list[str] = []
     if landmarks is None:
-        edges = tape.between(w)
+        edges = edges_between(tape.nodes, w)
         labels = {node: Name(named[node]) for node in edges.nodes}
         chain = Chain(edges, labels)
         return _Made("paths", tape, w, by, of, (), chain, (Derivative(of, by),), (), (), ())

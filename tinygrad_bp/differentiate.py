@@ -24,7 +24,7 @@ from tinygrad_bp.arithmetic import (
 )
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
 from tinygrad_bp.floats import is_nan
-from tinygrad_bp.graph import backward, dependents, topological_order
+from tinygrad_bp.graph import backward, topological_order
 from tinygrad_bp.kernels import Arithmetic
 from tinygrad_bp.kinks import ChainRule, at_bend, warn_of_constants
 from tinygrad_bp.made import MadeFunction
@@ -377,7 +377,10 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
 
 def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
     order = topological_order(e)
-    reaching = dependents(order, wrt)
+    reaching = {*wrt}
+    for node in order:
+        if not reaching.isdisjoint(node.parents):
+            reaching.add(node)
     sums: dict[Value, Any] = {e: 1}
     kinks = []
     chain_rule = ChainRule()
