@@ -155,6 +155,13 @@ def test_the_walk_and_the_pass_know_nothing_of_value():
 
 
 @ROOMS
+def test_only_the_engine_knows_how_a_node_holds_its_operands(room, path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    known = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not known & {"_dx", "_dy", "_mark"} or room in ("value", "graph", "operations")
+
+
+@ROOMS
 def test_a_third_party_package_is_imported_only_where_it_may_be(room, path):
     packages = {name.partition(".")[0] for name in imports(path)}
     for package in packages - STANDARD - {"tinygrad_bp", "viz"}:
