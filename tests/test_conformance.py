@@ -22,8 +22,8 @@ import pytest
 from hypothesis import given
 
 from tinygrad_bp import ArgumentError, Value, functions
-from tinygrad_bp.cli import main
 from tinygrad_bp.rules import FUNCTION_NAMES
+from tinygrad_bp.terminal.cli import main
 from tinygrad_bp.testing import claims, conformance
 from tinygrad_bp.testing.conformance import Engine, Suite, load
 from tinygrad_bp.testing.exact import FORMS, exact_answer, exact_programs, pruned, smaller

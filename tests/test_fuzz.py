@@ -462,7 +462,7 @@ def folder_with(files: dict[str, bytes]):
 
 def attempt(case: Case) -> str | None:
     """Run a case in this process; which promise is broken."""
-    from tinygrad_bp import cli
+    from tinygrad_bp.terminal import cli
 
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
     with folder_with(case.files):

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tinygrad_bp.cli import main
+from tinygrad_bp.terminal.cli import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
