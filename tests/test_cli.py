@@ -16,8 +16,9 @@ from fractions import Fraction
 import pexpect
 import pytest
 
-from tinygrad_bp import Network, Value, cli, tanh
+from tinygrad_bp import Network, Value, tanh
 from tinygrad_bp.quoting import MESSAGE
+from tinygrad_bp.terminal import cli
 
 NOTE_1_1 = ["(t - tanh(w*x - b))**2", "w=0.5", "x=2", "b=0.1", "t=1"]
 COMMAND = [sys.executable, "-m", "tinygrad_bp"]

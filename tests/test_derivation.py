@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from tinygrad_bp import Network, NetworkError, Value, gradients, note, primitive, steps, tanh
 from tinygrad_bp.chain import multiplications
 from tinygrad_bp.derivation import derivation
-from tinygrad_bp.expressions import record_expression
 from tinygrad_bp.formula import (
     Name,
     Operation,
@@ -37,6 +36,7 @@ from tinygrad_bp.formula import (
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.report import html_page, latex_document
 from tinygrad_bp.rules import RULES
+from tinygrad_bp.terminal.expressions import record_expression
 from tinygrad_bp.testing.strategies import programs
 
 SQUARE = (lambda z: z * z, lambda z: 2 * z)

@@ -21,8 +21,8 @@ from tinygrad_bp import (
     Value,
 )
 from tinygrad_bp.exact import RESULT, ExactLimit
-from tinygrad_bp.expressions import CALLABLE, names_in, record_expression
 from tinygrad_bp.operations import FUNCTIONS
+from tinygrad_bp.terminal.expressions import CALLABLE, names_in, record_expression
 
 NUMBERS = st.integers(-9, 9).map(Fraction)
 EXPRESSIONS = st.recursive(

@@ -17,11 +17,12 @@ import pytest
 from hypothesis import given, settings
 from rich.cells import cell_len
 
-from tinygrad_bp import Network, Value, stepper
+from tinygrad_bp import Network, Value
 from tinygrad_bp.graph import topological_order
-from tinygrad_bp.stepper import Screen, tree
 from tinygrad_bp.steps import naive, show, steps
+from tinygrad_bp.terminal import stepper
 from tinygrad_bp.terminal.cli import main
+from tinygrad_bp.terminal.stepper import Screen, tree
 from tinygrad_bp.testing.strategies import programs
 
 COMMAND = [sys.executable, "-m", "tinygrad_bp", "step"]

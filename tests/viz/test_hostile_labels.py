@@ -32,7 +32,7 @@ from readers import (
 )
 
 import viz
-from tinygrad_bp import Network, Value, fsum, primitive, repl, tanh
+from tinygrad_bp import Network, Value, fsum, primitive, tanh
 from tinygrad_bp.derivation import derivation, forward
 from tinygrad_bp.escaping import for_html, for_latex
 from tinygrad_bp.formula import Words
@@ -49,9 +49,10 @@ from tinygrad_bp.report import (
     to_text,
 )
 from tinygrad_bp.samples import Dataset, Sample
-from tinygrad_bp.stepper import show_steps
 from tinygrad_bp.steps import naive, steps
+from tinygrad_bp.terminal import repl
 from tinygrad_bp.terminal.cli import main
+from tinygrad_bp.terminal.stepper import show_steps
 from tinygrad_bp.training import Trainer
 from viz.labels import shown
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError, NetworkError
 from tinygrad_bp.exact import ExactLimit
-from tinygrad_bp.expressions import names_in, record_expression
 from tinygrad_bp.network import Network
 from tinygrad_bp.quoting import first_few, quoted, shortened
+from tinygrad_bp.terminal.expressions import names_in, record_expression
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train, explain and draw."""
-    from tinygrad_bp import demo
+    from tinygrad_bp.terminal import demo
     from tinygrad_bp.training import accuracy, predict, train
 
     if options.output and os.path.lexists(options.output):

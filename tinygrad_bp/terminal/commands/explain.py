@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.derivation import TERMS, derivation, forward
 from tinygrad_bp.errors import ExpressionError, NetworkError
-from tinygrad_bp.expressions import record_expression
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.quoting import first_few, quoted, shortened, visible
 from tinygrad_bp.report import Listing, Prose, html_page, latex_document, to_html, to_latex, to_text
+from tinygrad_bp.terminal.expressions import record_expression
 from tinygrad_bp.terminal.printing import run_heading, show
 from tinygrad_bp.terminal.reading import (
     EXAMPLE,

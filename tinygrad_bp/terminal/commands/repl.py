@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
-from tinygrad_bp.expressions import statements
 from tinygrad_bp.quoting import quoted
+from tinygrad_bp.terminal.expressions import statements
 from tinygrad_bp.terminal.reading import (
     EXAMPLE,
     add_what,
@@ -38,7 +38,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Open the session."""
-    from tinygrad_bp import repl
+    from tinygrad_bp.terminal import repl
 
     if options.what is None:
         options.what, *options.values = shlex.split(EXAMPLE)

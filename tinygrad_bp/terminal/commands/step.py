@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
         lines += [f"{length} steps: --all draws the tree at each"] * (not options.brief)
         show("\n".join(lines))
     else:
-        from tinygrad_bp.stepper import show_steps
+        from tinygrad_bp.terminal.stepper import show_steps
 
         show_steps(record, wrong, every=options.all)
 
