@@ -13,30 +13,17 @@ from typing import TYPE_CHECKING
 
 import departures
 
-from tinygrad_bp import (
-    RULES,
-    Network,
-    Value,
-    cos,
-    elu,
-    exp,
-    functions,
-    grad,
-    hessian,
-    log,
-    relu,
-    sqrt,
-    tanh,
-)
-from tinygrad_bp.derivation import derivation
-from tinygrad_bp.paths import flow
-from tinygrad_bp.report import latex_document
-from tinygrad_bp.rules import FUNCTION_NAMES
+from tinygrad_bp import RULES, Network, Value, cos, elu, exp, grad, hessian, log, relu, sqrt, tanh
+from tinygrad_bp.engine import functions
+from tinygrad_bp.explain.paths import flow
+from tinygrad_bp.explain.report import latex_document
+from tinygrad_bp.network.derivation import derivation
+from tinygrad_bp.table.rules import FUNCTION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tinygrad_bp.network import Run
+    from tinygrad_bp.network.network import Run
     from viz.picture import Content
 
 DOCS = Path(__file__).parent
@@ -60,7 +47,7 @@ def operations() -> str:
     return f"""\
 # The operations
 
-Built from the table in `tinygrad_bp/rules.py` by `python docs/build.py`: one row each, and nothing
+Built from the table in `tinygrad_bp/table/rules.py` by `python docs/build.py`: one row each, and nothing
 else in the project knows an operation.  `x` and `y` are the operands, `out` is the output.  Outside
 the domain there is a `DomainError`; at a kink the derivative is what the last column says: see
 [singular points](#singular-points).  `fsum` and `dot` take lists; their derivatives are those for one element.
@@ -139,8 +126,8 @@ def declarations() -> str:
 from collections.abc import Iterable
 from typing import Any, Protocol, overload
 
-from tinygrad_bp.kernels import Number
-from tinygrad_bp.value import Value
+from tinygrad_bp.numbers.kernels import Number
+from tinygrad_bp.engine.value import Value
 
 class _Unary(Protocol):
     @overload
@@ -252,7 +239,7 @@ def main() -> None:
 
     (DOCS / "operations.md").write_text(operations(), encoding="utf-8")
     package = Path(functions.__file__).parent
-    (package / "declarations.pyi").write_text(declarations(), encoding="utf-8")
+    (package / "engine" / "declarations.pyi").write_text(declarations(), encoding="utf-8")
     (DOCS / "note.md").write_text(note(), encoding="utf-8")
     (DOCS / "derivations.tex").write_text(derivations(), encoding="utf-8")
     folder = DOCS / "pictures"

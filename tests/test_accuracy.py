@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_bp import RULES
-from tinygrad_bp.rules import Rule
+from tinygrad_bp.table.rules import Rule
 from tinygrad_bp.testing import accuracy
 from tinygrad_bp.testing.accuracy import fair, main, measure, peer_results, points, summary, worst
 from tinygrad_bp.testing.oracles import ORACLES

@@ -17,9 +17,9 @@ from mpmath import mp, mpf
 
 import tinygrad_bp
 from tinygrad_bp import RULES, DataError, ExactnessError, Value, cbrt, exp, gelu, ndtr, sqrt, tanh
-from tinygrad_bp.arithmetic import FLOAT, arithmetic_of, check_number, is_number
-from tinygrad_bp.floats import gaussian
-from tinygrad_bp.text import format_number
+from tinygrad_bp.numbers.arithmetic import FLOAT, arithmetic_of, check_number, is_number
+from tinygrad_bp.numbers.floats import gaussian
+from tinygrad_bp.numbers.text import format_number
 
 NUMBERS = {
     "int": 2,

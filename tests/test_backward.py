@@ -38,8 +38,8 @@ from tinygrad_bp import (
     steps,
     tanh,
 )
-from tinygrad_bp.backward import backward as backward_function
-from tinygrad_bp.graph import topological_order
+from tinygrad_bp.engine.backward import backward as backward_function
+from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.testing.strategies import RATIONAL, Program, numbers, programs
 
 EXACT = settings(max_examples=120, deadline=None)
@@ -291,7 +291,7 @@ def test_a_pass_that_fails_leaves_the_leaves_as_they_were():
     assert before == 4
     # Python multiplies no Decimal with a float: the graph is made by hand
     from tinygrad_bp import RULES
-    from tinygrad_bp.value import record
+    from tinygrad_bp.engine.value import record
 
     mixed = record(RULES["+"], 7.0, product, 1.5, y, 1.0)
     with pytest.raises(TypeError):
@@ -371,7 +371,7 @@ def test_nothing_recurses():
     program = """
 import sys, threading
 from tinygrad_bp import Value, tanh
-from tinygrad_bp.graph import topological_order
+from tinygrad_bp.engine.graph import topological_order
 
 def run():
     sys.setrecursionlimit(60)

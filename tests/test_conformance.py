@@ -21,8 +21,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from tinygrad_bp import ArgumentError, Value, functions
-from tinygrad_bp.rules import FUNCTION_NAMES
+from tinygrad_bp import ArgumentError, Value
+from tinygrad_bp.engine import functions
+from tinygrad_bp.table.rules import FUNCTION_NAMES
 from tinygrad_bp.terminal.cli import main
 from tinygrad_bp.testing import claims, conformance
 from tinygrad_bp.testing.conformance import Engine, Suite, load

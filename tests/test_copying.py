@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import RULES, Value, dot, flat, fsum, primitive, tanh
-from tinygrad_bp.flat import _threads
-from tinygrad_bp.graph import topological_order
+from tinygrad_bp import RULES, Value, dot, fsum, primitive, tanh
+from tinygrad_bp.engine import flat
+from tinygrad_bp.engine.flat import _threads
+from tinygrad_bp.engine.graph import topological_order
 
 
 def twice(x):

@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_bp import Network, NetworkError, Value, gradients, note, primitive, steps, tanh
-from tinygrad_bp.chain import multiplications
-from tinygrad_bp.derivation import derivation
-from tinygrad_bp.formula import (
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.explain.chain import multiplications
+from tinygrad_bp.explain.formula import (
     Name,
     Operation,
     Quantity,
@@ -33,9 +33,9 @@ from tinygrad_bp.formula import (
     number_latex,
     number_mathml,
 )
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.report import html_page, latex_document
-from tinygrad_bp.rules import RULES
+from tinygrad_bp.explain.report import html_page, latex_document
+from tinygrad_bp.network.derivation import derivation
+from tinygrad_bp.table.rules import RULES
 from tinygrad_bp.terminal.expressions import record_expression
 from tinygrad_bp.testing.strategies import programs
 

@@ -42,11 +42,11 @@ from tinygrad_bp import (
     tanh,
     value_and_grad,
 )
-from tinygrad_bp.differences import finite_difference
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.operations import FUNCTIONS
-from tinygrad_bp.rules import Rule
-from tinygrad_bp.value import data_of
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.engine.value import data_of
+from tinygrad_bp.explain.differences import finite_difference
+from tinygrad_bp.table.rules import Rule
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from tinygrad_bp import (
     NumberRangeError,
     Value,
 )
-from tinygrad_bp.exact import RESULT, ExactLimit
-from tinygrad_bp.operations import FUNCTIONS
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.numbers.exact import RESULT, ExactLimit
 from tinygrad_bp.terminal.expressions import CALLABLE, names_in, record_expression
 
 NUMBERS = st.integers(-9, 9).map(Fraction)

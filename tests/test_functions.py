@@ -36,7 +36,6 @@ from tinygrad_bp import (
     contract,
     dot,
     fsum,
-    functions,
     grad,
     gradients,
     hessian,
@@ -50,7 +49,8 @@ from tinygrad_bp import (
     steps,
     where,
 )
-from tinygrad_bp.value import data_of
+from tinygrad_bp.engine import functions
+from tinygrad_bp.engine.value import data_of
 
 LISTS = st.lists(st.floats(-600.0, 600.0), min_size=1, max_size=5)
 EPS = 2.0**-52

@@ -388,8 +388,8 @@ def drawn(seed: str, number: int) -> Case:
 def labelled(seed: str, number: int) -> str | None:
     """What is wrong with what is said of Values whose labels are hostile; ``None`` where nothing is."""
     from tinygrad_bp import Value, log, steps, tanh
-    from tinygrad_bp.derivation import derivation
     from tinygrad_bp.errors import BackpropError
+    from tinygrad_bp.network.derivation import derivation
     from tinygrad_bp.repl import order, terms, tree
 
     rng = random.Random(f"{seed}/label {number}")

@@ -34,13 +34,13 @@ from tinygrad_bp import (
     sqrt,
     tanh,
 )
-from tinygrad_bp.arithmetic import FLOAT
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.operations import function_of
-from tinygrad_bp.rules import Rule
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.operations import function_of
+from tinygrad_bp.engine.value import data_of
+from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.table.rules import Rule
 from tinygrad_bp.testing.gradcheck import gradcheck
 from tinygrad_bp.testing.strategies import operands, programs
-from tinygrad_bp.value import data_of
 
 ROWS = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 PAGE = Path(__file__).parent.parent / "docs" / "gradcheck.md"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_bp import Value, dot, fsum, primitive, tanh
-from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.engine.graph import names, topological_order
 from tinygrad_bp.testing.strategies import programs
 
 MANY = settings(max_examples=150, deadline=None)

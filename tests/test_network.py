@@ -34,7 +34,7 @@ from tinygrad_bp import (
     square,
     tanh,
 )
-from tinygrad_bp.derivation import derivation
+from tinygrad_bp.network.derivation import derivation
 
 # Each activation as the engine takes it and, beside it, as the note's pair (f, f').
 RATIONAL = {

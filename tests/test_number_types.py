@@ -64,11 +64,11 @@ from tinygrad_bp import (
     tanh,
     where,
 )
-from tinygrad_bp.differentiate import still_gives
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.operations import FUNCTIONS
+from tinygrad_bp.engine.differentiate import still_gives
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.engine.value import data_of
 from tinygrad_bp.testing.strategies import OPERATIONS, operands
-from tinygrad_bp.value import data_of
 
 X = sympy.Symbol("x", real=True)
 

@@ -36,9 +36,9 @@ from tinygrad_bp import (
     sqrt,
     tanh,
 )
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.paths import LIMIT, EdgeFlow, PathSum, multiply
-from tinygrad_bp.samples import Sample, split
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.explain.paths import LIMIT, EdgeFlow, PathSum, multiply
+from tinygrad_bp.network.samples import Sample, split
 from tinygrad_bp.testing.strategies import programs
 from tinygrad_bp.training import train
 
@@ -589,7 +589,7 @@ def test_thirty_layers_thirty_wide_have_their_count_flow_and_largest_paths_at_on
 def best_product(e, w):
     """The size of the largest product, by the recursion for the best alone."""
     best = {w: 1.0}
-    from tinygrad_bp.graph import topological_order
+    from tinygrad_bp.engine.graph import topological_order
 
     for node in topological_order(e):
         pairs = zip(node.parents, node.local_derivatives, strict=True)

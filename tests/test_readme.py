@@ -63,7 +63,7 @@ def test_what_is_built_from_the_table_is_the_table(monkeypatch):
     import build
 
     assert (ROOT / "docs" / "operations.md").read_text(encoding="utf-8") == build.operations()
-    declared = ROOT / "tinygrad_bp" / "declarations.pyi"
+    declared = ROOT / "tinygrad_bp" / "engine" / "declarations.pyi"
     assert declared.read_text(encoding="utf-8") == build.declarations()
     sys.modules.pop("build")
 

@@ -113,7 +113,7 @@ def rooms_imported(path: Path) -> set[str]:
         room = inner.partition(".")[0]
         if room not in ORDER:  # from tinygrad_bp import Value
             offered = getattr(tinygrad_bp, room)
-            room = getattr(offered, "__module__", "tinygrad_bp.rules").split(".")[1]
+            room = getattr(offered, "__module__", "tinygrad_bp.table.rules").split(".")[1]
         found.add(room)
     return found
 
@@ -122,7 +122,7 @@ def test_the_reader_of_imports_sees_them_all(tmp_path):
     file = tmp_path / "room.py"
     file.write_text(
         "import os.path\nif TYPE_CHECKING:\n    import typing\nelse:\n    import json\n"
-        "def f():\n    from tinygrad_bp import Value\n    from tinygrad_bp.paths import paths\n"
+        "def f():\n    from tinygrad_bp import Value\n    from tinygrad_bp.explain.paths import paths\n"
     )
     assert imports(file) == {
         *("os.path", "json", "tinygrad_bp", "tinygrad_bp.Value", "tinygrad_bp.paths")

@@ -33,9 +33,9 @@ from tinygrad_bp import (
     logaddexp,
     silu,
 )
-from tinygrad_bp.arithmetic import FLOAT, arithmetic_of
-from tinygrad_bp.operations import function_of
-from tinygrad_bp.rules import CONSTANTS, HELPERS, PARAMETERS, Rule, parse
+from tinygrad_bp.engine.operations import function_of
+from tinygrad_bp.numbers.arithmetic import FLOAT, arithmetic_of
+from tinygrad_bp.table.rules import CONSTANTS, HELPERS, PARAMETERS, Rule, parse
 from tinygrad_bp.testing.oracles import DIGITS, HARD, ORACLES, Oracle, hard_points, results
 from tinygrad_bp.testing.strategies import OPERATIONS, numbers, operands
 

@@ -13,9 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_bp.delimited import decode, is_infinite, is_missing
 from tinygrad_bp.errors import SamplesError
-from tinygrad_bp.samples import Sample, Scale, iris_text, read_samples, scaled, scales, split
+from tinygrad_bp.network.delimited import decode, is_infinite, is_missing
+from tinygrad_bp.network.samples import (
+    Sample,
+    Scale,
+    iris_text,
+    read_samples,
+    scaled,
+    scales,
+    split,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 BOTH = "line 1: names of columns or a sample, both are possible: say --header or --no-header"

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from rich.cells import cell_len
 
 from tinygrad_bp import Network, Value
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.steps import naive, show, steps
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.explain.steps import naive, show, steps
 from tinygrad_bp.terminal import stepper
 from tinygrad_bp.terminal.cli import main
 from tinygrad_bp.terminal.stepper import Screen, tree

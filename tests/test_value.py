@@ -39,7 +39,7 @@ from tinygrad_bp import (
     primitive,
     tanh,
 )
-from tinygrad_bp.operations import FUNCTIONS, _Method, _operator, apply
+from tinygrad_bp.engine.operations import FUNCTIONS, _Method, _operator, apply
 from tinygrad_bp.testing.strategies import numbers, values
 
 T = TypeVar("T")

@@ -19,15 +19,15 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import ArgumentError, DrawingError, StaleGraphError, TooManyPathsError, Value
-from tinygrad_bp.differentiate import still_gives
-from tinygrad_bp.escaping import for_html
+from tinygrad_bp.engine.differentiate import still_gives
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.value import data_of
+from tinygrad_bp.explain.escaping import for_html
+from tinygrad_bp.explain.steps import naive, show, steps
 from tinygrad_bp.files import write_atomically
-from tinygrad_bp.graph import names, topological_order
-from tinygrad_bp.network import Run
+from tinygrad_bp.network.network import Run
+from tinygrad_bp.numbers.text import format_number
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.steps import naive, show, steps
-from tinygrad_bp.text import format_number
-from tinygrad_bp.value import data_of
 from viz.javascript import keys, obstacle, source
 from viz.labels import LINE, operation, shown
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.rules import Rule
-    from tinygrad_bp.steps import Steps
+    from tinygrad_bp.explain.steps import Steps
+    from tinygrad_bp.numbers.kernels import Number
+    from tinygrad_bp.table.rules import Rule
 
 MAX_SIZE = 60_000
 """So many nodes and edges a page recalculates while a leaf is dragged."""

@@ -46,7 +46,15 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.table.rules import (
+    CONSTANTS,
+    FUNCTION_NAMES,
+    HELPERS,
+    PARAMETERS,
+    RULES,
+    Rule,
+    parse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -332,7 +340,7 @@ def _derivative(rule: Rule, text: str, *, raising: bool) -> str:
 
 
 def _domain(rule: Rule) -> str:
-    """The condition, which nan meets: as `tinygrad_bp.arithmetic` has it."""
+    """The condition, which nan meets: as `tinygrad_bp.numbers.arithmetic` has it."""
     names = PARAMETERS[: rule.arity]
     missing = [f"Number.isNaN({name})" for name in names if name in rule.domain]
     return f"({' || '.join([*missing, f'({_condition(rule.domain, names)})'])})"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import Value, quoting
-from tinygrad_bp.escaping import for_html
-from tinygrad_bp.text import format_number
+from tinygrad_bp.explain.escaping import for_html
+from tinygrad_bp.numbers.text import format_number
 
 if TYPE_CHECKING:
-    from tinygrad_bp.rules import Rule
+    from tinygrad_bp.table.rules import Rule
 
 LIMIT = 40
 """The longest text shown, in characters."""

@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import Value
-from tinygrad_bp.differentiate import gradients
-from tinygrad_bp.network import Run
+from tinygrad_bp.engine.differentiate import gradients
+from tinygrad_bp.network.network import Run
 from viz.layered import MAX_LAYERS, MAX_WIDTH, network
 from viz.scalar_graph import draw
 

@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
-from tinygrad_bp.arithmetic import whole_number
-from tinygrad_bp.graph import dependents, names, topological_order
+from tinygrad_bp.engine.graph import dependents, names, topological_order
+from tinygrad_bp.numbers.arithmetic import whole_number
+from tinygrad_bp.numbers.text import format_number, plain_number
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label, signed
 from viz.folding import fold_graph
 from viz.labels import operation, shown
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from tinygrad_bp.paths import EdgeFlow
+    from tinygrad_bp.explain.paths import EdgeFlow
     from viz.picture import Picture
     from viz.style import Palette
 
@@ -51,7 +51,7 @@ def draw(
 
     Args:
         e: the result.
-        highlight: a path to be lit: a `tinygrad_bp.paths.Path`, or its nodes in either direction.
+        highlight: a path to be lit: a `tinygrad_bp.explain.paths.Path`, or its nodes in either direction.
             Given as nodes, all parallel edges between two of them are lit.  Or a flow,
             ``tinygrad_bp.flow(e, w)``: each edge is as wide as the sum of the paths through it (the
             second number beside it), blue and solid where that raises ``e``, orange and dashed where

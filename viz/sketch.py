@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 VERSION = 1
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from tinygrad_bp.escaping import LONGEST_PROSE, for_latex
+from tinygrad_bp.explain.escaping import LONGEST_PROSE, for_latex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,8 +23,8 @@ from tinygrad_bp import (
     primitive,
     tanh,
 )
-from tinygrad_bp.graph import names, topological_order
-from tinygrad_bp.text import format_number
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.numbers.text import format_number
 from viz.style import DARK, LIGHT
 
 

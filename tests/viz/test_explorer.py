@@ -31,13 +31,13 @@ from tinygrad_bp import (
     primitive,
     tanh,
 )
-from tinygrad_bp.arithmetic import FLOAT
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.operations import FUNCTIONS, apply
-from tinygrad_bp.rules import RULES
-from tinygrad_bp.steps import naive, steps
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.operations import FUNCTIONS, apply
+from tinygrad_bp.explain.steps import naive, steps
+from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.numbers.text import format_number
+from tinygrad_bp.table.rules import RULES
 from tinygrad_bp.testing.strategies import RATIONAL, programs
-from tinygrad_bp.text import format_number
 from viz.explorer import MAX_SIZE, explore
 
 FEW = settings(max_examples=6, phases=[Phase.generate])  # a browser is slow, and shrinking slower

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 
 import viz
 from tinygrad_bp import DrawingError, Network, Value, fsum, gradients, paths, tanh
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.paths import flow
-from tinygrad_bp.text import format_number
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.explain.paths import flow
+from tinygrad_bp.numbers.text import format_number
 from viz.style import LIGHT
 
 from hypothesis import strategies as st  # isort: skip

@@ -16,10 +16,10 @@ from readers import decoded, read_mermaid
 
 import viz
 from tinygrad_bp import DrawingError, Network, Value, tanh
-from tinygrad_bp.escaping import for_latex
-from tinygrad_bp.graph import names, topological_order
-from tinygrad_bp.paths import flow
-from tinygrad_bp.text import format_number
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.explain.escaping import for_latex
+from tinygrad_bp.explain.paths import flow
+from tinygrad_bp.numbers.text import format_number
 from viz.labels import shown
 from viz.mermaid import escaped as mermaid_escaped
 from viz.style import LIGHT

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import viz
 from tinygrad_bp import DrawingError, Network, Value, tanh
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.steps import steps
-from tinygrad_bp.text import format_number
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.explain.steps import steps
+from tinygrad_bp.numbers.text import format_number
 from viz.style import LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -33,12 +33,11 @@ from readers import (
 
 import viz
 from tinygrad_bp import Network, Value, fsum, primitive, tanh
-from tinygrad_bp.derivation import derivation, forward
-from tinygrad_bp.escaping import for_html, for_latex
-from tinygrad_bp.formula import Words
-from tinygrad_bp.graph import names, topological_order
-from tinygrad_bp.paths import flow
-from tinygrad_bp.report import (
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.explain.escaping import for_html, for_latex
+from tinygrad_bp.explain.formula import Words
+from tinygrad_bp.explain.paths import flow
+from tinygrad_bp.explain.report import (
     Facts,
     Listing,
     Prose,
@@ -48,8 +47,9 @@ from tinygrad_bp.report import (
     to_latex,
     to_text,
 )
-from tinygrad_bp.samples import Dataset, Sample
-from tinygrad_bp.steps import naive, steps
+from tinygrad_bp.explain.steps import naive, steps
+from tinygrad_bp.network.derivation import derivation, forward
+from tinygrad_bp.network.samples import Dataset, Sample
 from tinygrad_bp.terminal import repl
 from tinygrad_bp.terminal.cli import main
 from tinygrad_bp.terminal.stepper import show_steps

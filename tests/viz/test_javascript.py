@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_bp import BackpropError, ExpressionError, Value, primitive
-from tinygrad_bp.arithmetic import BARE_FLOAT, FLOAT
-from tinygrad_bp.functions import function_of
-from tinygrad_bp.kernels import notation
-from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule
+from tinygrad_bp.engine.functions import function_of
+from tinygrad_bp.numbers.arithmetic import BARE_FLOAT, FLOAT
+from tinygrad_bp.numbers.kernels import notation
+from tinygrad_bp.table.rules import CONSTANTS, PARAMETERS, RULES, Rule
 from tinygrad_bp.testing.accuracy import points
 from tinygrad_bp.testing.oracles import ORACLES, ulps_off
 from viz import javascript

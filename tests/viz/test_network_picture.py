@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import viz
 from tinygrad_bp import DrawingError, Network
 from tinygrad_bp.errors import NetworkError
-from tinygrad_bp.paths import path_sum
-from tinygrad_bp.text import format_number
+from tinygrad_bp.explain.paths import path_sum
+from tinygrad_bp.numbers.text import format_number
 from viz.style import DARK, LIGHT
 
 BLUE, ORANGE, BLACK, GREY = LIGHT.blue, LIGHT.orange, LIGHT.ink, LIGHT.faint

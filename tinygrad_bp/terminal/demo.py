@@ -11,16 +11,16 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, NamedTuple
 
 import viz
-from tinygrad_bp import samples
-from tinygrad_bp.derivation import derivation
-from tinygrad_bp.network import Network
+from tinygrad_bp.network import samples
+from tinygrad_bp.network.derivation import derivation
+from tinygrad_bp.network.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinygrad_bp.derivation import Derivation
-    from tinygrad_bp.network import Run
-    from tinygrad_bp.samples import Sample
+    from tinygrad_bp.network.derivation import Derivation
+    from tinygrad_bp.network.network import Run
+    from tinygrad_bp.network.samples import Sample
 
 HIDDEN = 5
 EPOCHS = 60

@@ -12,19 +12,19 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.engine.functions import logsumexp
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ExpressionError
-from tinygrad_bp.exact import ExactLimit
-from tinygrad_bp.functions import logsumexp
-from tinygrad_bp.operations import FUNCTIONS
+from tinygrad_bp.numbers.exact import ExactLimit
 from tinygrad_bp.quoting import first_few, quoted, shortened
-from tinygrad_bp.rules import FUNCTION_NAMES, RULES, parse
-from tinygrad_bp.value import Value, data_of
+from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {

@@ -7,15 +7,15 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.explain.report import Prose
+from tinygrad_bp.numbers.text import format_number, plain, takes_signs
 from tinygrad_bp.quoting import MESSAGE, shortened, visible
-from tinygrad_bp.report import Prose
-from tinygrad_bp.text import format_number, plain, takes_signs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO, TypeVar
 
-    from tinygrad_bp.network import Run
+    from tinygrad_bp.network.network import Run
 
     _T = TypeVar("_T")
 

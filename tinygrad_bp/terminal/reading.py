@@ -11,19 +11,19 @@ import unicodedata
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ExpressionError, NetworkError
-from tinygrad_bp.exact import ExactLimit
-from tinygrad_bp.network import Network
+from tinygrad_bp.network.network import Network
+from tinygrad_bp.numbers.exact import ExactLimit
 from tinygrad_bp.quoting import first_few, quoted, shortened
 from tinygrad_bp.terminal.expressions import names_in, record_expression
-from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.network import Run
+    from tinygrad_bp.network.network import Run
+    from tinygrad_bp.numbers.kernels import Number
 
 EXAMPLE = '"(t - tanh(w*x - b))**2" w=0.5 x=2 b=0.1 t=1'
 NETWORK_EXAMPLE = "net.json --input 0.8,-0.5 --target 0.3,-0.2 --weight 1,2,1"

@@ -22,16 +22,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.cells import cell_len
 
 import tinygrad_bp
-from tinygrad_bp.derivation import derivation
-from tinygrad_bp.differences import Estimate
-from tinygrad_bp.differentiate import check_fresh
+from tinygrad_bp.engine.differentiate import check_fresh
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError, BackpropError, ExpressionError, GradientError
-from tinygrad_bp.graph import names, topological_order
-from tinygrad_bp.network import Run
-from tinygrad_bp.paths import largest_paths, path_sum
+from tinygrad_bp.explain.differences import Estimate
+from tinygrad_bp.explain.paths import largest_paths, path_sum
+from tinygrad_bp.explain.steps import order as turns_of
+from tinygrad_bp.explain.steps import steps as record_of
+from tinygrad_bp.network.derivation import derivation
+from tinygrad_bp.network.network import Run
+from tinygrad_bp.numbers.text import format_number, takes_signs
 from tinygrad_bp.quoting import MESSAGE, first_few, quoted, shortened, visible
-from tinygrad_bp.steps import order as turns_of
-from tinygrad_bp.steps import steps as record_of
 from tinygrad_bp.terminal.expressions import record_expression, statements
 from tinygrad_bp.terminal.stepper import branches, row_name, spelled
 from tinygrad_bp.terminal.stepper import tree as rows_of
@@ -43,14 +45,12 @@ from tinygrad_bp.testing.gradcheck import (
     verdict_of,
     with_rounding,
 )
-from tinygrad_bp.text import format_number, takes_signs
-from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 __all__ = ["check", "draw", "explore", "order", "steps", "terms", "tree", "why"]
 

@@ -21,9 +21,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from tinygrad_bp.explain.steps import naive, show, steps, written
+from tinygrad_bp.numbers.text import plain, takes_signs
 from tinygrad_bp.quoting import first_few, quoted, shortened, visible
-from tinygrad_bp.steps import naive, show, steps, written
-from tinygrad_bp.text import plain, takes_signs
 
 try:
     import termios
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.steps import Naive, Step, Steps
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.explain.steps import Naive, Step, Steps
+    from tinygrad_bp.numbers.kernels import Number
 
 KEYS = "n next  b back  j jump  r run to node  f first  l last  h help  q quit"
 FEW_KEYS = "h help  q quit"

@@ -15,8 +15,8 @@ from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_bp.collector import collector_paused
-from tinygrad_bp.rules import RULES
+from tinygrad_bp.engine.collector import collector_paused
+from tinygrad_bp.table.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

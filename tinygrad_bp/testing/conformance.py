@@ -25,10 +25,10 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, NoSuchExample
 
-from tinygrad_bp.arithmetic import FLOAT
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.modules import make_callable
-from tinygrad_bp.rules import FUNCTION_NAMES, RULES
+from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
 from tinygrad_bp.testing.claims import (
     PROPERTIES,
     Broken,
@@ -48,8 +48,8 @@ from tinygrad_bp.testing.exact import (
     single_operations,
     smaller,
 )
+from tinygrad_bp.testing.modules import make_callable
 from tinygrad_bp.testing.strategies import OPERATIONS, Instruction, Program, operands
-from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

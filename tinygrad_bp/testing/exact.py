@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from tinygrad_bp.arithmetic import arithmetic_of
-from tinygrad_bp.differentiate import gradients
-from tinygrad_bp.rules import RULES
+from tinygrad_bp.engine.differentiate import gradients
+from tinygrad_bp.engine.value import Value, data_of
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
+from tinygrad_bp.table.rules import RULES
 from tinygrad_bp.testing.strategies import EXPONENTS, RATIONAL, Instruction, Program
-from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -17,19 +17,19 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import arithmetic_of, check_number
-from tinygrad_bp.differences import Estimate, difference_and_step, scatter
-from tinygrad_bp.differentiate import jacobian
+from tinygrad_bp.engine.differentiate import jacobian
+from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import DataError, GradientError, NumberRangeError
-from tinygrad_bp.modules import make_callable
-from tinygrad_bp.text import format_number
-from tinygrad_bp.value import Value, data_of
+from tinygrad_bp.explain.differences import Estimate, difference_and_step, scatter
+from tinygrad_bp.numbers.arithmetic import arithmetic_of, check_number
+from tinygrad_bp.numbers.text import format_number
+from tinygrad_bp.testing.modules import make_callable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 AGREES, DIFFERS, INCONCLUSIVE = "agrees", "differs", "inconclusive"
 _BY_STEP, _BY_DIFFERENCES = "complex step", "differences"

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from tinygrad_bp.arithmetic import FLOAT
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.operations import FUNCTIONS
-from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule, parse
-from tinygrad_bp.value import Value
+from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.table.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 _LARGEST = sys.float_info.max
 _NEAR = 9.0

@@ -1,7 +1,7 @@
 // The backward pass in numbers and in words: no document, no colours.
 //
 // `graph` is what viz/explorer.py wrote: its nodes stand each after its operands, an operand is the
-// place of a node or {number, text}, and `schedule` is the record of tinygrad_bp/steps.py without
+// place of a node or {number, text}, and `schedule` is the record of tinygrad_bp/explain/steps.py without
 // the numbers: [kind, node, slot].  The words are that record's too, to the letter.
 
 const LISTED = 6; // so many operands of a list are written out

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.explain.report import to_text
 from tinygrad_bp.quoting import quoted, visible
-from tinygrad_bp.report import to_text
 from tinygrad_bp.terminal.printing import run_heading, show, track
 
 if TYPE_CHECKING:
     import argparse
 
-    from tinygrad_bp.derivation import Derivation
-    from tinygrad_bp.network import Run
+    from tinygrad_bp.network.derivation import Derivation
+    from tinygrad_bp.network.network import Run
 
 NAME = "demo"
 WHAT = "train a small network on Fisher's iris data, explain one weight, write the pictures"

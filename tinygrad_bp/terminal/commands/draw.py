@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError, NetworkError
-from tinygrad_bp.paths import flow
+from tinygrad_bp.explain.paths import flow
 from tinygrad_bp.quoting import first_few, quoted, visible
 from tinygrad_bp.terminal.printing import show
 from tinygrad_bp.terminal.reading import (

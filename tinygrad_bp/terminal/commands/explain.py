@@ -9,12 +9,22 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.derivation import TERMS, derivation, forward
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ExpressionError, NetworkError
+from tinygrad_bp.explain.report import (
+    Listing,
+    Prose,
+    html_page,
+    latex_document,
+    to_html,
+    to_latex,
+    to_text,
+)
 from tinygrad_bp.files import write_atomically
-from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.network.derivation import TERMS, derivation, forward
+from tinygrad_bp.numbers.text import format_number, plain_number, takes_signs
 from tinygrad_bp.quoting import first_few, quoted, shortened, visible
-from tinygrad_bp.report import Listing, Prose, html_page, latex_document, to_html, to_latex, to_text
 from tinygrad_bp.terminal.expressions import record_expression
 from tinygrad_bp.terminal.printing import run_heading, show
 from tinygrad_bp.terminal.reading import (
@@ -31,15 +41,13 @@ from tinygrad_bp.terminal.reading import (
     read_run,
     root_name,
 )
-from tinygrad_bp.text import format_number, plain_number, takes_signs
-from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.report import Block, Page
+    from tinygrad_bp.explain.report import Block, Page
+    from tinygrad_bp.numbers.kernels import Number
 
 NAME = "explain"
 WHAT = "write out the gradients of an expression, or of one weight of a network"

@@ -7,10 +7,10 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from tinygrad_bp.engine.graph import names, topological_order
 from tinygrad_bp.errors import ExpressionError
-from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.explain.steps import naive, steps
 from tinygrad_bp.quoting import first_few, quoted
-from tinygrad_bp.steps import naive, steps
 from tinygrad_bp.terminal.printing import show
 from tinygrad_bp.terminal.reading import (
     EXAMPLE,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.engine.value import Value
 
 NAME = "step"
 WHAT = "go through the forward and the backward pass one step at a time"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ArgumentError, BackpropError
 from tinygrad_bp.files import check_free, read_whole
-from tinygrad_bp.network import Network
+from tinygrad_bp.network.network import Network
 from tinygrad_bp.quoting import quoted, visible
 from tinygrad_bp.terminal.printing import INTERRUPTED, complain, show, track
 from tinygrad_bp.terminal.reading import (
@@ -26,7 +26,7 @@ from tinygrad_bp.terminal.reading import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinygrad_bp.samples import Dataset
+    from tinygrad_bp.network.samples import Dataset
     from tinygrad_bp.training import Trainer
 
 NAME = "train"
@@ -155,8 +155,8 @@ def _to_try(trainer: Trainer, file: str) -> str:
 
 
 def _read_table(options: argparse.Namespace) -> Dataset:
-    from tinygrad_bp.delimited import decode
-    from tinygrad_bp.samples import iris_text, read_samples
+    from tinygrad_bp.network.delimited import decode
+    from tinygrad_bp.network.samples import iris_text, read_samples
 
     if options.table == "iris":
         text = iris_text()

@@ -4,7 +4,7 @@ A formula is a `Sum`, a `Product` or a `Bracket` of formulas, or an atom.  `layo
 lines that are not too long, brackets opened and closed on lines of their own; a writer turns the
 atoms of a line into what it shows.  So a formula is laid out once, and is the same in all three.
 
-Names and labels are data and never markup: each writer shows them by `tinygrad_bp.escaping`.  This
+Names and labels are data and never markup: each writer shows them by `tinygrad_bp.explain.escaping`.  This
 room knows nothing of graphs and networks.
 """
 
@@ -14,17 +14,17 @@ import html
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tinygrad_bp.escaping import LONGEST, LONGEST_PROSE, for_html, for_latex, greek
+from tinygrad_bp.explain.escaping import LONGEST, LONGEST_PROSE, for_html, for_latex, greek
+from tinygrad_bp.numbers.text import format_number, plain
 from tinygrad_bp.quoting import shown, visible
-from tinygrad_bp.text import format_number, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.rules import Rule
+    from tinygrad_bp.numbers.kernels import Number
+    from tinygrad_bp.table.rules import Rule
 
 DIGITS = 4
 """So many significant digits has a factor; a result has more."""
@@ -96,7 +96,7 @@ class Operation(NamedTuple):
         operands: what the row is a function of; of a list a `Vector`.
         plain: how text has it.
 
-    >>> from tinygrad_bp.rules import RULES
+    >>> from tinygrad_bp.table.rules import RULES
     >>> print(atoms_latex([Operation(RULES["sqrt"], (Name("x"),), "sqrt(x)")]))
     \sqrt{x}
     """

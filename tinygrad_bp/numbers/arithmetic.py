@@ -18,17 +18,26 @@ from tinygrad_bp.errors import (
     ExactnessError,
     NumberRangeError,
 )
-from tinygrad_bp.floats import BARE, EXTENDED, dot, ieee_sum, is_nan, lost, named, nearer_root
-from tinygrad_bp.kernels import Arithmetic
+from tinygrad_bp.numbers.floats import (
+    BARE,
+    EXTENDED,
+    dot,
+    ieee_sum,
+    is_nan,
+    lost,
+    named,
+    nearer_root,
+)
+from tinygrad_bp.numbers.kernels import Arithmetic
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.rules import RULES, Rule
+from tinygrad_bp.table.rules import RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 PLAIN = {float, int}
 """The types of nearly all numbers there are, which need no further look."""

@@ -12,14 +12,14 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from tinygrad_bp.collector import collector_paused
-from tinygrad_bp.graph import topological_order
+from tinygrad_bp.engine.collector import collector_paused
+from tinygrad_bp.engine.graph import topological_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.engine.value import Value
 
 
 class Flat:

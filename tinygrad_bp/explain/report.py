@@ -10,8 +10,8 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tinygrad_bp.escaping import LONGEST_PROSE, for_html, for_latex
-from tinygrad_bp.formula import (
+from tinygrad_bp.explain.escaping import LONGEST_PROSE, for_html, for_latex
+from tinygrad_bp.explain.formula import (
     Formula,
     Line,
     Name,

@@ -20,23 +20,22 @@ from heapq import heapify, heappop, heappush
 from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from tinygrad_bp.arithmetic import arithmetic_of, meeting, whole_number
-from tinygrad_bp.collector import collector_paused
+from tinygrad_bp.engine.collector import collector_paused
+from tinygrad_bp.engine.graph import dependents, topological_order
+from tinygrad_bp.engine.kinks import ChainRule
+from tinygrad_bp.engine.operations import as_list
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
-from tinygrad_bp.floats import is_nan
-from tinygrad_bp.graph import dependents, topological_order
-from tinygrad_bp.kinks import ChainRule
-from tinygrad_bp.modules import make_callable
-from tinygrad_bp.operations import as_list
+from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting, whole_number
+from tinygrad_bp.numbers.floats import is_nan
+from tinygrad_bp.numbers.text import counted, format_number, printed
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.text import counted, format_number, printed
-from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 LIMIT = 100_000
 """More paths or terms than this are not listed unasked."""
@@ -841,6 +840,3 @@ def cancelled(total: Number, gross: Number) -> str:
     elif percent == "100%" and total:
         percent = "over 99%"
     return f"{percent} cancels"
-
-
-make_callable(__name__)

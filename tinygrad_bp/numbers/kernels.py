@@ -7,9 +7,17 @@ An `Arithmetic` is one number type's functions and its reading of the literals i
 from __future__ import annotations
 
 from tinygrad_bp.errors import ExactnessError, ExpressionError
-from tinygrad_bp.floats import is_nan
+from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.quoting import quoted, shortened, visible
-from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.table.rules import (
+    CONSTANTS,
+    FUNCTION_NAMES,
+    HELPERS,
+    PARAMETERS,
+    RULES,
+    Rule,
+    parse,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

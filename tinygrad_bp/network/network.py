@@ -16,25 +16,25 @@ from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp import exchange
-from tinygrad_bp.arithmetic import check_number, family_of, whole, whole_number
+from tinygrad_bp.engine.functions import dot, fsum
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError, TooManyPathsError
+from tinygrad_bp.explain.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.files import read_whole, write_atomically
-from tinygrad_bp.functions import dot, fsum
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.operations import FUNCTIONS
-from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
+from tinygrad_bp.network import exchange
+from tinygrad_bp.numbers.arithmetic import check_number, family_of, whole, whole_number
+from tinygrad_bp.numbers.text import counted, printed
 from tinygrad_bp.quoting import quoted, shortened, visible
-from tinygrad_bp.rules import FUNCTION_NAMES, RULES
-from tinygrad_bp.text import counted, printed
-from tinygrad_bp.value import Value, data_of
+from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
     Activation: TypeAlias = str | Callable[[Value], Value]
     _Place: TypeAlias = tuple[str, int, int]  # e, o, z or w; layer; node
@@ -303,16 +303,16 @@ class Network:
 
     @classmethod
     def from_torch(cls, model: Any) -> Network:
-        """A network from a ``torch.nn.Sequential``: see `tinygrad_bp.exchange.from_torch`."""
+        """A network from a ``torch.nn.Sequential``: see `tinygrad_bp.network.exchange.from_torch`."""
         return cls(*exchange.from_torch(model))
 
     def to_torch(self) -> Any:
-        """The network as a ``torch.nn.Sequential``: see `tinygrad_bp.exchange.to_torch`."""
+        """The network as a ``torch.nn.Sequential``: see `tinygrad_bp.network.exchange.to_torch`."""
         return exchange.to_torch(self.weights, self.biases, self.activations)
 
     @classmethod
     def from_sklearn(cls, model: Any) -> Network:
-        """A network from a fitted ``MLPRegressor``: see `tinygrad_bp.exchange.from_sklearn`."""
+        """A network from a fitted ``MLPRegressor``: see `tinygrad_bp.network.exchange.from_sklearn`."""
         return cls(*exchange.from_sklearn(model))
 
     def __repr__(self) -> str:

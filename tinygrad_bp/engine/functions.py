@@ -1,6 +1,6 @@
 """The functions of the table, for Values and plain numbers, and what is composed of them.
 
-Each function of a row is made from the row; see `tinygrad_bp.rules` for the list.  Given plain
+Each function of a row is made from the row; see `tinygrad_bp.table.rules` for the list.  Given plain
 numbers they return a plain number.
 """
 
@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import arithmetic_of, check_number, python_number
+from tinygrad_bp.engine.operations import FUNCTIONS, as_list, as_read, function_of
+from tinygrad_bp.engine.value import Value, data_of, isclose
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.floats import is_nan
-from tinygrad_bp.kernels import notation
-from tinygrad_bp.operations import FUNCTIONS, as_list, as_read, function_of
+from tinygrad_bp.numbers.arithmetic import arithmetic_of, check_number, python_number
+from tinygrad_bp.numbers.floats import is_nan
+from tinygrad_bp.numbers.kernels import notation
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
-from tinygrad_bp.value import Value, data_of, isclose
+from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from tinygrad_bp.declarations import *  # noqa: F403 - what the table has
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.engine.declarations import *  # noqa: F403 - what the table has
+    from tinygrad_bp.numbers.kernels import Number
 
 _ROWS = tuple(name for name in FUNCTION_NAMES if name not in ("abs", "neg"))  # Python's own do
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import family_of, python_number
+from tinygrad_bp.numbers.arithmetic import family_of, python_number
 from tinygrad_bp.quoting import visible
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 
 def printed(number: Number, how: Callable[[Number], str] = repr) -> str:

@@ -16,24 +16,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from tinygrad_bp.arithmetic import check_number, meeting, python_number, whole_number
-from tinygrad_bp.collector import collector_paused
-from tinygrad_bp.differentiate import still_gives
+from tinygrad_bp.engine.collector import collector_paused
+from tinygrad_bp.engine.differentiate import still_gives
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.kinks import ChainRule
+from tinygrad_bp.engine.operations import as_list
+from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import TooManyPathsError
-from tinygrad_bp.graph import names, topological_order
-from tinygrad_bp.kinks import ChainRule
-from tinygrad_bp.modules import make_callable
-from tinygrad_bp.operations import as_list
-from tinygrad_bp.paths import LIMIT, check_value
+from tinygrad_bp.explain.paths import LIMIT, check_value
+from tinygrad_bp.numbers.arithmetic import check_number, meeting, python_number, whole_number
+from tinygrad_bp.numbers.text import format_number, plain, plain_number
 from tinygrad_bp.quoting import visible
-from tinygrad_bp.text import format_number, plain, plain_number
-from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from typing import Any, TypeAlias
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
     # node, parent, slot, local, upstream, contribution, grad_before, grad_after, ordinal
     Edge: TypeAlias = tuple[Value, Value, int, Number, Number, Number, Number, Number, int]
@@ -448,7 +447,7 @@ def steps(
         e: the result.
         eta: the learning rate of the note's update, ``Delta w = -eta de/dw``.
         wrt: the leaves that learn: all of them if left out.
-        named: a name for each node, if not those of `tinygrad_bp.graph.names`.
+        named: a name for each node, if not those of `tinygrad_bp.engine.graph.names`.
 
     Raises:
         DataError: ``eta`` is no real number.
@@ -640,7 +639,7 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
 
     Args:
         e: the result.
-        named: a name for each node, if not those of `tinygrad_bp.graph.names`.
+        named: a name for each node, if not those of `tinygrad_bp.engine.graph.names`.
         limit: how many steps it may take, which grow as the number of paths.
 
     Raises:
@@ -777,6 +776,3 @@ def _elided(shown: Sequence[str], size: int) -> str:
 
 def _plain_or_none(number: Number | None) -> Any:
     return None if number is None else plain_number(number)
-
-
-make_callable(__name__)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Protocol, overload
 
-from tinygrad_bp.kernels import Number
-from tinygrad_bp.value import Value
+from tinygrad_bp.engine.value import Value
+from tinygrad_bp.numbers.kernels import Number
 
 class _Unary(Protocol):
     @overload

@@ -17,18 +17,18 @@ from __future__ import annotations
 import math
 import sys
 
-from tinygrad_bp.arithmetic import arithmetic_of, python_number
 from tinygrad_bp.errors import KinkWarning, NumberRangeWarning
-from tinygrad_bp.floats import is_nan
+from tinygrad_bp.numbers.arithmetic import arithmetic_of, python_number
+from tinygrad_bp.numbers.floats import is_nan
+from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import visible
-from tinygrad_bp.text import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.numbers.kernels import Number
 
 
 def at_kink(node: Value) -> bool:

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.engine.value import Value
 
 
 def topological_order(e: Value, mark: object = None) -> list[Value]:

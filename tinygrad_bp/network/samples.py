@@ -15,8 +15,8 @@ from importlib.resources import files
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import check_number, whole_number
-from tinygrad_bp.delimited import (
+from tinygrad_bp.errors import SamplesError
+from tinygrad_bp.network.delimited import (
     Grid,
     called,
     is_infinite,
@@ -27,15 +27,15 @@ from tinygrad_bp.delimited import (
     meant_by_commas,
     to_float,
 )
-from tinygrad_bp.errors import SamplesError
+from tinygrad_bp.numbers.arithmetic import check_number, whole_number
+from tinygrad_bp.numbers.text import counted
 from tinygrad_bp.quoting import quoted, visible
-from tinygrad_bp.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Literal
 
-    from tinygrad_bp.delimited import Line, Table
+    from tinygrad_bp.network.delimited import Line, Table
 
 _SAY_DELIMITER = "for another say --delimiter (in Python delimiter=...)"
 _SAY_HEADER = "say --header or --no-header (in Python header=True or header=False)"

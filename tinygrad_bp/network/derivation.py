@@ -17,12 +17,15 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import FLOAT, check_number, meeting, python_number, whole
-from tinygrad_bp.chain import RESULT, Chain, Summand, elided, multiplications, size_of
-from tinygrad_bp.differences import Estimate, finite_difference
-from tinygrad_bp.differentiate import gradients
+from tinygrad_bp.engine.differentiate import gradients
+from tinygrad_bp.engine.functions import fsum
+from tinygrad_bp.engine.graph import dependents, names, topological_order
+from tinygrad_bp.engine.operations import arguments_of
+from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError
-from tinygrad_bp.formula import (
+from tinygrad_bp.explain.chain import RESULT, Chain, Summand, elided, multiplications, size_of
+from tinygrad_bp.explain.differences import Estimate, finite_difference
+from tinygrad_bp.explain.formula import (
     Bracket,
     Derivative,
     Joined,
@@ -40,26 +43,32 @@ from tinygrad_bp.formula import (
     is_symbolic,
     text,
 )
-from tinygrad_bp.functions import fsum
-from tinygrad_bp.graph import dependents, names, topological_order
-from tinygrad_bp.modules import make_callable
-from tinygrad_bp.network import Run
-from tinygrad_bp.operations import arguments_of
-from tinygrad_bp.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
+from tinygrad_bp.explain.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
+from tinygrad_bp.explain.report import (
+    Equation,
+    Facts,
+    Grid,
+    MatrixProduct,
+    Page,
+    Prose,
+    Record,
+    Row,
+    Table,
+)
+from tinygrad_bp.explain.steps import written
+from tinygrad_bp.network.network import Run
+from tinygrad_bp.numbers.arithmetic import FLOAT, check_number, meeting, python_number, whole
+from tinygrad_bp.numbers.text import format_number, plain_number
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Record, Row, Table
-from tinygrad_bp.steps import written
-from tinygrad_bp.text import format_number, plain_number
-from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from tinygrad_bp.formula import Formula
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.report import Block
-    from tinygrad_bp.rules import Rule
+    from tinygrad_bp.explain.formula import Formula
+    from tinygrad_bp.explain.report import Block
+    from tinygrad_bp.numbers.kernels import Number
+    from tinygrad_bp.table.rules import Rule
 
 TERMS = 12
 """So many terms are written out; the rest are summed in one line."""
@@ -458,7 +467,7 @@ def derivation(
         terms: how many terms are written out; all the others are one number.
         again: gives the result for another value of ``w``, for the finite difference; without it the
             recorded operations are done again.
-        named: a name for each node of the graph, if not those of `tinygrad_bp.graph.names`.
+        named: a name for each node of the graph, if not those of `tinygrad_bp.engine.graph.names`.
 
     Raises:
         IndexError: an index is 0 or past the end.
@@ -512,7 +521,7 @@ def forward(named: Mapping[Value, str]) -> Record:
     Args:
         named: the nodes with their names; every parent of a node is among them.
 
-    >>> from tinygrad_bp.report import to_text
+    >>> from tinygrad_bp.explain.report import to_text
     >>> x = Value(3.0, "x")
     >>> print(to_text([forward({x: "x", x * x: "e"})]))
       e = x * x = 9
@@ -1050,6 +1059,3 @@ def _difference(estimate: Estimate, *, signed: bool) -> tuple[str | Formula, ...
 
 def _estimate_dict(estimate: Estimate | None) -> dict[str, Any] | None:
     return estimate._asdict() if estimate and math.isfinite(estimate.value) else None
-
-
-make_callable(__name__)

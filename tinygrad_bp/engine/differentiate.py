@@ -13,7 +13,21 @@ from functools import cache, wraps
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.arithmetic import (
+from tinygrad_bp.engine.backward import backward
+from tinygrad_bp.engine.graph import dependents, topological_order
+from tinygrad_bp.engine.kinks import ChainRule, at_bend, warn_of_constants
+from tinygrad_bp.engine.made import MadeFunction
+from tinygrad_bp.engine.operations import (
+    FUNCTIONS,
+    apply,
+    arguments_of,
+    as_list,
+    as_read,
+    raise_named,
+)
+from tinygrad_bp.engine.value import Value, data_of, record
+from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
+from tinygrad_bp.numbers.arithmetic import (
     PLAIN,
     TRUTH_VALUES,
     arithmetic_of,
@@ -22,30 +36,16 @@ from tinygrad_bp.arithmetic import (
     meeting,
     whole,
 )
-from tinygrad_bp.backward import backward
-from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
-from tinygrad_bp.floats import is_nan
-from tinygrad_bp.graph import dependents, topological_order
-from tinygrad_bp.kernels import Arithmetic
-from tinygrad_bp.kinks import ChainRule, at_bend, warn_of_constants
-from tinygrad_bp.made import MadeFunction
-from tinygrad_bp.operations import (
-    FUNCTIONS,
-    apply,
-    arguments_of,
-    as_list,
-    as_read,
-    raise_named,
-)
-from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
-from tinygrad_bp.text import counted
-from tinygrad_bp.value import Value, data_of, record
+from tinygrad_bp.numbers.floats import is_nan
+from tinygrad_bp.numbers.kernels import Arithmetic
+from tinygrad_bp.numbers.text import counted
+from tinygrad_bp.table.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TypeAlias
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
     Places: TypeAlias = int | tuple[int, ...] | None
 

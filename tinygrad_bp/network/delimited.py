@@ -2,7 +2,7 @@
 
 Nothing is guessed that could be read in two ways, and what is left out is listed in ``ignored``.  What a
 cell means (a number, a missing value, a word) is said here too; the samples are made in
-`tinygrad_bp.samples`.
+`tinygrad_bp.network.samples`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.errors import SamplesError
+from tinygrad_bp.numbers.text import counted
 from tinygrad_bp.quoting import visible
-from tinygrad_bp.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,18 +12,27 @@ from collections import deque
 from itertools import islice, pairwise, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.formula import Bracket, Derivative, Product, Quantity, Sign, Sum, is_symbolic, text
-from tinygrad_bp.functions import fsum
-from tinygrad_bp.paths import largest, listed, multiply
-from tinygrad_bp.text import format_number
+from tinygrad_bp.engine.functions import fsum
+from tinygrad_bp.explain.formula import (
+    Bracket,
+    Derivative,
+    Product,
+    Quantity,
+    Sign,
+    Sum,
+    is_symbolic,
+    text,
+)
+from tinygrad_bp.explain.paths import largest, listed, multiply
+from tinygrad_bp.numbers.text import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from tinygrad_bp.formula import Formula, Name, Symbol
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.paths import Edges
+    from tinygrad_bp.explain.formula import Formula, Name, Symbol
+    from tinygrad_bp.explain.paths import Edges
+    from tinygrad_bp.numbers.kernels import Number
 
 RESULT = 6
 """Significant digits of a term and of a total; factors have fewer."""

@@ -9,7 +9,18 @@ from __future__ import annotations
 import sys
 from itertools import chain, compress
 
-from tinygrad_bp.arithmetic import (
+from tinygrad_bp.engine.made import MadeFunction, is_found
+from tinygrad_bp.engine.value import Value, data_of, new, record
+from tinygrad_bp.errors import (
+    ArgumentError,
+    BackpropError,
+    DataError,
+    DivisionByZeroError,
+    DomainError,
+    ExactnessError,
+    NumberRangeError,
+)
+from tinygrad_bp.numbers.arithmetic import (
     BARE_FLOAT,
     PLAIN,
     TRUTH_VALUES,
@@ -20,28 +31,17 @@ from tinygrad_bp.arithmetic import (
     python_number,
     trapped,
 )
-from tinygrad_bp.errors import (
-    ArgumentError,
-    BackpropError,
-    DataError,
-    DivisionByZeroError,
-    DomainError,
-    ExactnessError,
-    NumberRangeError,
-)
-from tinygrad_bp.exact import current
-from tinygrad_bp.made import MadeFunction, is_found
+from tinygrad_bp.numbers.exact import current
+from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import quoted, shortened, visible
-from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
-from tinygrad_bp.text import printed
-from tinygrad_bp.value import Value, data_of, new, record
+from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn
 
-    from tinygrad_bp.kernels import Arithmetic, Number
+    from tinygrad_bp.numbers.kernels import Arithmetic, Number
 
 
 def apply(rule: Rule, *operands: Value | Number) -> Any:
@@ -569,7 +569,7 @@ def function_of(rule: Rule) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = rule.name
     function.__doc__ = _document(rule)
-    function.__module__ = "tinygrad_bp.functions"
+    function.__module__ = "tinygrad_bp.engine.functions"
     if own:
         return function
     for part in (rule.value, *rule.derivatives):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from operator import ne
 
-from tinygrad_bp.arithmetic import PLAIN, arithmetic_of, check_number, python_number
-from tinygrad_bp.floats import is_nan
-from tinygrad_bp.graph import topological_order
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.numbers.arithmetic import PLAIN, arithmetic_of, check_number, python_number
+from tinygrad_bp.numbers.floats import is_nan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.numbers.kernels import Number
 
 
 def backward(e: Value) -> None:
@@ -81,7 +81,7 @@ def _any_nan(numbers: list[Number]) -> bool:
 
 def _pass_through_kinks(order: list[Value], zero: Number) -> None:
     """The pass once more, with the conventions of infinite slopes at kinks, if there are any."""
-    from tinygrad_bp.kinks import ChainRule, warn_of_nan, warn_of_zeros  # hardly ever
+    from tinygrad_bp.engine.kinks import ChainRule, warn_of_nan, warn_of_zeros  # hardly ever
 
     rule = ChainRule()
     for node in order:

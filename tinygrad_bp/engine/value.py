@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.arithmetic import TRUTH_VALUES, check_number, meeting, python_number
-from tinygrad_bp.backward import backward, zero_grad
+from tinygrad_bp.engine.backward import backward, zero_grad
 from tinygrad_bp.errors import ArgumentError, GraphLostError
+from tinygrad_bp.numbers.arithmetic import TRUTH_VALUES, check_number, meeting, python_number
+from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.text import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn, SupportsIndex
 
-    from tinygrad_bp.declarations import Methods
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.rules import Rule
+    from tinygrad_bp.engine.declarations import Methods
+    from tinygrad_bp.numbers.kernels import Number
+    from tinygrad_bp.table.rules import Rule
 else:
     Methods = object  # the functions as methods: operations.py puts them in, type checkers see them declared
 
@@ -161,7 +161,7 @@ class Value(Methods):
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         if self._rule is None:
             return _leaf, (type(self), self.data, self.grad, self.label), self._own_state()
-        from tinygrad_bp.flat import Flat, flatten
+        from tinygrad_bp.engine.flat import Flat, flatten
 
         return Flat.node, flatten(self)
 
@@ -175,7 +175,7 @@ class Value(Methods):
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Value:
         if self._rule is not None:
-            from tinygrad_bp.flat import deep_copy
+            from tinygrad_bp.engine.flat import deep_copy
 
             return deep_copy(self, memo)
         from copy import deepcopy
