@@ -15,7 +15,7 @@ import tinygrad_bp
 
 HOUSE = Path(tinygrad_bp.__file__).parent
 FLOORS = (
-    ("errors", "files", "quoting"),
+    ("errors", "files", "quoting", "sources"),
     ("table",),
     ("numbers",),
     ("engine",),
@@ -158,7 +158,7 @@ def test_the_engine_loads_next_to_nothing(program):
     assert packages <= STANDARD | {"tinygrad_bp"}
     assert not packages & {"typing", "dataclasses", "re", "ast", "fractions", "inspect", "logging"}
     parts = {name.split(".")[1] for name in loaded if name.startswith("tinygrad_bp.")}
-    assert parts == {"errors", "quoting", "table", "numbers", "engine"}
+    assert parts == {"errors", "quoting", "sources", "table", "numbers", "engine"}
     later = {"differentiate", "flat", "collector", "kinks"}
     assert not {name for name in loaded if name.rpartition(".")[2] in later}
 

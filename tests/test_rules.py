@@ -35,7 +35,7 @@ from tinygrad_bp import (
 )
 from tinygrad_bp.engine.operations import function_of
 from tinygrad_bp.numbers.arithmetic import FLOAT, arithmetic_of
-from tinygrad_bp.table.rules import CONSTANTS, HELPERS, PARAMETERS, Rule, parse
+from tinygrad_bp.table.rules import PARAMETERS, Rule
 from tinygrad_bp.testing.oracles import DIGITS, HARD, ORACLES, Oracle, hard_points, results
 from tinygrad_bp.testing.strategies import OPERATIONS, numbers, operands
 
@@ -143,7 +143,10 @@ def passes(rule: Rule, drawn: tuple[Any, ...], slot: int) -> bool:
 
 def with_derivatives(rule: Rule, derivatives: list[str]) -> Rule:
     return Rule(
-        rule.name, rule.value, tuple(derivatives), domain=rule.domain, variadic=rule.variadic
+        *(rule.name, rule.value, tuple(derivatives)),
+        let=rule.let,
+        domain=rule.domain,
+        variadic=rule.variadic,
     )
 
 
@@ -394,15 +397,18 @@ def test_cbrt_is_flat_at_infinity():
 TEXTS = [
     (name, text)
     for name, rule in RULES.items()
-    for text in (rule.value, *rule.derivatives, rule.domain, rule.kink, *rule.convention)
+    for text in (
+        *(rule.value, *rule.derivatives, rule.domain, rule.kink, *rule.convention),
+        *rule.let.values(),
+    )
     if text
 ]
 
 
 @pytest.mark.parametrize(("name", "text"), TEXTS)
 def test_rows_are_written_in_the_notation_with_literals_that_binary_holds(name, text):
-    tree = parse(text, names=(*PARAMETERS, "out", *CONSTANTS), functions={*RULES, *HELPERS})
-    for node in ast.walk(tree):
+    RULES[name].parse_all()
+    for node in ast.walk(ast.parse(text, mode="eval")):
         if isinstance(node, ast.Constant):
             assert type(node.value) is float, "an int literal would make exact types inexact"
             assert Fraction(ast.get_source_segment(text, node)) == Fraction(node.value)

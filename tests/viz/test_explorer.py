@@ -25,7 +25,6 @@ from tinygrad_bp import (
     NetworkError,
     StaleGraphError,
     Value,
-    demo,
     fsum,
     log,
     primitive,
@@ -37,6 +36,7 @@ from tinygrad_bp.explain.steps import naive, steps
 from tinygrad_bp.numbers.arithmetic import FLOAT
 from tinygrad_bp.numbers.text import format_number
 from tinygrad_bp.table.rules import RULES
+from tinygrad_bp.terminal import demo
 from tinygrad_bp.testing.strategies import RATIONAL, programs
 from viz.explorer import MAX_SIZE, explore
 

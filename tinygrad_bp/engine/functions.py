@@ -13,7 +13,6 @@ from tinygrad_bp.engine.value import Value, data_of, isclose
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.numbers.arithmetic import arithmetic_of, check_number, python_number
 from tinygrad_bp.numbers.floats import is_nan
-from tinygrad_bp.numbers.kernels import notation
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
@@ -98,24 +97,24 @@ def primitive(
         raise ArgumentError(
             f"primitive {quoted(name)}: the latex form has one %s for each operand: {quoted(latex)} has not {arity}"
         )
-    operands = PARAMETERS[:arity]
+    _check_function(name, value, "value", arity)
+    for each in derivatives:
+        _check_function(name, each, "derivative", arity + 1)
     rule = Rule(
         name,
-        _part(name, value, "value", operands, arity),
-        tuple(
-            _part(name, each, "derivative", (*operands, "out"), arity + 1) for each in derivatives
-        ),
+        value,
+        derivatives,
         symbol=symbol,
         latex=latex,
-        domain=domain and notation(domain, operands, condition=True),
+        domain=domain,
     )
     return function_of(rule)
 
 
-def _part(name: str, part: Any, what: str, parameters: tuple[str, ...], count: int) -> Any:
-    """An expression in the table's own notation, or a function that takes so many arguments."""
+def _check_function(name: str, part: Any, what: str, count: int) -> None:
+    """Refuse what is neither an expression nor a function of so many arguments."""
     if isinstance(part, str):
-        return notation(part, parameters)
+        return
     if not callable(part):
         raise ArgumentError(
             f"primitive {quoted(name)}: {quoted(part)} is neither an expression nor a function"
@@ -132,7 +131,6 @@ def _part(name: str, part: Any, what: str, parameters: tuple[str, ...], count: i
         ) from None
     except ValueError:  # a function of C without a signature is believed
         pass
-    return part
 
 
 def where(condition: bool, then: Any, otherwise: Any) -> Any:  # noqa: FBT001 - as in NumPy

@@ -244,7 +244,7 @@ def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
     where = ", ".join(
         f"{parameter} is {_short(data_of(operand))}"
         for parameter, operand in zip(PARAMETERS, operands, strict=False)
-        if parameter in rule.asks
+        if parameter in rule.domain_operands
     )
     return f"{rule.condition}, and {where}"
 
@@ -328,7 +328,7 @@ def function(a):
         if type(a) is Value:
             x = {read_x}
             if type(x) is float:
-                out = {value}
+                {value}
                 dx = {dx}
                 if {unary_checked}:
                     {unary}
@@ -374,7 +374,7 @@ def function(a):
     a = tuple(a) if type(a) is list else as_list(rule.name, a)
     try:
         x = reader[len(a)](a)
-        out = {value}
+        {value}
         if type(out) is float:
             {list}
     except (AttributeError, TypeError, ValueError, ArithmeticError):
@@ -392,7 +392,7 @@ def function(a, b):
         if len(a) == len(b):
             read = reader[len(a)]
             x, y = read(a), read(b)
-            out = {value}
+            {value}
             if type(out) is float:
                 {two_lists}
     except AttributeError:
@@ -405,12 +405,12 @@ def beside_numbers(a, b):
     try:
         if {{*map(type, b)}} <= plain:
             x, y = reader[len(a)](a), {constants_b}
-            out = {value}
+            {value}
             if type(out) is float:
                 {left_list}
         elif {{*map(type, a)}} <= plain:
             x, y = {constants_a}, reader[len(b)](b)
-            out = {value}
+            {value}
             if type(out) is float:
                 {right_list}
     except (AttributeError, TypeError, ValueError, ArithmeticError):
@@ -466,7 +466,7 @@ class _Readers(dict[int, "Callable[..., Any]"]):
         written_out = f"[{', '.join(entries)}] = a; return ({' '.join(numbers)})"
         loop = f"return tuple([{self.entry.format('v')} for v in a])"
         source = f"def read(a): {loop if size < 0 else written_out}"
-        read = self[size] = BARE_FLOAT.define(source, self.names, title="a list")["read"]
+        read = self[size] = BARE_FLOAT.define(source, self.names, title=f"a list of {size}")["read"]
         return read
 
 
@@ -497,11 +497,12 @@ def _define(
         data = "float64(out) if out - out == 0.0 else not_finite()" if float64 else "out"
         return _NODE.format(data=data, **{"dx": None, "dy": None, **parts})
 
-    value = BARE_FLOAT.value_of(rule)
-    dx, dy = (*(BARE_FLOAT.derivative_of(rule, slot) for slot in range(rule.arity)), "")[:2]
+    shared, value, chosen = BARE_FLOAT.source(rule, tuple(range(rule.arity)))
+    dx, dy = (*chosen, "")[:2]
+    value = "; ".join([*shared, f"out = {value}"])
     listed = "(*map(float64, {}),)" if float64 else "{}"
     dxs, dys = listed.format(dx), listed.format(dy)
-    both = f"out = {value}; "
+    both = f"{value}; "
     parts = {
         **(_READ_FLOAT64 if float64 else _READ),
         "value": value,

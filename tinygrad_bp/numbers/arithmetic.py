@@ -67,19 +67,10 @@ def _exact_power(base: Number, exponent: Number) -> Number:
 BARE_FLOAT = Arithmetic("float", BARE)
 """Floats through ``math`` alone, which raises at every corner: the quick way through a row."""
 
-_WHOLE = frozenset(
-    ["+", "-", "*", "/", "**", "neg", "abs", "square", "maximum", "minimum", "identity", "relu"]
-)
-"""The rows that are the same operation on exact numbers, and leave them exact where they can."""
-
-
-def _keeps_exact(rule: Rule) -> bool:
-    return rule.in_table and rule.name in _WHOLE
-
 
 def _knows_all_types(rule: Rule) -> bool:
     """Whether the operation itself knows how types meet, as the operators of Python do."""
-    exact = _keeps_exact(rule) and rule.name != "**"
+    exact = rule.exact and rule.name != "**"
     return exact or rule.variadic or not rule.written
 
 
@@ -282,7 +273,7 @@ def _sympy() -> Arithmetic:
     def reads(rule: Rule) -> Callable[[Number], bool] | None:
         if _knows_all_types(rule):
             return None
-        known = ("sympy", "mpmath") if _keeps_exact(rule) else ("sympy",)
+        known = ("sympy", "mpmath") if rule.exact else ("sympy",)
         return lambda operand: family_of(type(operand)) not in known
 
     # Only a number that is 0 or infinite is known not to be normal, and is treated as in the table.

@@ -1,30 +1,25 @@
 """How a row of the table is turned into code for a number type.
 
 An `Arithmetic` is one number type's functions and its reading of the literals in the table;
-`Arithmetic.kernel` compiles a row for it.  This room may not know any number type.
+`Arithmetic.kernel` compiles a row for it.  This module may not know any number type.
 """
 
 from __future__ import annotations
 
-from tinygrad_bp.errors import ExactnessError, ExpressionError
+from tinygrad_bp.errors import ExactnessError
 from tinygrad_bp.numbers.floats import is_nan
-from tinygrad_bp.quoting import quoted, shortened, visible
-from tinygrad_bp.table.rules import (
-    CONSTANTS,
-    FUNCTION_NAMES,
-    HELPERS,
-    PARAMETERS,
-    RULES,
-    Rule,
-    parse,
-)
+from tinygrad_bp.quoting import visible
+from tinygrad_bp.sources import file_name
+from tinygrad_bp.table.expression import CONSTANTS, DEFERRED, PYTHON, Dialect
+from tinygrad_bp.table.rules import HELPERS, PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Callable, Iterable, Mapping
     from types import CodeType
     from typing import Any, TypeAlias
+
+    from tinygrad_bp.table.expression import Tree
 
     Number: TypeAlias = Any
     """Anything that behaves as a real number: the types are open, so no closed union says it."""
@@ -77,6 +72,11 @@ class Arithmetic:
         self._convert = convert
         self.missing = missing
         self.derivatives = derivatives or {}
+        self._dialect = Dialect(
+            DEFERRED if symbolic else PYTHON,
+            number=self._literal if literal else repr,
+            name=self._constant,
+        )
         self._namespace: dict[str, Any] = {"zip": zip}
 
     def kernel(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
@@ -90,11 +90,10 @@ class Arithmetic:
         Raises:
             ExactnessError: when called, where this type cannot do the operation.
         """
-        try:
-            return rule.compiled[self, wrt]
-        except KeyError:
-            kernel = rule.compiled[self, wrt] = self._reading(rule, self._build(rule, wrt))
-            return kernel
+        if (self, wrt) not in rule.compiled:
+            rule.compiled[self, wrt] = self._reading(rule, self._build(rule, wrt))
+        kernel: Callable[..., tuple[Number, ...]] = rule.compiled[self, wrt]
+        return kernel
 
     def _reading(self, rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, given each of its operands as this type reads it."""
@@ -118,13 +117,11 @@ class Arithmetic:
         return self.missing is not None and rule.written and any(map(self.missing, numbers))
 
     def _build(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
-        parameters = PARAMETERS[: rule.arity]
-        value = self.value_of(rule)
-        chosen = [self.derivative_of(rule, slot) for slot in wrt]
-        if all(isinstance(each, str) for each in (value, *chosen)):
-            body = ", ".join([f"(out := ({value}))", *(f"({each})" for each in chosen)])
-            return self._function(parameters, f"({body},)")
-        function = self._callable(value, parameters)
+        if rule.written:
+            shared, value, chosen = self.source(rule, wrt)
+            found = ", ".join(["out", *(f"({each})" for each in chosen)])
+            return self._function(rule, (*shared, f"out = {value}", f"return ({found},)"))
+        function = self._value(rule)
         derivatives = [self.derivative(rule, slot) for slot in wrt]
 
         def kernel(*operands: Number) -> tuple[Number, ...]:
@@ -133,23 +130,45 @@ class Arithmetic:
 
         return kernel
 
-    def value_of(self, rule: Rule) -> str | Callable[..., Any]:
-        """The row's value, or a call of this type's own function of that name, which knows better."""
-        if rule.name in self.own and rule.in_table:
-            return f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
-        return rule.value
+    def source(self, rule: Rule, wrt: tuple[int, ...]) -> tuple[list[str], str, list[str]]:
+        """A written row in Python: statements for what is shared, the value, derivatives for operands.
 
-    def derivative_of(self, rule: Rule, slot: int) -> str | Callable[..., Any]:
-        """The row's derivative for an operand, or this type's own.
-
-        That of a variadic row, written for one element, becomes one of whole lists.
+        The value is a call of this type's own function of that name, where it has one, which knows
+        better.  Of a variadic row a derivative is that of the whole list.
         """
+        trees = [rule.tree(self._derivative_of(rule, slot), "derivative") for slot in wrt]
+        text = self._dialect.text
+        if rule.name in self.own and rule.in_table:
+            value = f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
+        else:
+            value_tree = rule.tree(str(rule.value))
+            value, trees = text(value_tree), [value_tree, *trees]
+        derivatives = [self._of_lists(rule, text(tree)) for tree in trees[len(trees) - len(wrt) :]]
+        return self._shared(rule, trees), value, derivatives
+
+    def _shared(self, rule: Rule, trees: Iterable[Tree]) -> list[str]:
+        return [f"{name} = {self._dialect.text(tree)}" for name, tree in rule.lets(*trees)]
+
+    def _derivative_of(self, rule: Rule, slot: int) -> Any:
+        """The row's derivative for an operand, or this type's own."""
         listed = (rule.in_table and self.derivatives.get(rule.name)) or rule.derivatives
-        derivative, parameters = listed[slot], PARAMETERS[: rule.arity]
+        return listed[slot]
+
+    def _of_lists(self, rule: Rule, derivative: str) -> str:
+        """That of a variadic row, written for one element, as one of whole lists."""
+        parameters = PARAMETERS[: rule.arity]
         if not rule.variadic or derivative in parameters:  # a parameter is a list as it is
             return derivative
         each = ", ".join(parameters)
         return f"[{derivative} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
+
+    def _value(self, rule: Rule) -> Callable[..., Any]:
+        if not isinstance(rule.value, str):
+            return rule.value
+        tree = rule.tree(rule.value)
+        return self._function(
+            rule, (*self._shared(rule, [tree]), f"return {self._dialect.text(tree)}")
+        )
 
     def derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
         """One derivative of the row, as a function of the operands and then the output.
@@ -157,27 +176,36 @@ class Arithmetic:
         For a variadic row the operands are whole lists, and so is the derivative.
         """
         if (self, slot) not in rule.compiled:
-            parameters = (*PARAMETERS[: rule.arity], "out")
-            rule.compiled[self, slot] = self._callable(self.derivative_of(rule, slot), parameters)
-        return rule.compiled[self, slot]
+            rule.compiled[self, slot] = self._derivative(rule, self._derivative_of(rule, slot))
+        function: Callable[..., Any] = rule.compiled[self, slot]
+        return function
+
+    def _derivative(self, rule: Rule, derivative: str | Callable[..., Any]) -> Callable[..., Any]:
+        if not isinstance(derivative, str):
+            return derivative
+        tree = rule.tree(derivative, "derivative")
+        answer = f"return {self._of_lists(rule, self._dialect.text(tree))}"
+        return self._function(rule, (*self._shared(rule, [tree]), answer), "out")
 
     def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the operation has a value at the operands; nan meets every condition on it."""
         if not rule.domain:
             return True
         if (self, "domain") not in rule.compiled:
-            parameters = tuple(name for name in PARAMETERS if name in rule.asks)
-            places = [*map(PARAMETERS.index, parameters)]
-            domain = self._reading(rule, self._function(parameters, rule.domain))
-            missing = self.missing or is_nan
-            rule.compiled[self, "domain"] = lambda *given: (
-                any(missing(given[k]) for k in places) or domain(*[given[k] for k in places])
-            )
+            rule.compiled[self, "domain"] = self._domain(rule)
         try:
-            inside = rule.compiled[self, "domain"](*operands)
-        except ZeroDivisionError:  # in the condition itself
+            met = rule.compiled[self, "domain"](*operands)
+        except OverflowError:  # of an exact number that is too large, whatever the condition
+            raise
+        except (ArithmeticError, ValueError):  # a condition that cannot be asked is not met
             return False
-        return bool(inside) if not self.symbolic else inside != False  # noqa: E712 - undecided is inside
+        return bool(met) if not self.symbolic else met != False  # noqa: E712 - undecided is inside
+
+    def _domain(self, rule: Rule) -> Callable[..., Any]:
+        test, missing = self._condition(rule, rule.domain), self.missing or is_nan
+        asked = rule.domain_operands
+        places = [place for place, name in enumerate(PARAMETERS) if name in asked]
+        return lambda *given: any(missing(given[k]) for k in places) or test(*given)
 
     def at_kink(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the derivatives at the operands are but a convention."""
@@ -191,27 +219,25 @@ class Arithmetic:
         """Whether a condition holds for certain; of nan none does."""
         if not condition or any(map(self.missing or is_nan, operands)):
             return False
-        if (self, condition) not in rule.compiled:
-            function = self._function(PARAMETERS[: rule.arity], condition)
-            rule.compiled[self, condition] = self._reading(rule, function)
-        return bool(rule.compiled[self, condition](*operands) == True)  # noqa: E712 - not undecided
+        return bool(self._condition(rule, condition)(*operands) == True)  # noqa: E712 - not undecided
 
-    def _callable(
-        self, text: str | Callable[..., Any], parameters: tuple[str, ...]
-    ) -> Callable[..., Any]:
-        return self._function(parameters, text) if isinstance(text, str) else text
+    def _condition(self, rule: Rule, text: str) -> Callable[..., Any]:
+        """A test on the operands."""
+        if (self, text) not in rule.compiled:
+            tree = rule.tree(text, "condition")
+            function = self._function(rule, (f"return {self._dialect.text(tree)}",))
+            rule.compiled[self, text] = self._reading(rule, function)
+        test: Callable[..., Any] = rule.compiled[self, text]
+        return test
 
-    def _function(self, parameters: tuple[str, ...], text: str) -> Callable[..., Any]:
-        """Compile an expression of the table; its names are looked up in this type's functions."""
-        source: Any = f"lambda {', '.join(parameters)}: {text}"
-        if self.literal or self.symbolic:
-            source = self._translate(source)
-        code = compile(source, f"<{self.name}: {text}>", "eval")
-        for name in _global_names(code):
-            if name not in self._namespace:
-                self._namespace[name] = self._lookup(name)
-        function: Callable[..., Any] = eval(code, self._namespace)  # noqa: S307 - a row, or a primitive its user wrote
-        return function
+    def _function(self, rule: Rule, body: Iterable[str], *more: str) -> Callable[..., Any]:
+        """A function of the row's operands: its names are looked up in this type's functions."""
+        others = ["*_"] * (rule.arity > len(PARAMETERS))
+        parameters = ", ".join((*PARAMETERS[: rule.arity], *others, *more))
+        source = f"def function({parameters}):\n    " + "\n    ".join(body)
+        found: dict[str, Callable[..., Any]] = {}
+        self._run(source, self._namespace, rule.name, found)
+        return found["function"]
 
     def define(
         self, source: str, names: Mapping[str, Any], *, title: str
@@ -223,20 +249,29 @@ class Arithmetic:
             names: what they refer to beyond Python's own names and this type's functions.
             title: what a traceback calls them.
         """
-        name = f"<{self.name}: {visible(title)}>"  # compile refuses NUL and lone surrogates
-        code = compile(source, name, "exec")
         namespace = dict(names)
-        for name in _global_names(code) & (self.own.keys() | RULES.keys()):
-            namespace[name] = self._lookup(name)
-        exec(code, namespace)  # noqa: S102 - as eval below
+        self._run(source, namespace, title, namespace)
         return namespace
+
+    def _run(
+        self, source: str, namespace: dict[str, Any], title: str, found: dict[str, Any]
+    ) -> None:
+        """Execute definitions in a namespace, which gets what they call of this type's functions."""
+        file = file_name(
+            source, f"{self.name}: {visible(title)}"
+        )  # compile refuses NUL and surrogates
+        code = compile(source, file, "exec")
+        known = self.own.keys() | RULES.keys() | HELPERS.keys() | {*CONSTANTS}
+        for name in _global_names(code) & known - namespace.keys():
+            namespace[name] = self._lookup(name)
+        exec(code, namespace, found)  # noqa: S102 - a row, or a primitive its user wrote
 
     def _lookup(self, name: str) -> Any:
         if name in self.own:
             return self.own[name]
         rule = RULES.get(name)
-        if rule and isinstance(rule.value, str) and not rule.value.startswith(f"{name}("):
-            return self._function(PARAMETERS[: rule.arity], rule.value)
+        if rule and rule.value != f"{name}({', '.join(PARAMETERS[: rule.arity])})":
+            return self._value(rule)
 
         def refused(*_: Number) -> Number:
             raise ExactnessError(
@@ -246,109 +281,21 @@ class Arithmetic:
 
         return refused
 
-    def _translate(self, source: str) -> ast.Expression:
-        """The expression with its literals read as this type; for symbols, undecided tests stay."""
-        import ast  # a first gradient in floats does not need it
+    def _literal(self, number: float) -> str:
+        """A name for the literal as this type reads it, which is read but once."""
+        name = f"n{number!r}".translate(_IN_NAMES)
+        if name not in self._namespace:
+            self._namespace[name] = self.literal(number)  # type: ignore[misc]
+        return name
 
-        arithmetic = self
+    def _constant(self, name: str) -> str:
+        """A constant that this type has not is called, and so refused, where it is used."""
+        return f"{name}()" if name in CONSTANTS and name not in self.own else name
 
-        class Translate(ast.NodeTransformer):
-            def visit_Constant(self, node: ast.Constant) -> ast.expr:
-                if arithmetic.literal is None:
-                    return node
-                name = repr(node.value)
-                arithmetic._namespace[name] = arithmetic.literal(node.value)  # type: ignore[arg-type]
-                return ast.Name(name, ast.Load())
 
-            def visit_Name(self, node: ast.Name) -> ast.expr:
-                refused = node.id in CONSTANTS and node.id not in arithmetic.own
-                return self._call(node.id) if refused else node
-
-            def _call(self, name: str, *arguments: ast.expr) -> ast.expr:
-                return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
-
-            def _later(self, *parts: ast.expr) -> list[ast.expr]:
-                nothing = ast.arguments([], [], None, [], [], None, [])
-                return [ast.Lambda(nothing, each) for each in parts]
-
-            def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-                self.generic_visit(node)
-                if not arithmetic.symbolic:
-                    return node
-                return self._call("choose", node.test, *self._later(node.body, node.orelse))
-
-            def visit_Compare(self, node: ast.Compare) -> ast.expr:
-                self.generic_visit(node)
-                if not arithmetic.symbolic:
-                    return node
-                sides = [node.left, *node.comparators]
-                tests = [
-                    self._call(type(test).__name__, *sides[place : place + 2])
-                    for place, test in enumerate(node.ops)
-                ]
-                return tests[0] if len(tests) == 1 else self._call("And", *self._later(*tests))
-
-            def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-                self.generic_visit(node)
-                if not arithmetic.symbolic:
-                    return node
-                return self._call(type(node.op).__name__, *self._later(*node.values))
-
-        tree: ast.Expression = Translate().visit(ast.parse(source, mode="eval"))
-        return ast.fix_missing_locations(tree)
+_IN_NAMES = str.maketrans(".+-", "_pm")
 
 
 def _global_names(code: CodeType) -> set[str]:
     inner = (each for each in code.co_consts if hasattr(each, "co_names"))
     return set(code.co_names).union(*map(_global_names, inner))
-
-
-def notation(text: str, parameters: tuple[str, ...], *, condition: bool = False) -> str:
-    """A user's expression in the table's own notation: a power is ``pow(x, y)``, which each type has.
-
-    Args:
-        text: the expression.
-        parameters: the operands, and what else it may name.
-        condition: whether it is one on the operands, where a remainder may stand.
-
-    Raises:
-        ExpressionError: naming the part that is not in the notation.
-
-    >>> notation("2 * x**0.5", ("x",))
-    '2 * pow(x, 0.5)'
-    """
-    import ast
-
-    counts = HELPERS | {
-        name: RULES[name].arity for name in FUNCTION_NAMES if not RULES[name].variadic
-    }
-    tree = parse(text, names=(*parameters, *CONSTANTS), functions=counts)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and len(node.args) != counts[ast.unparse(node.func)]:
-            name = ast.unparse(node.func)
-            raise ExpressionError(f"{name} takes {counts[name]} operands: {ast.unparse(node)}")
-        if isinstance(node, ast.Mod) and not condition:
-            raise ExpressionError(f"{quoted(text)}: % is for a domain only; give functions instead")
-        if isinstance(node, ast.IfExp) and not _is_test(node.test):
-            test = ast.unparse(node.test)
-            raise ExpressionError(
-                f"{quoted(test)} is no test: write a comparison, as {shortened(test)} != 0"
-            )
-
-    class Powers(ast.NodeTransformer):
-        def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-            self.generic_visit(node)
-            if not isinstance(node.op, ast.Pow):
-                return node
-            return ast.Call(ast.Name("pow", ast.Load()), [node.left, node.right], [])
-
-    return ast.unparse(Powers().visit(tree))
-
-
-def _is_test(node: ast.expr) -> bool:
-    import ast
-
-    if isinstance(node, ast.BoolOp):
-        return all(map(_is_test, node.values))
-    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-    return isinstance(node, ast.Compare) or called == "normal"

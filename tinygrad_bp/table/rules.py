@@ -4,33 +4,31 @@ The operators and methods of `Value`, the functions, the derivative rules, the s
 pictures, the table in the documentation and the domains that the tests draw from are all read off
 these rows.  To add an operation is to add a row, and nothing else.
 
-A row is written in ordinary notation: ``x, y, z`` are the operands, ``out`` is the output, ``inf``,
-``nan`` and ``pi`` are what they say, and any row's name may be called as a function, as may a few
-`HELPERS`.  A number literal is written as a float that binary can hold exactly (``2.0``, ``0.5``); every number type
-reads it as its own, so that one row serves ``float`` and ``Fraction`` alike.  ``a if test else b``
-joins two branches, which are the same analytic function wherever the function itself is smooth:
-then derivatives of any order are right on either side of the joint and at it.
+A row is written in the notation of `tinygrad_bp.table.expression`: ``x, y, z`` are the operands, ``out`` is
+the output, ``inf``, ``nan`` and ``pi`` are what they say, and any row's name may be called as a
+function, as may a few `HELPERS`.  A number literal is written as a float that binary can hold exactly
+(``2.0``, ``0.5``); every number type reads it as its own, so that one row serves ``float`` and
+``Fraction`` alike.  ``a if test else b`` joins two branches, which are the same analytic function
+wherever the function itself is smooth: then derivatives of any order are right on either side of the
+joint and at it.
 
-This room may not know any number type, nor `Value`.
+This module may not know any number type, nor `Value`.
 """
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-
-from tinygrad_bp.errors import ExpressionError
-from tinygrad_bp.quoting import first_few, quoted
+from tinygrad_bp.table.expression import CONSTANTS, names_in, parse
 
 TYPE_CHECKING = False  # typing costs more to import than the whole engine
 if TYPE_CHECKING:
-    import ast
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Mapping
     from typing import Any, SupportsIndex
 
-_FILTERS_LOCK = allocate_lock()  # two threads would each put back what the other had set aside
+    from tinygrad_bp.table.expression import Tree
 
 PARAMETERS = ("x", "y", "z")
-CONSTANTS = ("inf", "nan", "pi")
+DEEPEST = 150
+"""So deep an expression may be nested: far deeper Python itself refuses what is printed of it."""
 
 
 class Rule:
@@ -41,6 +39,13 @@ class Rule:
         value: the value, an expression of the operands, or a function of them.
         derivatives: one for each operand, an expression of the operands and ``out``, or a function
             of the operands and then the output.
+        textbook: the derivatives as a textbook has them, where they are computed in another form; by
+            default the same as ``derivatives``.
+        let: names for parts that value and derivatives share, each with its expression of the
+            operands and of the names before it.
+        exact: whether it takes rational numbers to rational numbers, as whole powers do, by Python's own
+            operators alone.  Exact numbers that meet floats in it are then left as they are.  Where
+            a row does not say, it is so if its expressions are made of such operations alone.
         meaning: what it is, in a few words.
         symbol: how a picture shows it.
         latex: how a formula shows it, with ``%s`` where an operand goes.
@@ -54,19 +59,30 @@ class Rule:
             derivatives are for one element of each.
         written: whether value and derivatives are all expressions, none a function.
         compiled: what was compiled of it, for whom; it goes when the row does.
+
+    Raises:
+        ExpressionError: an expression is not in the notation.
+
+    >>> Rule("f", "x > 2.0", ("2.0",))
+    Traceback (most recent call last):
+        ...
+    tinygrad_bp.errors.ExpressionError: 'x > 2.0' is true or false, and a number is needed there
     """
 
     __slots__ = (
-        "bend", "compiled", "convention", "derivatives", "domain", "kink", "latex", "meaning", "name", "needs",
-        "symbol", "value", "variadic", "written",
+        "_exact", "bend", "compiled", "convention", "derivatives", "domain", "kink", "latex", "let", "meaning",
+        "name", "needs", "symbol", "textbook", "value", "variadic", "written",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a row has so many columns
         self,
         name: str,
         value: str | Callable[..., Any],
         derivatives: tuple[str | Callable[..., Any], ...],
         *,
+        textbook: tuple[str, ...] = (),
+        let: Mapping[str, str] | None = None,
+        exact: bool | None = None,
         meaning: str = "",
         symbol: str = "",
         latex: str = "",
@@ -76,10 +92,14 @@ class Rule:
         bend: str = "",
         needs: str = "",
         variadic: bool = False,
+        lazy: bool = False,  # whether an expression is parsed when it is first used
     ) -> None:
         self.name = name
         self.value = value
         self.derivatives = derivatives
+        self.textbook = textbook or derivatives
+        self.let = let or {}
+        self._exact = exact
         self.meaning = meaning
         self.symbol = symbol or name
         self.latex = latex  # where there is none, formulas show the name
@@ -90,7 +110,9 @@ class Rule:
         self.bend = bend
         self.variadic = variadic
         self.written = all(isinstance(each, str) for each in (value, *derivatives))
-        self.compiled: dict[Any, Callable[..., Any]] = {}  # by those who compile it, while it lives
+        self.compiled: dict[Any, Any] = {}  # by those who compile it, while it lives
+        if not lazy:
+            self.parse_all()
 
     @property
     def arity(self) -> int:
@@ -108,16 +130,89 @@ class Rule:
         return RULES.get(self.name) is self
 
     @property
-    def asks(self) -> frozenset[str]:
-        """The operands that the domain is a condition on, and the functions in it."""
-        return frozenset(compile(self.domain, "<domain>", "eval").co_names)
+    def exact(self) -> bool:
+        """Whether exact numbers are left as they are: see the class."""
+        if self._exact is None:
+            texts = (*self.let.values(), self.value, *self.derivatives)
+            trees = [self.tree(each, "derivative") for each in texts if isinstance(each, str)]
+            names = {name for tree in trees for name in names_in(tree)}
+            others = names - {*PARAMETERS, *self.let, "out", "inf", "nan", "normal", "lost"}
+            self._exact = self.written and all(
+                name in RULES and name != self.name and RULES[name].exact for name in others
+            )
+        return self._exact
+
+    @property
+    def domain_operands(self) -> tuple[str, ...]:
+        """The operands that the domain is a condition on."""
+        names = names_in(self.tree(self.domain, "condition")) if self.domain else ()
+        return tuple([each for each in PARAMETERS if each in names])
 
     @property
     def condition(self) -> str:
         """The domain as messages have it: ``x > 0`` for ``x > 0.0``."""
-        import re  # for an error: it costs more than all else in this room
+        import re  # for an error: it costs more than all else in this module
 
         return self.needs or re.sub(r"(\d)\.0(?!\d)", r"\1", self.domain)
+
+    def tree(self, text: str, part: str = "value") -> Tree:
+        """The tree of one of the row's expressions, which is parsed once.
+
+        Args:
+            text: the expression.
+            part: what it is of the row: a "value" or a shared part, made of the operands and the shared
+                parts; a "derivative", of the output too; a "condition", which is a test on the
+                operands; or a "convention", which is a constant.
+
+        Raises:
+            ExpressionError: it is not in the notation.
+        """
+        if (text, part) not in self.compiled:
+            names = (
+                *CONSTANTS,
+                *PARAMETERS[: self.arity] * (part != "convention"),
+                *[*self.let] * (part in ("value", "derivative")),
+                *["out"] * (part == "derivative"),
+            )
+            functions = {**ARITIES, self.name: self.arity} if self.variadic else ARITIES
+            self.compiled[text, part] = parse(
+                text,
+                names=names,
+                functions=functions,
+                condition=part == "condition",
+                remainder="% is for a domain only; give functions instead" * (part != "condition"),
+                deepest=DEEPEST,
+            )
+        tree: Tree = self.compiled[text, part]
+        return tree
+
+    def lets(self, *trees: Tree) -> list[tuple[str, Tree]]:
+        """The shared parts that these expressions use, each after those that it uses itself."""
+        used = {name for tree in trees for name in names_in(tree)}
+        found = []
+        for name, text in reversed([*self.let.items()]):
+            if name in used:
+                tree = self.tree(text)
+                found.append((name, tree))
+                used.update(names_in(tree))
+        return found[::-1]
+
+    def parse_all(self) -> None:
+        """Parse every expression of the row.
+
+        Raises:
+            ExpressionError: one of them is not in the notation.
+        """
+        parts = {
+            "value": (*self.let.values(), self.value),
+            "derivative": (*self.derivatives, *self.textbook),
+            "condition": filter(None, (self.domain, self.kink, self.bend)),
+            "convention": self.convention,
+        }
+        for part, texts in parts.items():
+            for text in texts:
+                if isinstance(text, str):
+                    self.tree(text, part)
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         return None, {
@@ -125,7 +220,7 @@ class Rule:
         }
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        return (_row, (self.name,)) if self.in_table else super().__reduce_ex__(protocol)
+        return (_named, (self.name,)) if self.in_table else super().__reduce_ex__(protocol)
 
     def __copy__(self) -> Rule:
         return self  # a row does not change
@@ -137,159 +232,224 @@ class Rule:
         return f"Rule({self.name!r}, {self.value!r}, {self.derivatives!r})"
 
 
+def _row(
+    name: str, value: str, derivatives: tuple[str, ...], *, exact: bool = False, **rest: Any
+) -> Rule:
+    """A row of the table: a test parses its expressions, so that importing the engine need not."""
+    return Rule(name, value, derivatives, exact=exact, lazy=True, **rest)
+
+
 # fmt: off
 _TABLE = (
     # Arithmetic.  `-out / y` and not `-x / y**2`, which overflows where the quotient does not.
-    Rule("+",   "x + y",  ("1.0", "1.0"), meaning="the sum",     latex="%s + %s"),
-    Rule("-",   "x - y",  ("1.0", "-1.0"), meaning="the difference",    latex="%s - %s"),
-    Rule("*",   "x * y",  ("y", "x"), meaning="the product",         latex=r"%s \cdot %s"),
+    _row("+", "x + y", ("1.0", "1.0"), exact=True, meaning="the sum", latex="%s + %s"),
+    _row("-", "x - y", ("1.0", "-1.0"), exact=True, meaning="the difference", latex="%s - %s"),
+    _row("*", "x * y", ("y", "x"), exact=True, meaning="the product", latex=r"%s \cdot %s"),
     # A quotient short of digits is not divided again.
-    Rule("/",   "x / y",  ("1.0 / y",
-                           "-out / y if abs(y) >= 1.0 or normal(out) or out == 0.0 else x * (-1.0 / y / y)"), meaning="the quotient",
-                latex=r"\frac{%s}{%s}", domain="y != 0.0"),
+    _row("/", "x / y",
+         ("1.0 / y",
+          "-out / y if abs(y) >= 1.0 or normal(out) or out == 0.0 else x * (-1.0 / y / y)"),
+         textbook=("1 / y", "-x / y**2"), exact=True, meaning="the quotient", latex=r"\frac{%s}{%s}",
+         domain="y != 0.0"),
     # `y * x**(y - 1)` is exact for whole numbers, and right at every order, but only where `y - 1` is
     # exact: the rounding of the exponent is magnified by log(x).  Elsewhere `y * out / x`.  The
     # corners of 0**y come first.  Half the exponent, twice, stays in range where the power itself
     # runs out of digits; what is left of a base below 0 is its sign.
-    Rule("**",  "pow(x, y)", (
-                ("0.0 if x == 0.0 and y == 0.0 else inf if x == 0.0 and y < 1.0 else"
-                 " y * pow(x, y - 1.0) if x == 0.0 or abs(x) == inf or y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0"
-                 " and (y <= 4.0 or normal(pow(x, y - 1.0)) or abs(pow(x, y - 1.0)) == inf) else"
-                 " y * pow(abs(x), (y - 1.0) / 2.0) * pow(abs(x), (y - 1.0) / 2.0) * pow(-1.0 if x < 0.0 else 1.0, y - 1.0)"
-                 " if y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0 else"
-                 " y * out / x if normal(out) or abs(x) == inf or abs(y) == inf else"
-                 " y * pow(abs(x), y / 2.0) / x * pow(abs(x), y / 2.0) * pow(-1.0 if x < 0.0 else 1.0, y)"),
-                ("(out * log(x) if normal(out) else pow(x, y / 2.0) * log(x) * pow(x, y / 2.0))"
-                 " if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan * out")), meaning="x to the power y",
-                latex="{%s}^{%s}",
-                domain="x > 0.0 or x == 0.0 and y >= 0.0 or x < 0.0 and y % 1.0 == 0.0 or x == -inf or abs(y) == inf",
-                needs="a base > 0, or a whole exponent, and no negative exponent at base 0",
-                kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0"), bend="x == 0.0 and 0.0 <= y <= 1.0"),
-    Rule("neg", "-x",     ("-1.0",), meaning="the negative",          symbol="-", latex="-%s"),
-    Rule("abs", "abs(x)", ("1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x",), meaning="the size, without the sign", latex="|%s|",
-                kink="x == 0.0", convention=("0.0",)),
+    _row("**", "pow(x, y)",
+         (("0.0 if x == 0.0 and y == 0.0 else inf if x == 0.0 and y < 1.0 else"
+          " y * pow(x, y - 1.0) if x == 0.0 or abs(x) == inf"
+          " or y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0"
+          " and (y <= 4.0 or normal(pow(x, y - 1.0)) or abs(pow(x, y - 1.0)) == inf) else"
+          " y * pow(abs(x), (y - 1.0) / 2.0) * pow(abs(x), (y - 1.0) / 2.0)"
+          " * pow(-1.0 if x < 0.0 else 1.0, y - 1.0)"
+          " if y >= 0.5 and y - 1.0 + 1.0 == y != y - 1.0 else"
+          " y * out / x if normal(out) or abs(x) == inf or abs(y) == inf else"
+          " y * pow(abs(x), y / 2.0) / x * pow(abs(x), y / 2.0) * pow(-1.0 if x < 0.0 else 1.0, y)"),
+          ("(out * log(x) if normal(out) else pow(x, y / 2.0) * log(x) * pow(x, y / 2.0))"
+          " if x > 0.0 else 0.0 if x == 0.0 and y >= 0.0 else nan * out")),
+         textbook=("y * x**(y - 1)", "out * log(x)"), exact=True, meaning="x to the power y",
+         latex="{%s}^{%s}",
+         domain="x > 0.0 or x == 0.0 and y >= 0.0 or x < 0.0 and y % 1.0 == 0.0 or x == -inf or abs(y) == inf",
+         needs="a base > 0, or a whole exponent, and no negative exponent at base 0",
+         kink="x == 0.0 and 0.0 < y < 1.0", convention=("inf", "0.0"), bend="x == 0.0 and 0.0 <= y <= 1.0"),
+    _row("neg", "-x", ("-1.0",), exact=True, meaning="the negative", symbol="-", latex="-%s"),
+    _row("abs", "abs(x)", ("1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x",),
+         textbook=("1 if x > 0 else -1",), exact=True, meaning="the size, without the sign", latex="|%s|",
+         kink="x == 0.0", convention=("0.0",)),
 
     # Powers, exponentials, logarithms.
-    Rule("exp",        "exp(x)",   ("out",), meaning="e to the power x",                  latex=r"\exp(%s)"),
-    Rule("expm1",      "expm1(x)", ("exp(x)",), meaning="e to the power x, less 1, with its digits near 0",               latex=r"\exp(%s) - 1"),
-    Rule("log",        "log(x)",   ("1.0 / x",), meaning="the natural logarithm",              latex=r"\ln %s", domain="x > 0.0"),
-    Rule("log1p",      "log1p(x)", ("1.0 / (1.0 + x)",), meaning="the natural logarithm of 1 + x, with its digits near 0",      latex=r"\ln(1 + %s)", domain="x > -1.0"),
-    Rule("log2",       "log2(x)",  ("1.0 / log(2.0) / x",), meaning="the logarithm to base 2",   latex=r"\log_2 %s", domain="x > 0.0"),
-    Rule("log10",      "log10(x)", ("1.0 / log(10.0) / x",), meaning="the logarithm to base 10",  latex=r"\log_{10} %s", domain="x > 0.0"),
-    Rule("sqrt",       "sqrt(x)",  ("0.5 / out if x != 0.0 else inf",), meaning="the square root", symbol="√", latex=r"\sqrt{%s}",
-                       domain="x >= 0.0", kink="x == 0.0", convention=("inf",)),
-    Rule("cbrt",       "cbrt(x)",  ("inf if x == 0.0 else out / x / 3.0 if normal(x) else 1.0 / (3.0 * out * out)",), meaning="the cube root, of negative numbers too", symbol="∛",
-                       latex=r"\sqrt[3]{%s}", kink="x == 0.0", convention=("inf",)),
-    Rule("square",     "x * x",    ("2.0 * x",), meaning="the square",              symbol="²", latex="{%s}^2"),
-    Rule("reciprocal", "1.0 / x",  ("-out * out",), meaning="1 over x",           symbol="1/", latex=r"\frac{1}{%s}",
-                       domain="x != 0.0"),
+    _row("exp", "exp(x)", ("out",), meaning="e to the power x", latex=r"\exp(%s)"),
+    _row("expm1", "expm1(x)", ("exp(x)",), latex=r"\exp(%s) - 1",
+         meaning="e to the power x, less 1, with its digits near 0"),
+    _row("log", "log(x)", ("1.0 / x",), meaning="the natural logarithm", latex=r"\ln %s",
+         domain="x > 0.0"),
+    _row("log1p", "log1p(x)", ("1.0 / (1.0 + x)",), latex=r"\ln(1 + %s)", domain="x > -1.0",
+         meaning="the natural logarithm of 1 + x, with its digits near 0"),
+    _row("log2", "log2(x)", ("1.0 / log(2.0) / x",), textbook=("1 / (x * log(2))",),
+         meaning="the logarithm to base 2", latex=r"\log_2 %s", domain="x > 0.0"),
+    _row("log10", "log10(x)", ("1.0 / log(10.0) / x",), textbook=("1 / (x * log(10))",),
+         meaning="the logarithm to base 10", latex=r"\log_{10} %s", domain="x > 0.0"),
+    _row("sqrt", "sqrt(x)", ("0.5 / out if x != 0.0 else inf",), textbook=("1 / (2 * out)",),
+         meaning="the square root", symbol="√", latex=r"\sqrt{%s}", domain="x >= 0.0",
+         kink="x == 0.0", convention=("inf",)),
+    _row("cbrt", "cbrt(x)",
+         ("inf if x == 0.0 else out / x / 3.0 if normal(x) else 1.0 / (3.0 * out * out)",),
+         textbook=("1 / (3 * out**2)",), meaning="the cube root, of negative numbers too", symbol="∛",
+         latex=r"\sqrt[3]{%s}", kink="x == 0.0", convention=("inf",)),
+    _row("square", "x * x", ("2.0 * x",), exact=True, meaning="the square", symbol="²",
+         latex="{%s}^2"),
+    _row("reciprocal", "1.0 / x", ("-out * out",), textbook=("-1 / x**2",), exact=True,
+         meaning="1 over x", symbol="1/", latex=r"\frac{1}{%s}", domain="x != 0.0"),
 
     # Circular and hyperbolic functions, in forms whose own derivatives have their digits too.
     # `1 - tanh(x)**2` is 0 at x = 20 where the truth is 1.7e-17; `(1 - x) * (1 + x)` is right near 1,
     # but its derivative is 0 near 0.  The product of two sigmoids is right far out, and so are its own
     # derivatives; where one of them runs out of digits, the square of a number that does not.
-    Rule("sin",     "sin(x)",     ("cos(x)",), meaning="the sine of x radians",                latex=r"\sin %s", domain="-inf < x < inf"),
-    Rule("cos",     "cos(x)",     ("-sin(x)",), meaning="the cosine of x radians",               latex=r"\cos %s", domain="-inf < x < inf"),
-    Rule("tan",     "tan(x)",     ("1.0 + out * out",), meaning="the tangent of x radians",       latex=r"\tan %s", domain="-inf < x < inf"),
-    Rule("arcsin",  "arcsin(x)",  ("inf if x == -1.0 or x == 1.0 else 1.0 / sqrt(1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))",), meaning="the angle in radians whose sine is x",
-                    latex=r"\arcsin %s", domain="-1.0 <= x <= 1.0",
-                    kink="x == -1.0 or x == 1.0", convention=("inf",)),
-    Rule("arccos",  "arccos(x)",  ("-inf if x == -1.0 or x == 1.0 else -1.0 / sqrt(1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))",), meaning="the angle in radians whose cosine is x",
-                    latex=r"\arccos %s", domain="-1.0 <= x <= 1.0",
-                    kink="x == -1.0 or x == 1.0", convention=("-inf",)),
-    Rule("arctan",  "arctan(x)",  ("1.0 / (1.0 + x * x) if 1.0 + x * x != x * x else 1.0 / x / x",), meaning="the angle in radians whose tangent is x", latex=r"\arctan %s"),
-    Rule("arctan2", "arctan2(x, y)", (
-                    ("nan if x == 0.0 and y == 0.0 else"
-                     " y / hypot(x, y) / hypot(x, y) if normal(hypot(x, y))"
-                     " and (normal(y / hypot(x, y)) or y == 0.0 or hypot(x, y) >= 1.0) else"
-                     " 0.0 * out if abs(x) == inf or abs(y) == inf else"
-                     " y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if hypot(x, y) == inf else"
-                     " 64.0 * y * (0.125 / hypot(x, y) * (0.125 / hypot(x, y))) if normal(hypot(x, y)) else"
-                     " y / sqrt(hypot(x, y)) / hypot(x / sqrt(hypot(x, y)), y / sqrt(hypot(x, y)))"
-                     " / hypot(x / sqrt(hypot(x, y)), y / sqrt(hypot(x, y))) / sqrt(hypot(x, y))"),
-                    ("nan if x == 0.0 and y == 0.0 else"
-                     " -x / hypot(x, y) / hypot(x, y) if normal(hypot(x, y))"
-                     " and (normal(x / hypot(x, y)) or x == 0.0 or hypot(x, y) >= 1.0) else"
-                     " 0.0 * out if abs(x) == inf or abs(y) == inf else"
-                     " -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if hypot(x, y) == inf else"
-                     " -64.0 * x * (0.125 / hypot(x, y) * (0.125 / hypot(x, y))) if normal(hypot(x, y)) else"
-                     " -x / sqrt(hypot(x, y)) / hypot(x / sqrt(hypot(x, y)), y / sqrt(hypot(x, y)))"
-                     " / hypot(x / sqrt(hypot(x, y)), y / sqrt(hypot(x, y))) / sqrt(hypot(x, y))")), meaning="the angle in radians of the point at height x and distance y to the right",
-                    kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),
-    Rule("sinh",    "sinh(x)",    ("cosh(x)",), meaning="the hyperbolic sine",               latex=r"\sinh %s"),
-    Rule("cosh",    "cosh(x)",    ("sinh(x)",), meaning="the hyperbolic cosine",               latex=r"\cosh %s"),
-    Rule("tanh",    "tanh(x)",    (
-                    ("square(1.0 / cosh(x)) if abs(x) < 1.0 else"
-                     " 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x) if abs(out) < 1.0 or normal(sigmoid(-2.0 * abs(x)))"
-                     " else square(2.0 * exp(-abs(x)))"),), meaning="the hyperbolic tangent", latex=r"\tanh %s"),
-    Rule("arcsinh", "arcsinh(x)", ("1.0 / hypot(1.0, x)",), meaning="the inverse of the hyperbolic sine"),
-    Rule("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x != 1.0 else inf",), meaning="the inverse of the hyperbolic cosine",
-                    domain="x >= 1.0", kink="x == 1.0", convention=("inf",)),
-    Rule("arctanh", "arctanh(x)", ("1.0 / (1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))",), meaning="the inverse of the hyperbolic tangent", domain="-1.0 < x < 1.0"),
+    _row("sin", "sin(x)", ("cos(x)",), meaning="the sine of x radians", latex=r"\sin %s",
+         domain="-inf < x < inf"),
+    _row("cos", "cos(x)", ("-sin(x)",), meaning="the cosine of x radians", latex=r"\cos %s",
+         domain="-inf < x < inf"),
+    _row("tan", "tan(x)", ("1.0 + out * out",), textbook=("1 + out**2",),
+         meaning="the tangent of x radians", latex=r"\tan %s", domain="-inf < x < inf"),
+    _row("arcsin", "arcsin(x)",
+         (("inf if x == -1.0 or x == 1.0 else"
+          " 1.0 / sqrt(1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))"),),
+         textbook=("1 / sqrt(1 - x**2)",), meaning="the angle in radians whose sine is x",
+         latex=r"\arcsin %s", domain="-1.0 <= x <= 1.0", kink="x == -1.0 or x == 1.0",
+         convention=("inf",)),
+    _row("arccos", "arccos(x)",
+         (("-inf if x == -1.0 or x == 1.0 else"
+          " -1.0 / sqrt(1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))"),),
+         textbook=("-1 / sqrt(1 - x**2)",), meaning="the angle in radians whose cosine is x",
+         latex=r"\arccos %s", domain="-1.0 <= x <= 1.0", kink="x == -1.0 or x == 1.0",
+         convention=("-inf",)),
+    _row("arctan", "arctan(x)", ("1.0 / (1.0 + x * x) if 1.0 + x * x != x * x else 1.0 / x / x",),
+         textbook=("1 / (1 + x**2)",), meaning="the angle in radians whose tangent is x",
+         latex=r"\arctan %s"),
+    # y / r**2 with r = hypot(x, y), in such an order that nothing overflows or runs out of digits.
+    _row("arctan2", "arctan2(x, y)",
+         (("nan if x == 0.0 and y == 0.0 else"
+          " y / r / r if normal(r) and (normal(y / r) or y == 0.0 or r >= 1.0) else"
+          " 0.0 * out if abs(x) == inf or abs(y) == inf else"
+          " y / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if r == inf else"
+          " 64.0 * y * (0.125 / r * (0.125 / r)) if normal(r) else"
+          " y / s / hypot(x / s, y / s) / hypot(x / s, y / s) / s"),
+          ("nan if x == 0.0 and y == 0.0 else"
+          " -x / r / r if normal(r) and (normal(x / r) or x == 0.0 or r >= 1.0) else"
+          " 0.0 * out if abs(x) == inf or abs(y) == inf else"
+          " -x / hypot(x / 2.0, y / 2.0) / hypot(x / 2.0, y / 2.0) / 4.0 if r == inf else"
+          " -64.0 * x * (0.125 / r * (0.125 / r)) if normal(r) else"
+          " -x / s / hypot(x / s, y / s) / hypot(x / s, y / s) / s")),
+         let={"r": "hypot(x, y)", "s": "sqrt(r)"},
+         textbook=("y / (x**2 + y**2)", "-x / (x**2 + y**2)"),
+         meaning="the angle in radians of the point at height x and distance y to the right",
+         kink="x == 0.0 and y == 0.0", convention=("nan", "nan")),
+    _row("sinh", "sinh(x)", ("cosh(x)",), meaning="the hyperbolic sine", latex=r"\sinh %s"),
+    _row("cosh", "cosh(x)", ("sinh(x)",), meaning="the hyperbolic cosine", latex=r"\cosh %s"),
+    _row("tanh", "tanh(x)",
+         (("square(1.0 / cosh(x)) if abs(x) < 1.0 else"
+          " 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x)"
+          " if abs(out) < 1.0 or normal(sigmoid(-2.0 * abs(x))) else"
+          " square(2.0 * exp(-abs(x)))"),),
+         textbook=("1 - out**2",), meaning="the hyperbolic tangent", latex=r"\tanh %s"),
+    _row("arcsinh", "arcsinh(x)", ("1.0 / hypot(1.0, x)",), textbook=("1 / sqrt(1 + x**2)",),
+         meaning="the inverse of the hyperbolic sine"),
+    _row("arccosh", "arccosh(x)", ("1.0 / sqrt(x - 1.0) / sqrt(x + 1.0) if x != 1.0 else inf",),
+         textbook=("1 / sqrt(x**2 - 1)",), meaning="the inverse of the hyperbolic cosine",
+         domain="x >= 1.0", kink="x == 1.0", convention=("inf",)),
+    _row("arctanh", "arctanh(x)", ("1.0 / (1.0 - x * x if abs(x) < 0.5 else (1.0 - x) * (1.0 + x))",),
+         textbook=("1 / (1 - x**2)",), meaning="the inverse of the hyperbolic tangent",
+         domain="-1.0 < x < 1.0"),
     # x / hypot(x, y) as the sine or cosine of an angle below 45 degrees: no hypotenuse that overflows
     # or is rounded to a subnormal number, and the derivative has its digits.
-    Rule("hypot",   "hypot(x, y)", (
-                    ("0.0 if out == 0.0 else sin(arctan2(x, abs(y))) if abs(x) <= abs(y) else"
-                     " cos(arctan2(y, x)) if x > 0.0 else -cos(arctan2(y, -x))"),
-                    ("0.0 if out == 0.0 else sin(arctan2(y, abs(x))) if abs(y) <= abs(x) else"
-                     " cos(arctan2(x, y)) if y > 0.0 else -cos(arctan2(x, -y))")), meaning="the length of the hypotenuse over sides x and y",
-                    kink="x == 0.0 and y == 0.0", convention=("0.0", "0.0")),
+    _row("hypot", "hypot(x, y)",
+         (("0.0 if out == 0.0 else sin(arctan2(x, abs(y))) if abs(x) <= abs(y) else"
+          " cos(arctan2(y, x)) if x > 0.0 else -cos(arctan2(y, -x))"),
+          ("0.0 if out == 0.0 else sin(arctan2(y, abs(x))) if abs(y) <= abs(x) else"
+          " cos(arctan2(x, y)) if y > 0.0 else -cos(arctan2(x, -y))")),
+         textbook=("x / out", "y / out"), meaning="the length of the hypotenuse over sides x and y",
+         kink="x == 0.0 and y == 0.0", convention=("0.0", "0.0")),
 
     # The larger and the smaller.  The last branch is for nan, which is neither.
-    Rule("maximum", "x if x >= y else y if x < y else x + y",
-                    ("1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan",
-                     "1.0 if x < y else 0.0 if x > y else 0.5 if x == y else nan"), meaning="the larger of two; the derivative of a tie is shared",
-                    symbol="max", latex=r"\max(%s, %s)", kink="x == y", convention=("0.5", "0.5")),
-    Rule("minimum", "x if x <= y else y if x > y else x + y",
-                    ("1.0 if x < y else 0.0 if x > y else 0.5 if x == y else nan",
-                     "1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan"), meaning="the smaller of two; the derivative of a tie is shared",
-                    symbol="min", latex=r"\min(%s, %s)", kink="x == y", convention=("0.5", "0.5")),
+    _row("maximum", "x if x >= y else y if x < y else x + y",
+         ("1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan",
+          "1.0 if x < y else 0.0 if x > y else 0.5 if x == y else nan"),
+         textbook=("1 if x > y else 0", "1 if y > x else 0"), exact=True,
+         meaning="the larger of two; the derivative of a tie is shared", symbol="max",
+         latex=r"\max(%s, %s)", kink="x == y", convention=("0.5", "0.5")),
+    _row("minimum", "x if x <= y else y if x > y else x + y",
+         ("1.0 if x < y else 0.0 if x > y else 0.5 if x == y else nan",
+          "1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan"),
+         textbook=("1 if x < y else 0", "1 if y < x else 0"), exact=True,
+         meaning="the smaller of two; the derivative of a tie is shared", symbol="min",
+         latex=r"\min(%s, %s)", kink="x == y", convention=("0.5", "0.5")),
 
     # The error function, its density, and the normal distribution function.  The last two are rows
     # because a float exp(-x*x) is wrong by 250 ulps at x = 26, and a float erfc(-x / sqrt(2)) by
     # 1400 at x = -36: each number type brings one that is right.
-    Rule("erf",      "erf(x)",      ("2.0 / sqrt(pi) * gaussian(x)",), meaning="the error function"),
-    Rule("erfc",     "erfc(x)",     ("-2.0 / sqrt(pi) * gaussian(x)",), meaning="1 less the error function, with its digits in the tail"),
-    Rule("gaussian", "gaussian(x)", (
-                     ("-2.0 * (x * out) if normal(out) else 0.0 * out if abs(x) == inf else"
-                      " x * gaussian(abs(x) - 1.0) * (-2.0 * exp(1.0 - 2.0 * abs(x)))"),), meaning="e to the power -x**2",
-                     latex=r"\exp(-{%s}^2)"),
-    Rule("ndtr",     "erfc(-x / sqrt(2.0)) / 2.0", ("square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",), meaning="the distribution function of the standard normal distribution",
-                     symbol="Φ", latex=r"\Phi(%s)"),
+    _row("erf", "erf(x)", ("2.0 / sqrt(pi) * gaussian(x)",), textbook=("2 / sqrt(pi) * exp(-x**2)",),
+         meaning="the error function"),
+    _row("erfc", "erfc(x)", ("-2.0 / sqrt(pi) * gaussian(x)",),
+         textbook=("-2 / sqrt(pi) * exp(-x**2)",),
+         meaning="1 less the error function, with its digits in the tail"),
+    _row("gaussian", "gaussian(x)",
+         (("-2.0 * (x * out) if normal(out) else 0.0 * out if abs(x) == inf else"
+          " x * gaussian(abs(x) - 1.0) * (-2.0 * exp(1.0 - 2.0 * abs(x)))"),),
+         textbook=("-2 * x * out",), meaning="e to the power -x**2", latex=r"\exp(-{%s}^2)"),
+    _row("ndtr", "erfc(-x / sqrt(2.0)) / 2.0", ("square(gaussian(x / 2.0)) / sqrt(2.0 * pi)",),
+         textbook=("exp(-x**2 / 2) / sqrt(2 * pi)",), symbol="Φ", latex=r"\Phi(%s)",
+         meaning="the distribution function of the standard normal distribution"),
 
     # Activations.  Where a factor runs out of digits, the parts of the product are taken in such an
     # order that none does; of the tail of `gelu` it is Laplace's continued fraction.
-    Rule("identity",   "x",        ("1.0",), meaning="x itself, as a node of its own", symbol="id", latex="%s"),
-    Rule("sigmoid",    "1.0 / (1.0 + exp(-x)) if x >= 0.0 else exp(x) / (1.0 + exp(x))",
-                       ("square(0.5 / cosh(x / 2.0)) if abs(x) < 1.0 else out * sigmoid(-x)",), meaning="the logistic function, 1 / (1 + exp(-x))", symbol="σ", latex=r"\sigma(%s)"),
-    Rule("softplus",   "x + log1p(exp(-x)) if x > 0.0 else log1p(exp(x))", ("sigmoid(x)",), meaning="log(1 + exp(x)), a smooth relu"),
-    Rule("relu",       "x if x > 0.0 else 0.0 if x <= 0.0 else x",
-                       ("1.0 if x > 0.0 else 0.0 if x <= 0.0 else nan",), meaning="x where it is positive, else 0",
-                       kink="x == 0.0", convention=("0.0",)),
-    Rule("leaky_relu", "x if x > 0.0 else x / 100.0",
-                       ("1.0 if x > 0.0 else 1.0 / 100.0 if x <= 0.0 else nan",), meaning="x where it is positive, else a hundredth of it",
-                       kink="x == 0.0", convention=("1.0 / 100.0",)),
-    Rule("elu",        "x if x > 0.0 else expm1(x)", ("1.0 if x > 0.0 else exp(x)",), meaning="x where it is positive, else exp(x) - 1",
-                       bend="x == 0.0"),
-    Rule("silu",       ("x * sigmoid(x) if normal(sigmoid(x)) else"
-                        " exp(x) if x == -inf else x * exp(x / 2.0) * exp(x / 2.0)"),
-                       (("sigmoid(x) * (1.0 - silu(-x)) if normal(sigmoid(x)) else"
-                         " exp(x) if x == -inf else (1.0 + x) * exp(x / 2.0) * exp(x / 2.0)"),), meaning="x times its sigmoid"),
-    Rule("gelu",       ("x * ndtr(x) if normal(ndtr(x)) else exp(x) if x == -inf else"
-                        " -square(gaussian(x / 2.0)) / sqrt(2.0 * pi)"
-                        " * (x / (x + 1.0 / (x + 2.0 / (x + 3.0 / (x + 4.0 / (x + 5.0 / x))))))"),
-                       (("ndtr(x) + x * gaussian(x / 2.0) / sqrt(2.0 * pi) * gaussian(x / 2.0)"
-                         " if abs(x) < inf else ndtr(x)"),), meaning="x times the normal distribution function of x"),
-    Rule("logaddexp",  ("x + (log1p(exp(y - x)) + lost(y, x) * sigmoid(y - x)) if x > y else x + log(2.0) if x == y"
-                        " else y + (log1p(exp(x - y)) + lost(x, y) * sigmoid(x - y))"),
-                       (("0.5 if x == y and abs(x) == inf else"
-                         " sigmoid(x - y) + lost(x, y) * sigmoid(x - y) * sigmoid(y - x)"),
-                        ("0.5 if x == y and abs(x) == inf else"
-                         " sigmoid(y - x) + lost(y, x) * sigmoid(y - x) * sigmoid(x - y)")), meaning="log(exp(x) + exp(y)), without overflow"),
+    _row("identity", "x", ("1.0",), exact=True, meaning="x itself, as a node of its own", symbol="id",
+         latex="%s"),
+    _row("sigmoid", "1.0 / (1.0 + exp(-x)) if x >= 0.0 else exp(x) / (1.0 + exp(x))",
+         ("square(0.5 / cosh(x / 2.0)) if abs(x) < 1.0 else out * sigmoid(-x)",),
+         textbook=("out * (1 - out)",), meaning="the logistic function, 1 / (1 + exp(-x))", symbol="σ",
+         latex=r"\sigma(%s)"),
+    _row("softplus", "x + log1p(exp(-x)) if x > 0.0 else log1p(exp(x))", ("sigmoid(x)",),
+         meaning="log(1 + exp(x)), a smooth relu"),
+    _row("relu", "x if x > 0.0 else 0.0 if x <= 0.0 else x",
+         ("1.0 if x > 0.0 else 0.0 if x <= 0.0 else nan",),
+         textbook=("1 if x > 0 else 0",), exact=True, meaning="x where it is positive, else 0",
+         kink="x == 0.0", convention=("0.0",)),
+    _row("leaky_relu", "x if x > 0.0 else x / 100.0",
+         ("1.0 if x > 0.0 else 1.0 / 100.0 if x <= 0.0 else nan",),
+         textbook=("1 if x > 0 else 1 / 100",), exact=True,
+         meaning="x where it is positive, else a hundredth of it",
+         kink="x == 0.0", convention=("1.0 / 100.0",)),
+    _row("elu", "x if x > 0.0 else expm1(x)", ("1.0 if x > 0.0 else exp(x)",),
+         textbook=("1 if x > 0 else exp(x)",), meaning="x where it is positive, else exp(x) - 1",
+         bend="x == 0.0"),
+    _row("silu", "x * s if normal(s) else exp(x) if x == -inf else x * exp(x / 2.0) * exp(x / 2.0)",
+         (("s * (1.0 - silu(-x)) if normal(s) else"
+          " exp(x) if x == -inf else (1.0 + x) * exp(x / 2.0) * exp(x / 2.0)"),),
+         let={"s": "sigmoid(x)"}, textbook=("sigmoid(x) * (1 + x * (1 - sigmoid(x)))",),
+         meaning="x times its sigmoid"),
+    _row("gelu",
+         "x * p if normal(p) else exp(x) if x == -inf else"
+         " -square(gaussian(x / 2.0)) / sqrt(2.0 * pi)"
+         " * (x / (x + 1.0 / (x + 2.0 / (x + 3.0 / (x + 4.0 / (x + 5.0 / x))))))",
+         ("p + x * gaussian(x / 2.0) / sqrt(2.0 * pi) * gaussian(x / 2.0) if abs(x) < inf else p",),
+         let={"p": "ndtr(x)"}, textbook=("ndtr(x) + x * exp(-x**2 / 2) / sqrt(2 * pi)",),
+         meaning="x times the normal distribution function of x"),
+    _row("logaddexp",
+         "x + (log1p(exp(y - x)) + lost(y, x) * sigmoid(y - x)) if x > y else"
+         " x + log(2.0) if x == y else"
+         " y + (log1p(exp(x - y)) + lost(x, y) * sigmoid(x - y))",
+         (("0.5 if x == y and abs(x) == inf else"
+          " sigmoid(x - y) + lost(x, y) * sigmoid(x - y) * sigmoid(y - x)"),
+          ("0.5 if x == y and abs(x) == inf else"
+          " sigmoid(y - x) + lost(y, x) * sigmoid(y - x) * sigmoid(x - y)")),
+         textbook=("exp(x - out)", "exp(y - out)"),
+         meaning="log(exp(x) + exp(y)), without overflow"),
 
     # One node for a whole sum: the note's own step, sum_k w_k x_k.
-    Rule("fsum", "fsum(x)",   ("1.0",), meaning="the sum of a list, rounded once, as one node",   symbol="Σ", latex=r"\sum %s", variadic=True),
-    Rule("dot",  "dot(x, y)", ("y", "x"), meaning="the sum of products of two lists, sum_k x_k y_k, as one node", symbol="·", latex=r"%s \cdot %s", variadic=True),
+    _row("fsum", "fsum(x)", ("1.0",), exact=True, symbol="Σ", latex=r"\sum %s", variadic=True,
+         meaning="the sum of a list, rounded once, as one node"),
+    _row("dot", "dot(x, y)", ("y", "x"), exact=True, symbol="·", latex=r"%s \cdot %s", variadic=True,
+         meaning="the sum of products of two lists, sum_k x_k y_k, as one node"),
 )
 # fmt: on
 
@@ -297,8 +457,8 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
 """The table, by name."""
 
 
-def _row(name: str) -> Rule:
-    """The table's row, which is pickled by its name."""
+def _named(name: str) -> Rule:
+    """The table's row of a name, by which it is pickled."""
     return RULES[name]
 
 
@@ -310,79 +470,7 @@ HELPERS = {"pow": 2, "normal": 1, "lost": 2}
 ``normal(x)`` is true unless x is 0, infinite, or a float without all its digits, as one below 2**-1022;
 ``lost(x, y)`` is what ``x - y`` has lost to rounding."""
 
-
-def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> ast.expr:
-    """The syntax tree of an expression in the table's notation.
-
-    Args:
-        text: the expression.
-        names: the names that it may use as operands.
-        functions: the names that it may call.
-
-    Raises:
-        ExpressionError: the text is not an expression, uses more of Python than the notation has,
-            or a name in it is unknown.
-
-    >>> parse("2.0 * x", names=["x"], functions=[])  # doctest: +ELLIPSIS
-    <ast.BinOp object at ...>
-    >>> parse("__import__('os')", names=["x"], functions=["exp"])
-    Traceback (most recent call last):
-        ...
-    tinygrad_bp.errors.ExpressionError: unknown function '__import__'; known: exp
-    """
-    import ast  # costs as much as the engine, and a first gradient does not need it
-    import warnings
-
-    try:
-        with _FILTERS_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # 1if x is odd, but it is what was meant
-            tree = ast.parse(text.strip(), mode="eval").body
-        nodes = list(ast.walk(tree))
-    except SyntaxError as error:
-        raise ExpressionError(f"not an expression: {quoted(text)} ({error.msg})") from None
-    except (RecursionError, MemoryError, ValueError) as error:
-        raise ExpressionError(
-            f"not an expression that can be read: {quoted(text)} ({error or 'too deeply nested'})"
-        ) from None
-    called = set()
-    for node in nodes:
-        match node:
-            case ast.Call(func=ast.Name(id=name), keywords=[]):
-                called.add(node.func)
-                if name not in functions:
-                    raise ExpressionError(
-                        f"unknown function {quoted(name)}; known: {', '.join(sorted(functions))}"
-                    )
-            case ast.Name(id=name):
-                if node not in called and name not in names:
-                    raise ExpressionError(
-                        f"unknown name {quoted(name)}; known: {first_few(sorted(names)) or 'none'}"
-                    )
-            case ast.Constant(value=value):
-                if type(value) not in (int, float):
-                    raise ExpressionError(f"{quoted(value)} is not a number")
-            case (
-                ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow() | ast.Mod())
-                | ast.UnaryOp(op=ast.USub() | ast.UAdd())
-                | ast.Compare()
-                | ast.BoolOp()
-                | ast.IfExp()
-                | ast.operator()
-                | ast.unaryop()
-                | ast.boolop()
-                | ast.Lt()
-                | ast.LtE()
-                | ast.Gt()
-                | ast.GtE()
-                | ast.Eq()
-                | ast.NotEq()
-                | ast.Load()
-            ):
-                pass
-            case _:
-                what = ast.get_source_segment(text.strip(), node) or type(node).__name__
-                raise ExpressionError(
-                    f"{quoted(what)} is not allowed in an expression: write numbers, names, "
-                    "+ - * / **, parentheses, calls of known functions, and 'a if x > 0 else b'"
-                )
-    return tree
+ARITIES: Mapping[str, int | None] = HELPERS | {
+    name: RULES[name].arity for name in FUNCTION_NAMES if not RULES[name].variadic
+}
+"""All that an expression may call, with the number of operands."""

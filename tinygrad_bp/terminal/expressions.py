@@ -18,7 +18,8 @@ from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ExpressionError
 from tinygrad_bp.numbers.exact import ExactLimit
 from tinygrad_bp.quoting import first_few, quoted, shortened
-from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES, parse
+from tinygrad_bp.table.expression import parse
+from tinygrad_bp.table.rules import ARITIES, FUNCTION_NAMES, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +45,7 @@ CALLABLE = {
     "pow": FUNCTIONS["**"],
 }
 """The functions that an expression may call."""
+_ARITIES = {name: ARITIES.get(name) for name in CALLABLE} | {"max": 2, "min": 2}
 
 
 LONGEST = 10_000
@@ -145,7 +147,8 @@ def names_in(text: str) -> list[str]:
 @lru_cache(maxsize=LONGEST)
 def _parsed(text: str) -> tuple[ast.expr, tuple[str, ...]]:
     """The tree of an expression, and the names that it needs values for; parsed once."""
-    tree = parse(text, names=_AnyName(), functions=CALLABLE)
+    no_remainder = "% is not among the operations: + - * / **"
+    tree = parse(text, names=_AnyName(), functions=_ARITIES, remainder=no_remainder)
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
     found.sort(key=lambda node: (node.lineno, node.col_offset))
@@ -185,8 +188,6 @@ def _evaluate(tree: ast.expr, operands: Mapping[str, Any]) -> Any:
             case ast.UnaryOp(op=op, operand=operand):
                 after(1, _plus if isinstance(op, ast.UAdd) else FUNCTIONS["neg"], operand)
             case ast.BinOp(left=left, op=op, right=right):
-                if type(op) not in _OPERATORS:
-                    raise ExpressionError("% is not among the operations: + - * / **")
                 after(2, FUNCTIONS[_OPERATORS[type(op)]], left, right)
             case ast.Compare(left=left, ops=ops, comparators=others):
                 after(len(others) + 1, _comparison(ops), left, *others)

@@ -20,7 +20,7 @@ from tinygrad_bp.engine.operations import FUNCTIONS
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.numbers.arithmetic import FLOAT
-from tinygrad_bp.table.rules import CONSTANTS, FUNCTION_NAMES, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -73,7 +73,7 @@ def operands(rule: Rule) -> st.SearchStrategy[tuple[Any, ...]]:
     (1.0,)
     """
     names = (PARAMETERS + ("",) * rule.arity)[: rule.arity]
-    columns = [_floats(*_bounds(rule.domain, name)) for name in names]
+    columns = [_floats(*_bounds(rule, name)) for name in names]
     if rule.variadic:
         rows = st.lists(st.tuples(*columns), min_size=1, max_size=6)
         return rows.map(lambda drawn: tuple(map(list, zip(*drawn, strict=True))))
@@ -89,11 +89,11 @@ def _floats(low: float, high: float) -> st.SearchStrategy[float]:
     return whole | st.floats(*near) | anywhere
 
 
-def _bounds(domain: str, name: str) -> tuple[float, float]:
+def _bounds(rule: Rule, name: str) -> tuple[float, float]:
     """An interval that has in it every value of an operand that the domain allows."""
-    if not domain:
+    if not rule.domain:
         return -math.inf, math.inf
-    return _interval(parse(domain, names=(*PARAMETERS, *CONSTANTS), functions=RULES), name)
+    return _interval(rule.tree(rule.domain, "condition"), name)
 
 
 def _interval(test: ast.expr, name: str) -> tuple[float, float]:
@@ -129,11 +129,8 @@ def _number(text: str, otherwise: float) -> float:
 
 # ---- programs
 
-RATIONAL = (
-    *("+", "-", "*", "/", "**", "neg", "abs", "square", "reciprocal"),
-    *("relu", "leaky_relu", "maximum", "minimum", "fsum", "dot"),
-)
-"""The operations that take rational numbers to rational numbers."""
+RATIONAL = tuple(name for name, rule in RULES.items() if rule.exact and name != "identity")
+"""The operations that take rational numbers to rational numbers, but for the one that does nothing."""
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "+": operator.add,
