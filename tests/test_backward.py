@@ -38,7 +38,7 @@ from tinygrad_bp import (
     steps,
     tanh,
 )
-from tinygrad_bp.engine.backward import backward as backward_function
+from tinygrad_bp.engine.graph import backward as backward_function
 from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.testing.strategies import RATIONAL, Program, numbers, programs
 

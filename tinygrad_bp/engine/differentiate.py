@@ -13,8 +13,7 @@ from functools import cache, wraps
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.engine.backward import backward
-from tinygrad_bp.engine.graph import dependents, topological_order
+from tinygrad_bp.engine.graph import backward, dependents, topological_order
 from tinygrad_bp.engine.kinks import ChainRule, at_bend, warn_of_constants
 from tinygrad_bp.engine.made import MadeFunction
 from tinygrad_bp.engine.operations import (
@@ -39,8 +38,7 @@ from tinygrad_bp.numbers.arithmetic import (
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.numbers.kernels import Arithmetic
 from tinygrad_bp.numbers.text import counted
-from tinygrad_bp.table.expression import CONSTANTS
-from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES, Rule
+from tinygrad_bp.table.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

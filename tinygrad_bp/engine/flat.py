@@ -9,17 +9,19 @@ This room knows a node only by its attributes.
 from __future__ import annotations
 
 import threading
+from itertools import chain, count, islice, repeat
 from typing import TYPE_CHECKING
 from weakref import ref
 
 from tinygrad_bp.engine.collector import collector_paused
-from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.graph import is_node, operands_of, rebuilt, topological_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.numbers.kernels import Number
 
 
 class Flat:
@@ -44,16 +46,32 @@ class Flat:
         return self.nodes[place]
 
     def __reduce__(self) -> tuple[Callable[..., Flat], tuple[Any, ...]]:
-        outside: list[Value] = []  # leaves, and nodes of another flat form
-        places = {id(node): place for place, node in enumerate(self.nodes)}
-        for node in self.nodes:
-            for parent in node.parents:
-                if id(parent) not in places:
-                    outside.append(parent)
-                    places[id(parent)] = -len(outside)
+        nodes = self.nodes
+        places = _Places(zip(nodes, count()))
         with collector_paused():
-            rows = [_row(node, places) for node in self.nodes]
-        return _unflatten, (type(self.nodes[0]), outside, rows)
+            operands, numbers = operands_of(nodes, places)
+            outside = [*islice(places, len(nodes), None)]  # leaves, and nodes of other forms
+            columns = (
+                [node.rule for node in nodes],
+                [node.data for node in nodes],
+                [node.grad for node in nodes],
+                [node.label for node in nodes],
+            )
+            locals_ = [*chain.from_iterable([node.local_derivatives for node in nodes])]
+            sizes = [*map(len, operands)]
+        places_of_operands = [*chain.from_iterable(operands)]
+        return _unflatten, (
+            *(type(nodes[0]), outside, columns),
+            *(sizes, places_of_operands, numbers, locals_),
+        )
+
+
+class _Places(dict["Value", int]):
+    """Places of nodes, in which one that has none is given the next."""
+
+    def __missing__(self, node: Value) -> int:
+        place = self[node] = len(self)
+        return place
 
 
 class UnderWay:
@@ -75,10 +93,10 @@ class UnderWay:
             nodes = [
                 node
                 for node in topological_order(e, self.mark)
-                if node._rule is not None and id(node) not in self.places
+                if node.rule and id(node) not in self.places
             ]
             flat = Flat(nodes, self)
-            self.places.update((id(node), (ref(flat), place)) for place, node in enumerate(nodes))
+            self.places.update(zip(map(id, nodes), zip(repeat(ref(flat)), count()), strict=False))
             place = len(nodes) - 1
         return flat, place
 
@@ -107,36 +125,23 @@ def flatten(e: Value) -> tuple[Flat, int]:
     return under_way.flatten(e)
 
 
-def _row(node: Value, places: dict[int, int]) -> tuple[Any, ...]:
-    """All that a node holds, its parents by their places."""
-    rule, x, dx, y, dy = node.rule, node._x, node._dx, node._y, node._dy
-    if dx is not None:
-        x = places[id(x)]
-    if dy is not None:
-        y = places[id(y)]
-    if isinstance(y, tuple):
-        x = [places[id(parent)] for parent in x]
-    return rule, node.data, node.grad, node.label, x, dx, y, dy
-
-
-def _unflatten(kind: type[Value], outside: list[Value], rows: list[tuple[Any, ...]]) -> Flat:
-    nodes: list[Value] = []
-
-    def at(place: int) -> Value:
-        return outside[-1 - place] if place < 0 else nodes[place]
-
+def _unflatten(
+    kind: type[Value],
+    outside: list[Value],
+    columns: tuple[list[Any], ...],
+    sizes: list[int],
+    places: list[int],
+    numbers: list[Number],
+    locals_: list[Number],
+) -> Flat:
+    nodes: list[Any] = [None] * len(sizes) + outside
+    place, local = iter(places), iter(locals_)
     with collector_paused():
-        for rule, data, grad, label, x, dx, y, dy in rows:
-            node = kind.__new__(kind)
-            node._rule = rule
-            node.data, node.grad, node.label, node._mark = data, grad, label, 0
-            node._x = at(x) if dx is not None else x
-            node._y = at(y) if dy is not None else y
-            node._dx, node._dy = dx, dy
-            if isinstance(y, tuple):
-                node._x = tuple(map(at, x))
-            nodes.append(node)
-    return Flat(nodes)
+        rows = zip(*columns, strict=True)
+        for number, (row, size) in enumerate(zip(rows, sizes, strict=True)):
+            operands = [nodes[k] if k >= 0 else numbers[k] for k in islice(place, size)]
+            nodes[number] = rebuilt(kind, row, operands, local)
+    return Flat(nodes[: len(sizes)])
 
 
 # ---- deepcopy
@@ -144,7 +149,7 @@ def _unflatten(kind: type[Value], outside: list[Value], rows: list[tuple[Any, ..
 
 def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
     """A copy of the inner node ``e`` and of all that it was made of, but for what the memo has."""
-    from copy import copy, deepcopy
+    from copy import deepcopy
 
     waiting = [e]
     with collector_paused():
@@ -152,17 +157,13 @@ def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
             node = waiting[-1]
             if id(node) in memo:
                 waiting.pop()
-            elif node._rule is None:
+            elif node.rule is None:
                 memo[id(node)] = deepcopy(node, memo)
             elif missing := [v for v in node.parents if id(v) not in memo]:
                 waiting += missing
             else:
-                memo[id(node)] = twin = copy(node)
-                if node._dx is not None:
-                    twin._x = memo[id(node._x)]
-                if node._dy is not None:
-                    twin._y = memo[id(node._y)]
-                if isinstance(node._y, tuple):
-                    twin._x = tuple([memo[id(v)] for v in node._x])
+                row = node.rule, node.data, node.grad, node.label
+                operands = [memo[id(each)] if is_node(each) else each for each in node.operands]
+                memo[id(node)] = rebuilt(type(node), row, operands, iter(node.local_derivatives))
     copied: Value = memo[id(e)]
     return copied

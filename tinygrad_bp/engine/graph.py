@@ -1,19 +1,30 @@
-"""The walk over the graph: which nodes a result was made of, in an order that the pass can use.
+"""The recorded graph: the walk over its nodes, its edges, and the backward pass.
 
-Nothing here recurses, so a chain of a million nodes is walked like one of ten.  This room knows a
-node only by its attributes and imports nothing of `Value`.
+How a node holds its operands is known here and where nodes are made (`Value`, `operations`), and
+nowhere else: all others ask it for its ``parents``, ``local_derivatives`` and ``operands``.  Nothing
+here recurses, so a chain of a million nodes is walked like one of ten.  This module knows a node only
+by its attributes and imports nothing of `Value`.
 """
 
 from __future__ import annotations
 
 import sys
-from itertools import count
+from itertools import compress, count, islice
+from operator import ne
+
+from tinygrad_bp.numbers.arithmetic import PLAIN, arithmetic_of, check_number, python_number
+from tinygrad_bp.numbers.floats import is_nan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.numbers.kernels import Number
+
+
+# ---- the walk
 
 
 def topological_order(e: Value, mark: object = None) -> list[Value]:
@@ -99,6 +110,227 @@ def dependents(order: Iterable[Value], wrt: Iterable[Value]) -> set[Value]:
         if not found.isdisjoint(node.parents):
             found.add(node)
     return found
+
+
+# ---- the edges
+
+
+def edges_of(places: dict[Value, int]) -> tuple[list[int], list[int], list[int], list[Number]]:
+    """The edges below nodes, in the order of the backward pass: the last node first, operands from left to right.
+
+    Args:
+        places: the place of each node, in order; every parent of a node is among them.
+
+    Returns:
+        Four columns: the place of the upper node, that of the lower one, which of the upper node's
+        `parents` that is, and the local derivative.
+
+    >>> from tinygrad_bp import Value
+    >>> a = Value(3.0)
+    >>> edges_of({a: 0, a * a: 1})
+    ([1, 1], [0, 0], [0, 1], [3.0, 3.0])
+    """
+    above: list[int] = []
+    below: list[int] = []
+    slots: list[int] = []
+    locals_: list[Number] = []
+    for node, place in reversed(places.items()):
+        dx, dy = node._dx, node._dy
+        if dx is not None:
+            above.append(place)
+            below.append(places[node._x])
+            slots.append(0)
+            locals_.append(dx)
+        if dy is not None:
+            above.append(place)
+            below.append(places[node._y])
+            slots.append(0 if dx is None else 1)
+            locals_.append(dy)
+        elif dx is None and node._y is not None:
+            size = len(node._x)
+            above.extend([place] * size)
+            below.extend([places[parent] for parent in node._x])
+            slots.extend(range(size))
+            locals_.extend(node._y[:size])
+    return above, below, slots, locals_
+
+
+def is_node(operand: Value | Number) -> bool:
+    """Whether an operand is a node of the graph, and no plain number."""
+    return hasattr(operand, "_mark")
+
+
+def operands_of(
+    nodes: Iterable[Value], places: dict[Value, int]
+) -> tuple[list[tuple[int, ...]], list[Number]]:
+    """For each node the places of its operands, and the plain numbers among all operands.
+
+    These have their places from the end backwards: ``numbers[-1]`` is the first of them.
+
+    Args:
+        nodes: the nodes.
+        places: the place of each of their parents.
+
+    >>> from tinygrad_bp import Value
+    >>> x = Value(3.0)
+    >>> operands_of([x, x * 2.0], {x: 0})
+    ([(), (0, -1)], [2.0])
+    """
+    numbers: list[Number] = []
+
+    def place(operand: Value | Number) -> int:
+        if is_node(operand):
+            return places[operand]
+        numbers.append(operand)
+        return -len(numbers)
+
+    rows: list[tuple[int, ...]] = []
+    for node in nodes:
+        rule, dx, dy = node._rule, node._dx, node._dy
+        if rule is None or (dx is None and dy is None):  # a leaf, or an operation on a list
+            rows.append(tuple([place(each) for each in node.operands]))
+        else:
+            x = place(node._x) if dx is None else places[node._x]
+            if rule.arity == 1:
+                rows.append((x,))
+            else:
+                rows.append((x, place(node._y) if dy is None else places[node._y]))
+    return rows, numbers[::-1]
+
+
+def rebuilt(
+    kind: type[Value],
+    row: Sequence[Any],
+    operands: Sequence[Value | Number],
+    locals_: Iterator[Number],
+) -> Value:
+    """An inner node made anew.
+
+    Args:
+        kind: its class.
+        row: its rule, data, grad and label.
+        operands: its operands, plain numbers among them.
+        locals_: gives the next of the local derivatives for each operand that is a node.
+    """
+    node = kind.__new__(kind)
+    rule, node.data, node.grad, label = row
+    if label:
+        node.label = label
+    node._rule, node._mark = rule, 0
+    if rule.arity <= 2 and not rule.variadic:
+        node._x = operands[0]
+        node._dx = next(locals_) if hasattr(node._x, "_mark") else None
+        node._y = operands[1] if rule.arity == 2 else None
+        node._dy = next(locals_) if hasattr(node._y, "_mark") else None
+        return node
+    nodes = [*map(is_node, operands)]
+    node._x, node._dx, node._dy = tuple(compress(operands, nodes)), None, None
+    node._y = tuple(islice(locals_, len(node._x)))
+    if len(node._x) < len(operands):
+        pairs = zip(nodes, operands, strict=True)
+        node._y += (tuple([None if each_is_node else each for each_is_node, each in pairs]),)
+    return node
+
+
+# ---- the backward pass
+
+
+def backward(e: Value) -> None:
+    """Add ``de/dv`` to the ``grad`` of every leaf ``v``, and set it for every inner node.
+
+    It is the chain rule, once for each edge: a node passes its gradient on only after everything that
+    used it has added its share, which is what the reversed topological order is for.
+
+    The gradients of one pass are summed by themselves and added to a leaf once, so that a second
+    pass adds exactly as much as the first.  If a product or a sum cannot be formed (a ``Decimal``
+    and a ``float``), or the pass is interrupted, the leaves keep what they had.
+    """
+    order = topological_order(e)
+    zero = 0.0 if isinstance(e.data, float) else 0  # to float + float Python has a short way
+    leaves = []
+    try:
+        for node in order:
+            if node._rule is None:
+                leaves.append((node, node.grad))
+            node.grad = zero
+        e.grad = zero + 1
+        try:
+            _pass_down(order, zero)
+        except ArithmeticError:  # a Decimal has no product of 0 and infinity
+            _pass_through_kinks(order, zero)
+        if not {type(before) for _, before in leaves} <= PLAIN:
+            leaves = [(leaf, python_number(before)) for leaf, before in leaves]
+        totals = [before + leaf.grad for leaf, before in leaves]
+        kinds = {*map(type, totals)}
+        if not kinds <= PLAIN:
+            for (leaf, _), total in zip(leaves, totals, strict=True):
+                check_number(total, where=f"the grad of {leaf.label or 'a leaf'}")
+        if is_nan(sum(totals)) if kinds == {float} else _any_nan(totals):
+            _pass_through_kinks(order, zero)
+            totals = [before + leaf.grad for leaf, before in leaves]
+        for (leaf, _), total in zip(leaves, totals, strict=True):
+            leaf.grad = total
+    except BaseException:
+        for leaf, before in leaves:
+            leaf.grad = before
+        raise
+
+
+def _pass_down(order: list[Value], zero: Number) -> None:
+    for node in reversed(order):
+        grad = node.grad
+        derivative = node._dx
+        if derivative is not None:
+            node._x.grad += grad * derivative
+            derivative = node._dy
+            if derivative is not None:
+                node._y.grad += grad * derivative
+        elif node._dy is not None:
+            node._y.grad += grad * node._dy
+        elif node._y is not None and (grad or not _passes_nothing_on(grad, node, zero)):
+            for parent, derivative in zip(node._x, node._y):  # noqa: B905 - plain numbers follow
+                parent.grad += grad * derivative
+
+
+def _any_nan(numbers: list[Number]) -> bool:
+    if any(map(ne, numbers, numbers)):
+        return True
+    missing = arithmetic_of(numbers).missing  # sympy's nan is equal to itself
+    return missing is not None and any(map(missing, numbers))
+
+
+def _pass_through_kinks(order: list[Value], zero: Number) -> None:
+    """The pass once more, with the conventions of infinite slopes at kinks, if there are any."""
+    from tinygrad_bp.engine.kinks import ChainRule, warn_of_nan, warn_of_zeros  # hardly ever
+
+    rule = ChainRule()
+    for node in order:
+        node.grad = zero
+    order[-1].grad = zero + 1
+    for node in reversed(order):
+        for parent, derivative in zip(node.parents, node.local_derivatives, strict=True):
+            parent.grad += rule.product(node, node.grad, parent, derivative)
+    warn_of_zeros(rule.kinks)
+    if _any_nan([node.grad for node in order if node._rule is None]):
+        warn_of_nan(order)
+
+
+def _passes_nothing_on(grad: Number, node: Value, zero: Number) -> bool:
+    """Whether a gradient of 0, as that of a relu that is off, times each derivative is but ``zero``.
+
+    It is not where a derivative is infinite or nan, and their sum tells so quicker than the products.
+    """
+    total = sum(node._y[: len(node._x)])
+    return type(zero) is type(grad) is type(total) and total - total == 0
+
+
+def zero_grad(e: Value) -> None:
+    """Set the ``grad`` of every node that ``e`` was made of to 0."""
+    for node in topological_order(e):
+        node.grad = 0
+
+
+# ---- names
 
 
 def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:

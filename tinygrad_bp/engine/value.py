@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.engine.backward import backward, zero_grad
+from tinygrad_bp.engine.graph import backward, zero_grad
 from tinygrad_bp.errors import ArgumentError, GraphLostError
 from tinygrad_bp.numbers.arithmetic import TRUTH_VALUES, check_number, meeting, python_number
 from tinygrad_bp.numbers.text import printed

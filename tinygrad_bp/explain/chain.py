@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from tinygrad_bp.engine.tape import Edges
     from tinygrad_bp.explain.formula import Formula, Name, Symbol
-    from tinygrad_bp.explain.paths import Edges
     from tinygrad_bp.numbers.kernels import Number
 
 RESULT = 6

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import chain, count, repeat
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.engine.collector import collector_paused
-from tinygrad_bp.engine.graph import dependents, topological_order
 from tinygrad_bp.engine.kinks import ChainRule
 from tinygrad_bp.engine.operations import as_list
+from tinygrad_bp.engine.tape import Edges, Tape
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting, whole_number
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 LIMIT = 100_000
 """More paths or terms than this are not listed unasked."""
-
-_Node = TypeVar("_Node")
-
 
 # ---- what is asked
 
@@ -353,126 +350,47 @@ def contract(e: Value, landmarks: Iterable[Value]) -> dict[Value, dict[Value, Nu
     True
     """
     check_value("e", e)
-    kept = {e}
+    return contracted(Tape.from_result(e), landmarks)
+
+
+def contracted(tape: Tape, landmarks: Iterable[Value]) -> dict[Value, dict[Value, Number]]:
+    """`contract` of the result of a tape."""
+    top, nodes, edges = len(tape.nodes) - 1, tape.nodes, tape.edges
+    kept = {top}
     for landmark in as_list("contract(e, landmarks)", landmarks):
         check_value("a landmark", landmark)
-        kept.add(landmark)
-    order = topological_order(e)
-    reaching = dependents(order, kept - {e}) | {e}
-    nodes = [node for node in reversed(order) if node in reaching]
-    places = {node: place for place, node in enumerate(nodes)}
-    with meeting(lambda: f"contract of {e!r:.160}"):
-        return {node: _next_below(node, kept, nodes, places) for node in nodes if node in kept}
+        kept.add(tape.places.get(landmark, top))
+    reaching = edges.reaching(kept - {top})
+    with meeting(lambda: f"contract of {tape.e!r:.160}"):
+        return {
+            nodes[place]: _next_below(edges, place, kept, reaching)
+            for place in sorted(kept, reverse=True)
+        }
 
 
 def _next_below(
-    top: Value, kept: set[Value], nodes: list[Value], places: dict[Value, int]
+    edges: Edges[Value], top: int, kept: set[int], reaching: bytearray
 ) -> dict[Value, Number]:
     """A row of `contract`: the backward pass from one node, as far as the next that are kept."""
-    sums: dict[Value, Number] = {top: 1}
+    sums: dict[int, Number] = {top: 1}
     row = {}
-    waiting = [places[top]]  # in the order of the whole pass, and nothing but what is reached
+    waiting = [-top]  # in the order of the whole pass, and nothing but what is reached
     while waiting:
-        node = nodes[heappop(waiting)]
-        if node in kept and node is not top:
-            row[node] = sums[node]
+        place = -heappop(waiting)
+        if place in kept and place != top:
+            row[edges.nodes[place]] = sums[place]
             continue
-        for parent, local in zip(node.parents, node.local_derivatives, strict=True):
-            if parent in places:
-                if parent not in sums:
-                    sums[parent] = 0
-                    heappush(waiting, places[parent])
-                sums[parent] += sums[node] * local
+        for edge in edges.out_of(place):
+            below = edges.below[edge]
+            if reaching[below]:
+                if below not in sums:
+                    sums[below] = 0
+                    heappush(waiting, -below)
+                sums[below] += sums[place] * edges.locals[edge]
     return row
 
 
 # ---- the edges between two nodes
-
-
-class Edges(Generic[_Node]):
-    """What lies between two nodes: columns with an entry for each edge, in the backward pass's order.
-
-    Only nodes on a path from the upper to the lower node are in it: none, if there is no path.
-
-    Attributes:
-        nodes: numbered from the lower node, 0, to the upper one, the last; each after all below it.
-        above: for each edge, the number of its upper node.
-        below: the number of its lower node.
-        slots: which of the upper node's operands it leads to.
-        locals: its local derivative.
-    """
-
-    def __init__(
-        self,
-        nodes: list[_Node],
-        above: list[int],
-        below: list[int],
-        slots: list[int],
-        locals_: list[Number],
-    ) -> None:
-        self.nodes, self.above, self.below, self.slots = nodes, above, below, slots
-        self.locals = locals_
-        self._ends: list[int] = []
-
-    @classmethod
-    def of(cls, rows: dict[_Node, list[tuple[_Node, Number]]]) -> Edges[_Node]:
-        """From each node's edges, as pairs of a lower node and a local derivative.
-
-        Args:
-            rows: the upper node first, the lower one last, each after all that lead to it; every
-                node is on some path between the two.
-        """
-        nodes = [*reversed(rows)]
-        numbers = {node: number for number, node in enumerate(nodes)}
-        columns = [
-            (numbers[node], numbers[lower], slot, local)
-            for node, row in rows.items()
-            for slot, (lower, local) in enumerate(row)
-        ]
-        above, below, slots, locals_ = map(list, zip(*columns, strict=True))
-        return cls(nodes, above, below, slots, locals_)
-
-    def out_of(self, node: int) -> range:
-        """The edges that lead down from a node, operands from left to right."""
-        if not self._ends:  # the upper a node, the earlier its edges
-            self._ends = ends = [0] * (len(self.nodes) + 1)
-            for above in self.above:
-                ends[above] += 1
-            for place in range(len(self.nodes) - 1, -1, -1):
-                ends[place] += ends[place + 1]
-        return range(self._ends[node + 1], self._ends[node])
-
-    def down(self, factors: Iterable[Number]) -> list[Any]:
-        """For each node, the sum over the paths from the top to it of the products of the factors."""
-        sums: list[Any] = [0] * len(self.nodes)
-        sums[-1:] = [1] * bool(sums)
-        for above, below, factor in zip(self.above, self.below, factors, strict=False):
-            sums[below] += sums[above] * factor
-        return sums
-
-    def total(self, factors: Iterable[Number]) -> Any:
-        """The sum over all paths from the top to the bottom, and 0 if there is none.
-
-        A node's sum is let go when it has been passed on: those of a million nodes may be numbers of
-        hundreds of thousands of digits.
-        """
-        sums: list[Any] = [0] * len(self.nodes)
-        sums[-1:] = [1] * bool(sums)
-        upper, incoming = -1, 0
-        for above, below, factor in zip(self.above, self.below, factors, strict=False):
-            if above != upper:
-                upper, incoming, sums[above] = above, sums[above], 0
-            sums[below] += incoming * factor
-        return sums[0] if sums else 0
-
-    def up(self, factors: Sequence[Number]) -> list[Any]:
-        """For each node, the sum over the paths from it to the bottom."""
-        sums: list[Any] = [0] * len(self.nodes)
-        sums[:1] = [1] * bool(sums)
-        columns = map(reversed, (self.above, self.below, factors))
-        for above, below, factor in zip(*columns, strict=True):
-            sums[above] += factor * sums[below]
-        return sums
 
 
 def between(e: Value, w: Value) -> Edges[Value]:
@@ -483,53 +401,7 @@ def between(e: Value, w: Value) -> Edges[Value]:
     """
     check_value("e", e)
     check_value("w", w)
-    order = topological_order(e)
-    numbers = {w: 0}
-    find = numbers.get
-    nodes = [w]
-    above: list[int] = []
-    below: list[int] = []
-    slots: list[int] = []
-    locals_: list[Number] = []
-    # Every node of the graph comes by here, so that operands are looked at in place, as the pass does.
-    for node in order:
-        dx, dy = node._dx, node._dy
-        found = 0
-        if dy is not None:
-            number = find(node._y)
-            if number is not None:
-                below.append(number)
-                slots.append(0 if dx is None else 1)
-                locals_.append(dy)
-                found = 1
-        if dx is not None:
-            number = find(node._x)
-            if number is not None:
-                below.append(number)
-                slots.append(0)
-                locals_.append(dx)
-                found += 1
-        elif dy is None and node._y is not None:
-            numbered = [*map(find, node._x)]
-            if numbered.count(None) < len(numbered):
-                for slot in range(len(numbered) - 1, -1, -1):
-                    number = numbered[slot]
-                    if number is not None:
-                        below.append(number)
-                        slots.append(slot)
-                        locals_.append(node._y[slot])
-                        found += 1
-        if found:
-            number = numbers[node] = len(nodes)
-            nodes.append(node)
-            above.append(number)
-            if found > 1:
-                above.extend([number] * (found - 1))
-    if nodes[-1] is not e:
-        return Edges([], [], [], [], [])
-    for column in (above, below, slots, locals_):
-        column.reverse()
-    return Edges(nodes, above, below, slots, locals_)
+    return Tape.from_result(e).between(w)
 
 
 def check_value(name: str, node: object) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 
 from tinygrad_bp.engine.collector import collector_paused
 from tinygrad_bp.engine.differentiate import still_gives
-from tinygrad_bp.engine.graph import names, topological_order
 from tinygrad_bp.engine.kinks import ChainRule
 from tinygrad_bp.engine.operations import as_list
-from tinygrad_bp.engine.value import Value, data_of
+from tinygrad_bp.engine.tape import Tape
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.explain.paths import LIMIT, check_value
 from tinygrad_bp.numbers.arithmetic import check_number, meeting, python_number, whole_number
@@ -30,12 +30,10 @@ from tinygrad_bp.quoting import visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from tinygrad_bp.numbers.kernels import Number
 
-    # node, parent, slot, local, upstream, contribution, grad_before, grad_after, ordinal
-    Edge: TypeAlias = tuple[Value, Value, int, Number, Number, Number, Number, Number, int]
 
 _LISTED = 6
 """So many operands of a list, and wrong answers, are written out."""
@@ -206,32 +204,44 @@ class Steps(Sequence[Step]):
 
     def __init__(
         self,
-        nodes: Sequence[Value],
-        edges: Sequence[Edge],
-        *,
-        eta: Number | None,
-        wrt: Collection[Value] | None,
-        named: Mapping[Value, str] | None,
+        tape: Tape,
+        visited: Sequence[int],
+        eta: Number | None = None,
+        wrt: Collection[Value] | None = None,
     ) -> None:
-        self.e = nodes[-1]
-        self.nodes = tuple(nodes)
-        self.names = _Names(self.nodes) if named is None else named
-        self._computed = tuple(node for node in nodes if node.rule is not None)
+        self.e, self.nodes, self.names = tape.e, tape.nodes, tape.names
+        self._tape = tape
+        self._computed = tuple(node for node in tape.nodes if node.rule is not None)
         self.seed = len(self._computed)
-        self._edges = tuple(edges)
-        self.edges = len(self._edges)
-        self._zero = _zero(self.e)
+        self._visited = visited
+        self.edges = len(visited)
+        self._zero = 0.0 if isinstance(self.e.data, float) else 0  # as `backward` has it
+        with collector_paused(), meeting(lambda: f"steps from {self.e!r:.160}"):
+            self._contributions, self._sums = self._go_down()
         self._eta: Number = eta
-        leaves = [node for node in nodes if node.rule is None]
-        self._leaf_data = {leaf: data_of(leaf) for leaf in leaves}
+        leaves = [node for node in tape.nodes if node.rule is None]
         chosen = leaves if wrt is None else as_list("steps(e, wrt=)", wrt)
         for each in chosen:
             check_value("one of wrt", each)
         learning = set(chosen)
         self._updated = tuple(leaf for leaf in leaves if eta is not None and leaf in learning)
 
+    def _go_down(self) -> tuple[list[Number], list[Number]]:
+        """For each edge that is visited, what it adds to the lower node's gradient, and that after it."""
+        nodes, edges, rule = self.nodes, self._tape.edges, ChainRule()
+        grads: list[Number] = [self._zero] * len(nodes)
+        grads[-1] = self._zero + 1
+        contributions, sums = [], []
+        for edge in self._visited:
+            above, below = edges.above[edge], edges.below[edge]
+            share = rule.product(nodes[above], grads[above], nodes[below], edges.locals[edge])
+            grads[below] += share
+            contributions.append(share)
+            sums.append(grads[below])
+        return contributions, sums
+
     def __len__(self) -> int:
-        return self.seed + 1 + len(self._edges) + len(self._updated)
+        return self.seed + 1 + self.edges + len(self._updated)
 
     @overload
     def __getitem__(self, index: int) -> Step: ...
@@ -255,16 +265,31 @@ class Steps(Sequence[Step]):
                 grad_after=self._zero + 1,
                 names=self.names,
             )
-        edge = k - self.seed - 1
-        if edge < len(self._edges):
-            return Step("backward", k, *self._edges[edge], names=self.names)
-        return self._update(k, self._updated[edge - len(self._edges)])
+        number = k - self.seed - 1
+        if number >= self.edges:
+            return self._update(k, self._updated[number - self.edges])
+        edges, edge = self._tape.edges, self._visited[number]
+        above, below = edges.above[edge], edges.below[edge]
+        return Step(
+            "backward",
+            k,
+            self.nodes[above],
+            self.nodes[below],
+            slot=edges.slots[edge],
+            local=edges.locals[edge],
+            upstream=self._sum(above, k - 1),
+            contribution=self._contributions[number],
+            grad_before=self._sum(below, k - 1),
+            grad_after=self._sums[number],
+            ordinal=bisect_left(self._grown[below], k),
+            names=self.names,
+        )
 
     def __iter__(self) -> Iterator[Step]:
         return map(self.__getitem__, range(len(self)))
 
     def __repr__(self) -> str:
-        parts = [f"{self.seed} forward, the seed, {len(self._edges)} backward"]
+        parts = [f"{self.seed} forward, the seed, {self.edges} backward"]
         updates = len(self._updated)
         parts += [f"{updates} update{'s' * (updates > 1)}"] * bool(updates)
         return f"<{type(self).__name__}: {', '.join(parts)}>"
@@ -289,8 +314,8 @@ class Steps(Sequence[Step]):
         >>> record.received(x, 1), record.received(x, 2), record.received(x)
         ((0, 2), (1, 2), (2, 2))
         """
-        places = self._places.get(node, ())
-        return bisect_right(places, self._place(index)), len(places)
+        grown = self._growing(node)
+        return bisect_right(grown, self._place(index)), len(grown)
 
     def into(self, node: Value, which: slice = slice(None)) -> tuple[Step, ...]:
         """The steps that give a node its gradient, in order: the seed, or its contributions.
@@ -299,7 +324,7 @@ class Steps(Sequence[Step]):
             node: the node.
             which: of these steps, where not all are wanted.
         """
-        return tuple(self[k] for k in self._places.get(node, [])[which])
+        return tuple(self[k] for k in self._growing(node)[which])
 
     def grads_after_backward(self) -> dict[Value, Number]:
         """What each node's ``grad`` would be after ``e.backward()``, if it were called now.
@@ -348,10 +373,10 @@ class Steps(Sequence[Step]):
         """The number of a node when the record was made; a plain number is itself."""
         if not isinstance(operand, Value):
             return operand
-        return operand.data if operand.rule else self._leaf_data[operand]
+        return self._tape.data[self._tape.places[operand]]
 
     def _update(self, k: int, leaf: Value) -> Step:
-        gradient, before = self.at(-1)[leaf], self._leaf_data[leaf]
+        gradient, before = self.at(-1)[leaf], self.number(leaf)
         with meeting(
             lambda: f"the update of {self.names[leaf]}", "give eta the leaf's number type"
         ):
@@ -372,21 +397,26 @@ class Steps(Sequence[Step]):
         )
 
     @cached_property
-    def _places(self) -> dict[Value, list[int]]:
-        """For each node, the steps at which its sum grows."""
-        places: dict[Value, list[int]] = {self.e: [self.seed]}
-        for k, edge in enumerate(self._edges, self.seed + 1):
-            places.setdefault(edge[1], []).append(k)
-        return places
+    def _grown(self) -> dict[int, list[int]]:
+        """For each node, by its place, the steps at which its sum grows."""
+        grown = {len(self.nodes) - 1: [self.seed]}
+        below = self._tape.edges.below
+        for k, edge in enumerate(self._visited, self.seed + 1):
+            grown.setdefault(below[edge], []).append(k)
+        return grown
 
-    def _sum(self, node: Value, index: int) -> Number:
-        """The node's gradient as far as it has been summed after a step: looked up, not summed."""
-        places = self._places.get(node, [])
-        grown = bisect_right(places, index)
-        if not grown:
+    def _growing(self, node: Value) -> list[int]:
+        place = self._tape.places.get(node, -1)
+        return self._grown.get(place, [])
+
+    def _sum(self, place: int, index: int) -> Number:
+        """A node's gradient as far as it has been summed after a step: looked up, not summed."""
+        grown = self._grown.get(place, [])
+        before = bisect_right(grown, index)
+        if not before:
             return self._zero
-        place = places[grown - 1]
-        return self._zero + 1 if place == self.seed else self._edges[place - self.seed - 1][7]
+        k = grown[before - 1]
+        return self._zero + 1 if k == self.seed else self._sums[k - self.seed - 1]
 
 
 class _Sums(Mapping["Value", "Number"]):
@@ -397,9 +427,7 @@ class _Sums(Mapping["Value", "Number"]):
         self._index = index
 
     def __getitem__(self, node: Value) -> Number:
-        if node not in self._record.names:
-            raise KeyError(node)
-        return self._record._sum(node, self._index)
+        return self._record._sum(self._record._tape.places[node], self._index)
 
     def __iter__(self) -> Iterator[Value]:
         return iter(self._record.nodes)
@@ -409,26 +437,6 @@ class _Sums(Mapping["Value", "Number"]):
 
     def __repr__(self) -> str:
         return repr({self._record.names[node]: grad for node, grad in self.items()})
-
-
-class _Names(Mapping["Value", str]):
-    """The names of the nodes, looked up when the first of them is shown."""
-
-    def __init__(self, nodes: tuple[Value, ...]) -> None:
-        self._nodes = nodes
-
-    @cached_property
-    def _named(self) -> dict[Value, str]:
-        return names(self._nodes, root="e")
-
-    def __getitem__(self, node: Value) -> str:
-        return self._named[node]
-
-    def __iter__(self) -> Iterator[Value]:
-        return iter(self._nodes)
-
-    def __len__(self) -> int:
-        return len(self._nodes)
 
 
 def steps(
@@ -470,40 +478,15 @@ def steps(
     (0, 0.5)
     """
     check_value("e", e)
+    return steps_of(Tape.from_result(e, named), eta, wrt)
+
+
+def steps_of(tape: Tape, eta: Number | None = None, wrt: Collection[Value] | None = None) -> Steps:
+    """`steps` of the result of a tape."""
     if eta is not None:
         check_number(eta, where="the learning rate eta")
         eta = python_number(eta)
-    nodes = topological_order(e)
-    sums = _Running(e)
-    with collector_paused(), meeting(lambda: f"steps from {e!r:.160}"):
-        edges = [edge for node in reversed(nodes) for edge in sums.edges_of(node)]
-    return Steps(nodes, edges, eta=eta, wrt=wrt, named=named)
-
-
-def _zero(e: Value) -> Number:
-    """What the sums start from: the zero that `backward` takes."""
-    return 0.0 if isinstance(e.data, float) else 0
-
-
-class _Running:
-    """The sums while the edges are gone down, in whatever order."""
-
-    def __init__(self, e: Value) -> None:
-        self.zero = _zero(e)
-        self.grads: dict[Value, Number] = {e: self.zero + 1}
-        self.counts: dict[Value, int] = {}
-        self.rule = ChainRule()
-
-    def edges_of(self, node: Value) -> Iterator[Edge]:
-        """The edges below a node, each gone down when it is asked for."""
-        locals_ = node.local_derivatives
-        for slot, (parent, local) in enumerate(zip(node.parents, locals_, strict=True)):
-            upstream = self.grads[node]
-            before, ordinal = self.grads.get(parent, self.zero), self.counts.get(parent, 0)
-            contribution = self.rule.product(node, upstream, parent, local)
-            self.grads[parent] = after = before + contribution
-            self.counts[parent] = ordinal + 1
-            yield node, parent, slot, local, upstream, contribution, before, after, ordinal
+    return Steps(tape, range(len(tape.edges.above)), eta, wrt)
 
 
 # ---- the order
@@ -535,13 +518,16 @@ def order(e: Value) -> list[Turn]:
     (True, True)
     """
     check_value("e", e)
-    users: dict[Value, dict[Value, None]] = {e: {}}
-    turns = []
-    for node in reversed(topological_order(e)):
-        turns.append(Turn(node, tuple(users.pop(node))))
-        for parent in node.parents:
-            users.setdefault(parent, {})[node] = None
-    return turns
+    tape = Tape.from_result(e)
+    users: list[list[int]] = [[] for _ in tape.nodes]
+    for above, below in zip(tape.edges.above, tape.edges.below, strict=True):
+        if users[below][-1:] != [above]:  # the edges of one node come one after the other
+            users[below].append(above)
+    turns = [
+        Turn(node, tuple([tape.nodes[user] for user in waited_for]))
+        for node, waited_for in zip(tape.nodes, users, strict=True)
+    ]
+    return turns[::-1]
 
 
 # ---- the wrong way
@@ -653,44 +639,50 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
     (Answer(leaf=Value(data=1.0, grad=0, label='a'), naive=6.0, right=4.0, wrong=True),)
     """
     check_value("e", e)
-    count = _visits(topological_order(e))
+    return naive_of(Tape.from_result(e, named), limit)
+
+
+def naive_of(tape: Tape, limit: int = LIMIT) -> Naive:
+    """`naive` of the result of a tape."""
+    count = _visits(tape)
     if count > whole_number("limit", limit):
         raise TooManyPathsError(
             f"the naive pass would take {f'{count}' if count < _COUNTED else 'more than 10**100'} "
             f"steps, more than the limit of {limit}, for it goes down every path: steps(e) takes one "
             "for each edge; take a smaller graph, or raise limit="
         )
-    right = steps(e, named=named)
-    sums = _Running(e)
-    edges: list[Edge] = []
-    pending = [sums.edges_of(e)]  # the recursion, with a stack of its own
+    right = steps_of(tape)
+    edges = tape.edges
+    visited: list[int] = []
+    pending = [iter(edges.out_of(len(tape.nodes) - 1))]  # the recursion, with a stack of its own
     while pending:
         edge = next(pending[-1], None)
         if edge is None:
             pending.pop()
         else:
-            edges.append(edge)
-            pending.append(sums.edges_of(edge[1]))
-    record = Naive(right.nodes, edges, eta=None, wrt=None, named=right.names)
+            visited.append(edge)
+            pending.append(iter(edges.out_of(edges.below[edge])))
+    record = Naive(tape, visited)
     record.right = right
-    pairs = [(leaf, record.at(-1)[leaf], right.at(-1)[leaf]) for leaf in record._leaf_data]
+    found = record.at(-1), right.at(-1)
+    triples = [(leaf, *(sums[leaf] for sums in found)) for leaf in tape.nodes if not leaf.rule]
     early = _first_early(record)
     record.answers = tuple(
-        Answer(*pair, early is not None and not _same(*pair[1:])) for pair in pairs
+        Answer(leaf, sum_, due, early is not None and not _same(sum_, due))
+        for leaf, sum_, due in triples
     )
     record.first_wrong = early if any(answer.wrong for answer in record.answers) else None
     return record
 
 
-def _visits(nodes: Sequence[Value]) -> int:
+def _visits(tape: Tape) -> int:
     """How many edges the recursion goes down: the number of paths to each node, all together."""
-    paths = {nodes[-1]: 1}
+    paths = [0] * len(tape.nodes)
+    paths[-1] = 1
     total = 0
-    for node in reversed(nodes):
-        above = paths.pop(node)
-        for parent in node.parents:
-            paths[parent] = paths.get(parent, 0) + above
-            total += above
+    for above, below in zip(tape.edges.above, tape.edges.below, strict=True):
+        paths[below] += paths[above]
+        total += paths[above]
         if total > _COUNTED:
             break
     return total
@@ -698,12 +690,11 @@ def _visits(nodes: Sequence[Value]) -> int:
 
 def _first_early(record: Naive) -> int | None:
     """The first step at which a node passes on before it has got all contributions."""
-    due = {node: len(places) for node, places in record.right._places.items()}
-    come = {record.e: 1}
-    for k, (node, parent, *_) in enumerate(record._edges, record.seed + 1):
-        if come[node] < due[node]:
+    edges, due = record._tape.edges, record.right._grown
+    for k, edge in enumerate(record._visited, record.seed + 1):
+        above = edges.above[edge]
+        if bisect_left(record._grown[above], k) < len(due[above]):
             return k
-        come[parent] = come.get(parent, 0) + 1
     return None
 
 

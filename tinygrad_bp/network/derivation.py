@@ -21,6 +21,7 @@ from tinygrad_bp.engine.differentiate import gradients
 from tinygrad_bp.engine.functions import fsum
 from tinygrad_bp.engine.graph import dependents, names, topological_order
 from tinygrad_bp.engine.operations import arguments_of
+from tinygrad_bp.engine.tape import Edges
 from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError
 from tinygrad_bp.explain.chain import RESULT, Chain, Summand, elided, multiplications, size_of
@@ -43,7 +44,7 @@ from tinygrad_bp.explain.formula import (
     is_symbolic,
     text,
 )
-from tinygrad_bp.explain.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
+from tinygrad_bp.explain.paths import NOTHING_CANCELS, between, cancelled, contract
 from tinygrad_bp.explain.report import (
     Equation,
     Facts,

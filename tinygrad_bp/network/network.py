@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp.engine.functions import dot, fsum
 from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.engine.tape import Edges
 from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError, TooManyPathsError
-from tinygrad_bp.explain.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
+from tinygrad_bp.explain.paths import LIMIT, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.network import exchange
 from tinygrad_bp.numbers.arithmetic import check_number, family_of, whole, whole_number
