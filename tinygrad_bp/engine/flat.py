@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.engine.node import Node
     from tinygrad_bp.numbers.kernels import Number
 
 
@@ -33,7 +33,7 @@ class Flat:
 
     __slots__ = ("__weakref__", "nodes", "under_way")
 
-    def __init__(self, nodes: list[Value], under_way: UnderWay | None = None) -> None:
+    def __init__(self, nodes: list[Node], under_way: UnderWay | None = None) -> None:
         self.nodes = nodes
         self.under_way = under_way
 
@@ -41,7 +41,7 @@ class Flat:
         if self.under_way is not None:
             self.under_way.forget(self.nodes)
 
-    def node(self, place: int) -> Value:
+    def node(self, place: int) -> Node:
         """The node at a place."""
         return self.nodes[place]
 
@@ -66,10 +66,10 @@ class Flat:
         )
 
 
-class _Places(dict["Value", int]):
+class _Places(dict["Node", int]):
     """Places of nodes, in which one that has none is given the next."""
 
-    def __missing__(self, node: Value) -> int:
+    def __missing__(self, node: Node) -> int:
         place = self[node] = len(self)
         return place
 
@@ -85,7 +85,7 @@ class UnderWay:
         self.mark = object()
         self.places: dict[int, tuple[ref[Flat], int]] = {}
 
-    def flatten(self, e: Value) -> tuple[Flat, int]:
+    def flatten(self, e: Node) -> tuple[Flat, int]:
         """The flat form that holds a node, and its place there: a new one, if none does."""
         met, place = self.places.get(id(e), (None, 0))
         flat = met() if met else None
@@ -100,7 +100,7 @@ class UnderWay:
             place = len(nodes) - 1
         return flat, place
 
-    def forget(self, nodes: list[Value]) -> None:
+    def forget(self, nodes: list[Node]) -> None:
         """Take the nodes of a flat form that is no more for ones that were never met."""
         for node in nodes:
             self.places.pop(id(node), None)
@@ -116,7 +116,7 @@ class _Threads(threading.local):
 _threads = _Threads()
 
 
-def flatten(e: Value) -> tuple[Flat, int]:
+def flatten(e: Node) -> tuple[Flat, int]:
     """The flat form that holds ``e``, and its place there, of the pickling under way."""
     under_way = _threads.under_way()
     if under_way is None:
@@ -126,8 +126,8 @@ def flatten(e: Value) -> tuple[Flat, int]:
 
 
 def _unflatten(
-    kind: type[Value],
-    outside: list[Value],
+    kind: type[Node],
+    outside: list[Node],
     columns: tuple[list[Any], ...],
     sizes: list[int],
     places: list[int],
@@ -147,7 +147,7 @@ def _unflatten(
 # ---- deepcopy
 
 
-def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
+def deep_copy(e: Node, memo: dict[int, Any]) -> Any:
     """A copy of the inner node ``e`` and of all that it was made of, but for what the memo has."""
     from copy import deepcopy
 
@@ -165,5 +165,4 @@ def deep_copy(e: Value, memo: dict[int, Any]) -> Value:
                 row = node.rule, node.data, node.grad, node.label
                 operands = [memo[id(each)] if is_node(each) else each for each in node.operands]
                 memo[id(node)] = rebuilt(type(node), row, operands, iter(node.local_derivatives))
-    copied: Value = memo[id(e)]
-    return copied
+    return memo[id(e)]

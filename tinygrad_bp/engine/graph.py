@@ -18,16 +18,18 @@ from tinygrad_bp.numbers.floats import is_nan
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
-    from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.engine.node import Node
     from tinygrad_bp.numbers.kernels import Number
+
+    _Node = TypeVar("_Node", bound=Node)
 
 
 # ---- the walk
 
 
-def topological_order(e: Value, mark: object = None) -> list[Value]:
+def topological_order(e: _Node, mark: object = None) -> list[_Node]:
     """Every node that ``e`` was made of, each after all of its parents; ``e`` itself is last.
 
     The order is that of the recursive depth-first walk with the operands taken from left to right.
@@ -45,9 +47,9 @@ def topological_order(e: Value, mark: object = None) -> list[Value]:
     True
     """
     mark = mark or object()
-    order: list[Value] = []
-    below: list[Value] = []  # the nodes whose operands are being walked, but for the current one
-    rests: list[Iterator[Value]] = []  # of each list of operands among them, what is still to walk
+    order: list[_Node] = []
+    below: list[_Node] = []  # the nodes whose operands are being walked, but for the current one
+    rests: list[Iterator[_Node]] = []  # of each list of operands among them, what is still to walk
     node = e
     node._mark = mark
     # The two operands are written out one after the other: a loop over them, or a call, would cost
@@ -92,7 +94,7 @@ def topological_order(e: Value, mark: object = None) -> list[Value]:
         node = parent
 
 
-def dependents(order: Iterable[Value], wrt: Iterable[Value]) -> set[Value]:
+def dependents(order: Iterable[_Node], wrt: Iterable[_Node]) -> set[_Node]:
     """The nodes that were made of any of ``wrt``, and these themselves.
 
     Args:
@@ -115,7 +117,7 @@ def dependents(order: Iterable[Value], wrt: Iterable[Value]) -> set[Value]:
 # ---- the edges
 
 
-def edges_of(places: dict[Value, int]) -> tuple[list[int], list[int], list[int], list[Number]]:
+def edges_of(places: dict[_Node, int]) -> tuple[list[int], list[int], list[int], list[Number]]:
     """The edges below nodes, in the order of the backward pass: the last node first, operands from left to right.
 
     Args:
@@ -155,13 +157,13 @@ def edges_of(places: dict[Value, int]) -> tuple[list[int], list[int], list[int],
     return above, below, slots, locals_
 
 
-def is_node(operand: Value | Number) -> bool:
+def is_node(operand: object) -> bool:
     """Whether an operand is a node of the graph, and no plain number."""
     return hasattr(operand, "_mark")
 
 
 def operands_of(
-    nodes: Iterable[Value], places: dict[Value, int]
+    nodes: Iterable[_Node], places: dict[_Node, int]
 ) -> tuple[list[tuple[int, ...]], list[Number]]:
     """For each node the places of its operands, and the plain numbers among all operands.
 
@@ -178,7 +180,7 @@ def operands_of(
     """
     numbers: list[Number] = []
 
-    def place(operand: Value | Number) -> int:
+    def place(operand: _Node | Number) -> int:
         if is_node(operand):
             return places[operand]
         numbers.append(operand)
@@ -199,11 +201,11 @@ def operands_of(
 
 
 def rebuilt(
-    kind: type[Value],
+    kind: type[_Node],
     row: Sequence[Any],
-    operands: Sequence[Value | Number],
+    operands: Sequence[Any],
     locals_: Iterator[Number],
-) -> Value:
+) -> _Node:
     """An inner node made anew.
 
     Args:
@@ -235,7 +237,7 @@ def rebuilt(
 # ---- the backward pass
 
 
-def backward(e: Value) -> None:
+def backward(e: Node) -> None:
     """Add ``de/dv`` to the ``grad`` of every leaf ``v``, and set it for every inner node.
 
     It is the chain rule, once for each edge: a node passes its gradient on only after everything that
@@ -276,7 +278,7 @@ def backward(e: Value) -> None:
         raise
 
 
-def _pass_down(order: list[Value], zero: Number) -> None:
+def _pass_down(order: list[Node], zero: Number) -> None:
     for node in reversed(order):
         grad = node.grad
         derivative = node._dx
@@ -299,7 +301,7 @@ def _any_nan(numbers: list[Number]) -> bool:
     return missing is not None and any(map(missing, numbers))
 
 
-def _pass_through_kinks(order: list[Value], zero: Number) -> None:
+def _pass_through_kinks(order: list[Node], zero: Number) -> None:
     """The pass once more, with the conventions of infinite slopes at kinks, if there are any."""
     from tinygrad_bp.engine.kinks import ChainRule, warn_of_nan, warn_of_zeros  # hardly ever
 
@@ -315,7 +317,7 @@ def _pass_through_kinks(order: list[Value], zero: Number) -> None:
         warn_of_nan(order)
 
 
-def _passes_nothing_on(grad: Number, node: Value, zero: Number) -> bool:
+def _passes_nothing_on(grad: Number, node: Node, zero: Number) -> bool:
     """Whether a gradient of 0, as that of a relu that is off, times each derivative is but ``zero``.
 
     It is not where a derivative is infinite or nan, and their sum tells so quicker than the products.
@@ -324,7 +326,7 @@ def _passes_nothing_on(grad: Number, node: Value, zero: Number) -> bool:
     return type(zero) is type(grad) is type(total) and total - total == 0
 
 
-def zero_grad(e: Value) -> None:
+def zero_grad(e: Node) -> None:
     """Set the ``grad`` of every node that ``e`` was made of to 0."""
     for node in topological_order(e):
         node.grad = 0
@@ -333,7 +335,7 @@ def zero_grad(e: Value) -> None:
 # ---- names
 
 
-def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:
+def names(nodes: Iterable[_Node], root: str = "") -> dict[_Node, str]:
     """A name to show for each node, no two alike.
 
     In order: its label; the variable in ``__main__`` that holds it now; ``root`` for the last
@@ -357,7 +359,7 @@ def names(nodes: Iterable[Value], root: str = "") -> dict[Value, str]:
         given[-1] = root
     taken = set(given)
     numbers = (name for name in map("v{}".format, count(1)) if name not in taken)
-    unique: dict[str, Value] = {}
+    unique: dict[str, _Node] = {}
     uses: dict[str, int] = {}
     for node, name in zip(nodes, given, strict=True):
         base = chosen = name or next(numbers)

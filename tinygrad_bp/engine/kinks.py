@@ -27,11 +27,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.engine.node import Node
     from tinygrad_bp.numbers.kernels import Number
 
 
-def at_kink(node: Value) -> bool:
+def at_kink(node: Node) -> bool:
     """Whether the node's derivatives are conventions, at the data that its operands have now."""
     rule = node.rule
     if rule is None or not rule.kink:
@@ -40,7 +40,7 @@ def at_kink(node: Value) -> bool:
     return arithmetic_of(numbers).at_kink(rule, numbers)
 
 
-def at_bend(node: Value) -> bool:
+def at_bend(node: Node) -> bool:
     """Whether the node's second derivatives would be conventions, at the data that its operands have now."""
     rule = node.rule
     if rule is None or not rule.bend or len(node.parents) < rule.arity:
@@ -49,7 +49,7 @@ def at_bend(node: Value) -> bool:
     return at_kink(node) or arithmetic_of(numbers).at_bend(rule, numbers)
 
 
-def _numbers(node: Value) -> tuple[Number, ...]:
+def _numbers(node: Node) -> tuple[Number, ...]:
     return tuple([python_number(each.data if _is_node(each) else each) for each in node.operands])
 
 
@@ -61,18 +61,18 @@ class ChainRule:
     """
 
     def __init__(self) -> None:
-        self.kinks: dict[Value, None] = {}
+        self.kinks: dict[Node, None] = {}
         self._under: dict[
-            Value, Value
+            Node, Node
         ] = {}  # a node with an infinite gradient, and the kink above it
 
-    def product(self, node: Value, upstream: Number, parent: Value, local: Number) -> Number:
+    def product(self, node: Node, upstream: Number, parent: Node, local: Number) -> Number:
         """What a node passes on to one of its parents."""
         if self.vanishes(node, upstream, parent, local):
             return upstream if upstream == 0 else local
         return upstream * local
 
-    def vanishes(self, node: Value, upstream: Number, parent: Value, local: Number) -> bool:
+    def vanishes(self, node: Node, upstream: Number, parent: Node, local: Number) -> bool:
         """Whether what a node passes on to one of its parents is 0 times an infinite slope at a kink."""
         if not (_infinite(upstream) or _infinite(local)):
             return False
@@ -88,7 +88,7 @@ class ChainRule:
         return False
 
 
-def _is_node(operand: Value | Number) -> bool:
+def _is_node(operand: Node | Number) -> bool:
     return hasattr(operand, "local_derivatives")
 
 
@@ -105,7 +105,7 @@ def _infinite(number: Number) -> bool:
     return bool(number in (math.inf, -math.inf))
 
 
-def warn_of_zeros(kinks: Collection[Value]) -> None:
+def warn_of_zeros(kinks: Collection[Node]) -> None:
     """Say at which nodes an infinite slope times 0 was taken to be 0."""
     _warn(
         kinks,
@@ -114,7 +114,7 @@ def warn_of_zeros(kinks: Collection[Value]) -> None:
     )
 
 
-def warn_of_constants(kinks: Collection[Value]) -> None:
+def warn_of_constants(kinks: Collection[Node]) -> None:
     """Say at which nodes a pass that is recorded took a convention for a constant."""
     _warn(
         kinks,
@@ -124,7 +124,7 @@ def warn_of_constants(kinks: Collection[Value]) -> None:
     )
 
 
-def warn_of_nan(order: Sequence[Value]) -> None:
+def warn_of_nan(order: Sequence[Node]) -> None:
     """Say where a nan came from, if all that a result was made of is finite.
 
     Args:
@@ -154,7 +154,7 @@ def warn_of_nan(order: Sequence[Value]) -> None:
 _NAMED = 3
 
 
-def _warn(kinks: Collection[Value], message: str, category: type[Warning] = KinkWarning) -> None:
+def _warn(kinks: Collection[Node], message: str, category: type[Warning] = KinkWarning) -> None:
     if not kinks:
         return
     import warnings
@@ -168,7 +168,7 @@ def _warn(kinks: Collection[Value], message: str, category: type[Warning] = Kink
     warnings.warn(message.format(listed), category, stacklevel=depth)
 
 
-def _name(node: Value) -> str:
+def _name(node: Node) -> str:
     """The operation and its operands: ``abs(x=0.0)``."""
     operands = [
         f"{visible(each.label)}={printed(each.data)}"

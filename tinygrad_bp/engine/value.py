@@ -177,7 +177,8 @@ class Value(Methods):
         if self._rule is not None:
             from tinygrad_bp.engine.flat import deep_copy
 
-            return deep_copy(self, memo)
+            copied: Value = deep_copy(self, memo)
+            return copied
         from copy import deepcopy
 
         make, parts, *rest = self.__reduce_ex__(4)
