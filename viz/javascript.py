@@ -183,12 +183,12 @@ def _row(rule: Rule, key: str) -> tuple[str, str]:
     ours = rule.in_table
     dialect = JAVASCRIPT if ours else RAISING
     operands = ", ".join(PARAMETERS[: rule.arity])
-    value, *derivatives = _expressions(rule)
+    _check_written(rule)
     if ours and rule.name in _written_out():
         value = f"{rule.name}({operands})"
     else:
-        value = _body(rule, rule.tree(value), dialect)
-    derivatives = [_derivative(rule, each, dialect) for each in derivatives]
+        value = _body(rule, rule.value_tree(), dialect)
+    derivatives = [_derivative(rule, slot, dialect) for slot in range(rule.arity)]
     conditions = [_domain(rule)] if rule.domain else []
     if not ours:  # the user may have given no domain
         conditions.append(f"answers(() => {value})")
@@ -219,23 +219,19 @@ def _body(rule: Rule, tree: Tree, dialect: Dialect) -> str:
     return f"{{ {shared}return {answer}; }}" if shared else answer
 
 
-def _expressions(rule: Rule) -> list[str]:
-    """The value and the derivatives."""
-    texts = []
-    for what, each in [("value", rule.value), *(("derivative", each) for each in rule.derivatives)]:
-        if not isinstance(each, str):
-            raise ExpressionError(
-                f"{quoted(rule.name)} cannot be recalculated in a page: its {what} is a function of "
-                "Python; write an expression"
-            )
-        texts.append(each)
-    return texts
+def _check_written(rule: Rule) -> None:
+    if not rule.written:
+        what = "derivative" if isinstance(rule.value, str) else "value"
+        raise ExpressionError(
+            f"{quoted(rule.name)} cannot be recalculated in a page: its {what} is a function of "
+            "Python; write an expression"
+        )
 
 
-def _derivative(rule: Rule, text: str, dialect: Dialect) -> str:
+def _derivative(rule: Rule, slot: int, dialect: Dialect) -> str:
     names = PARAMETERS[: rule.arity]
-    each = _body(rule, rule.tree(text, "derivative"), dialect)
-    if not rule.variadic or text in names:  # the other list, as it is
+    each = _body(rule, rule.derivative_tree(slot), dialect)
+    if not rule.variadic or each in names:  # the other list, as it is
         return each
     elements = ", ".join(f"{name}[place]" for name in names)
     return f"x.map((_, place) => (({', '.join(names)}, out) => {each})({elements}, out))"
@@ -295,7 +291,6 @@ def _declaration(name: str) -> str:
     if called not in RULES:
         return ""
     rule = RULES[called]
-    tree = rule.tree(_expressions(rule)[0])
     operands = ", ".join(PARAMETERS[: rule.arity])
-    body = _body(rule, tree, JAVASCRIPT if name == called else RAISING)
+    body = _body(rule, rule.value_tree(), JAVASCRIPT if name == called else RAISING)
     return f"const {name} = ({operands}) => {body};"

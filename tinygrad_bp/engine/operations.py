@@ -32,6 +32,7 @@ from tinygrad_bp.numbers.arithmetic import (
     trapped,
 )
 from tinygrad_bp.numbers.exact import current
+from tinygrad_bp.numbers.kernels import made_by
 from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import quoted, shortened, visible
 from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
@@ -486,9 +487,9 @@ def _define(
             and derivatives are of that type.
     """
 
-    def kept(text: Any) -> str:
-        """A derivative as it is put into the node; the table's literals are floats for every type."""
-        return f"float64({text})" if float64 and text.strip("-.0123456789") else text
+    def kept(text: str) -> str:
+        """A derivative as it is put into the node."""
+        return made_by("float64", text) if float64 else text
 
     def not_finite() -> NoReturn:
         raise ValueError  # NumPy may have something to say to that
@@ -507,7 +508,7 @@ def _define(
         **(_READ_FLOAT64 if float64 else _READ),
         "value": value,
         "dx": dx,
-        "unary": node(x="a", dx=kept("dx"), y=None),
+        "unary": node(x="a", dx="dx" if kept(dx) == dx else kept("dx"), y=None),
         # x ** 0.5 of a user's may be complex
         "unary_checked": rule.in_table or "type(out) is float is type(dx)",
         "binary": both + node(x="a", dx=kept(dx), y="b", dy=kept(dy)),

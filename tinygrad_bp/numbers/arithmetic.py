@@ -382,7 +382,7 @@ def _numpy(real: Any) -> Arithmetic:
         "fsum": added,
         "pow": pow,
     }
-    return Arithmetic("numpy", own, reads=reads, convert=real)
+    return Arithmetic("numpy", own, reads=reads, convert=real, result=real)
 
 
 # The later a type stands here, the more of the others it takes into itself.

@@ -45,6 +45,8 @@ class Arithmetic:
             it takes all as they are.  The answer may not hold on to the row, whose compiled form
             holds the answer.
         convert: makes one of this type of it; a function that pickle finds by its name.
+        result: makes one of this type of what comes out, where plain numbers might; a literal of the
+            table stays as it is.
         missing: whether a number is a nan that refuses to be compared.
         derivatives: those of some rows as this type has them, without the branches that keep floats
             in range; by the name of the row.
@@ -59,6 +61,7 @@ class Arithmetic:
         literal: Callable[[float], Number] | None = None,
         reads: Callable[[Rule], Callable[[Number], bool] | None] | None = None,
         convert: Callable[[Any], Number] | None = None,
+        result: Callable[[Any], Number] | None = None,
         missing: Callable[[Number], bool] | None = None,
         derivatives: Mapping[str, tuple[str, ...]] | None = None,
         symbolic: bool = False,
@@ -77,7 +80,8 @@ class Arithmetic:
             number=self._literal if literal else repr,
             name=self._constant,
         )
-        self._namespace: dict[str, Any] = {"zip": zip}
+        self._result = result
+        self._namespace: dict[str, Any] = {"zip": zip, "result": result}
 
     def kernel(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
         """The row as one function of the operands: the value, then the derivatives asked for.
@@ -119,6 +123,13 @@ class Arithmetic:
     def _build(self, rule: Rule, wrt: tuple[int, ...]) -> Callable[..., tuple[Number, ...]]:
         if rule.written:
             shared, value, chosen = self.source(rule, wrt)
+            if self._result:
+                value = made_by("result", value)
+                lists = rule.variadic
+                chosen = [
+                    f"[*map(result, {each})]" if lists else made_by("result", each)
+                    for each in chosen
+                ]
             found = ", ".join(["out", *(f"({each})" for each in chosen)])
             return self._function(rule, (*shared, f"out = {value}", f"return ({found},)"))
         function = self._value(rule)
@@ -136,38 +147,37 @@ class Arithmetic:
         The value is a call of this type's own function of that name, where it has one, which knows
         better.  Of a variadic row a derivative is that of the whole list.
         """
-        trees = [rule.tree(self._derivative_of(rule, slot), "derivative") for slot in wrt]
-        text = self._dialect.text
+        trees = [self._derivative_tree(rule, slot) for slot in wrt]
+        derivatives = [self._derivative_text(rule, tree) for tree in trees]
         if rule.name in self.own and rule.in_table:
             value = f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
         else:
-            value_tree = rule.tree(str(rule.value))
-            value, trees = text(value_tree), [value_tree, *trees]
-        derivatives = [self._of_lists(rule, text(tree)) for tree in trees[len(trees) - len(wrt) :]]
-        return self._shared(rule, trees), value, derivatives
+            trees.append(rule.value_tree())
+            value = self._dialect.text(trees[-1])
+        return self._shared(rule, *trees), value, derivatives
 
-    def _shared(self, rule: Rule, trees: Iterable[Tree]) -> list[str]:
+    def _shared(self, rule: Rule, *trees: Tree) -> list[str]:
         return [f"{name} = {self._dialect.text(tree)}" for name, tree in rule.lets(*trees)]
 
-    def _derivative_of(self, rule: Rule, slot: int) -> Any:
-        """The row's derivative for an operand, or this type's own."""
-        listed = (rule.in_table and self.derivatives.get(rule.name)) or rule.derivatives
-        return listed[slot]
+    def _derivative_tree(self, rule: Rule, slot: int) -> Tree:
+        """That of the row's derivative for an operand, or of this type's own."""
+        own = self.derivatives.get(rule.name) if rule.in_table else None
+        return rule.tree(own[slot], "derivative") if own else rule.derivative_tree(slot)
 
-    def _of_lists(self, rule: Rule, derivative: str) -> str:
-        """That of a variadic row, written for one element, as one of whole lists."""
-        parameters = PARAMETERS[: rule.arity]
-        if not rule.variadic or derivative in parameters:  # a parameter is a list as it is
-            return derivative
+    def _derivative_text(self, rule: Rule, tree: Tree) -> str:
+        """A derivative; that of a variadic row, written for one element, as one of whole lists."""
+        text, parameters = self._dialect.text(tree), PARAMETERS[: rule.arity]
+        if not rule.variadic or text in parameters:  # a parameter is a list as it is
+            return text
         each = ", ".join(parameters)
-        return f"[{derivative} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
+        return f"[{text} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
 
     def _value(self, rule: Rule) -> Callable[..., Any]:
         if not isinstance(rule.value, str):
             return rule.value
-        tree = rule.tree(rule.value)
+        tree = rule.value_tree()
         return self._function(
-            rule, (*self._shared(rule, [tree]), f"return {self._dialect.text(tree)}")
+            rule, (*self._shared(rule, tree), f"return {self._dialect.text(tree)}")
         )
 
     def derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
@@ -176,16 +186,17 @@ class Arithmetic:
         For a variadic row the operands are whole lists, and so is the derivative.
         """
         if (self, slot) not in rule.compiled:
-            rule.compiled[self, slot] = self._derivative(rule, self._derivative_of(rule, slot))
+            rule.compiled[self, slot] = self._derivative(rule, slot)
         function: Callable[..., Any] = rule.compiled[self, slot]
         return function
 
-    def _derivative(self, rule: Rule, derivative: str | Callable[..., Any]) -> Callable[..., Any]:
+    def _derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
+        derivative = rule.derivatives[slot]
         if not isinstance(derivative, str):
             return derivative
-        tree = rule.tree(derivative, "derivative")
-        answer = f"return {self._of_lists(rule, self._dialect.text(tree))}"
-        return self._function(rule, (*self._shared(rule, [tree]), answer), "out")
+        tree = self._derivative_tree(rule, slot)
+        answer = f"return {self._derivative_text(rule, tree)}"
+        return self._function(rule, (*self._shared(rule, tree), answer), "out")
 
     def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the operation has a value at the operands; nan meets every condition on it."""
@@ -294,6 +305,15 @@ class Arithmetic:
 
 
 _IN_NAMES = str.maketrans(".+-", "_pm")
+
+
+def made_by(kind: str, text: str) -> str:
+    """A result as one of a kind of numbers; a literal is left to be a float, which it is for every type.
+
+    >>> made_by("float64", "1.0 / x"), made_by("float64", "-1.0")
+    ('float64(1.0 / x)', '-1.0')
+    """
+    return f"{kind}({text})" if text.strip("-.0123456789") else text
 
 
 def _global_names(code: CodeType) -> set[str]:

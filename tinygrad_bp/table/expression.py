@@ -244,6 +244,7 @@ class Dialect:
         number: how it writes a literal.
         name: how it writes a name.
         function: how it writes the name of a function in a call.
+        parts: what stands in the place of some names.
     """
 
     def __init__(
@@ -253,11 +254,13 @@ class Dialect:
         number: Callable[[float], str] = repr,
         name: Callable[[str], str] = str,
         function: Callable[[str], str] = str,
+        parts: Mapping[str, Tree] | None = None,
     ) -> None:
         self.forms = forms
         self.number = number
         self.name = name
         self.function = function
+        self.parts = parts or {}
 
     def text(self, tree: Tree) -> str:
         """The expression in this language, with the same operations in the same order.
@@ -283,6 +286,8 @@ class Dialect:
             case ast.Constant(value=value):
                 return self.number(value), ATOM  # type: ignore[arg-type]
             case ast.Name(id=name):
+                if name in self.parts:
+                    return self._written(self.parts[name])
                 return self.name(name), ATOM
             case ast.Call(func=ast.Name(id=name), args=operands):
                 listed = ", ".join([self._written(each)[0] for each in operands])

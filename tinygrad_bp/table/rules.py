@@ -17,7 +17,7 @@ This module may not know any number type, nor `Value`.
 
 from __future__ import annotations
 
-from tinygrad_bp.table.expression import CONSTANTS, names_in, parse
+from tinygrad_bp.table.expression import CONSTANTS, Dialect, names_in, parse
 
 TYPE_CHECKING = False  # typing costs more to import than the whole engine
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class Rule:
         textbook: the derivatives as a textbook has them, where they are computed in another form; by
             default the same as ``derivatives``.
         let: names for parts that value and derivatives share, each with its expression of the
-            operands and of the names before it.
+            operands and of the names before it.  The row is given in these names, and computed so; the
+            attributes ``value`` and ``derivatives`` have each part written out.
         exact: whether it takes rational numbers to rational numbers, as whole powers do, by Python's own
             operators alone.  Exact numbers that meet floats in it are then left as they are.  Where
             a row does not say, it is so if its expressions are made of such operations alone.
@@ -70,8 +71,8 @@ class Rule:
     """
 
     __slots__ = (
-        "_exact", "bend", "compiled", "convention", "derivatives", "domain", "kink", "latex", "let", "meaning",
-        "name", "needs", "symbol", "textbook", "value", "variadic", "written",
+        "_derivatives", "_exact", "_value", "bend", "compiled", "convention", "domain", "kink", "latex", "let",
+        "meaning", "name", "needs", "symbol", "textbook", "variadic", "written",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - a row has so many columns
@@ -95,8 +96,8 @@ class Rule:
         lazy: bool = False,  # whether an expression is parsed when it is first used
     ) -> None:
         self.name = name
-        self.value = value
-        self.derivatives = derivatives
+        self._value = value
+        self._derivatives = derivatives
         self.textbook = textbook or derivatives
         self.let = let or {}
         self._exact = exact
@@ -115,9 +116,25 @@ class Rule:
             self.parse_all()
 
     @property
+    def value(self) -> str | Callable[..., Any]:
+        """The value, an expression of the operands alone, or a function of them."""
+        return self._written_out(self._value)
+
+    @property
+    def derivatives(self) -> tuple[str | Callable[..., Any], ...]:
+        """One for each operand: see the class."""
+        return (*map(self._written_out, self._derivatives),)
+
+    def _written_out(self, part: str | Callable[..., Any]) -> str | Callable[..., Any]:
+        if not self.let or not isinstance(part, str):
+            return part
+        parts = {name: self.tree(text) for name, text in self.let.items()}
+        return Dialect(parts=parts).text(self.tree(part, "derivative"))
+
+    @property
     def arity(self) -> int:
         """The number of operands, or of lists of operands where the operation is variadic."""
-        return len(self.derivatives)
+        return len(self._derivatives)
 
     @property
     def infix(self) -> bool:
@@ -133,7 +150,7 @@ class Rule:
     def exact(self) -> bool:
         """Whether exact numbers are left as they are: see the class."""
         if self._exact is None:
-            texts = (*self.let.values(), self.value, *self.derivatives)
+            texts = (*self.let.values(), self._value, *self._derivatives)
             trees = [self.tree(each, "derivative") for each in texts if isinstance(each, str)]
             names = {name for tree in trees for name in names_in(tree)}
             others = names - {*PARAMETERS, *self.let, "out", "inf", "nan", "normal", "lost"}
@@ -186,6 +203,14 @@ class Rule:
         tree: Tree = self.compiled[text, part]
         return tree
 
+    def value_tree(self) -> Tree:
+        """The tree of the value, which is an expression, in the names of the shared parts."""
+        return self.tree(str(self._value))
+
+    def derivative_tree(self, slot: int) -> Tree:
+        """The tree of the derivative for an operand, which is an expression; likewise."""
+        return self.tree(str(self._derivatives[slot]), "derivative")
+
     def lets(self, *trees: Tree) -> list[tuple[str, Tree]]:
         """The shared parts that these expressions use, each after those that it uses itself."""
         used = {name for tree in trees for name in names_in(tree)}
@@ -204,8 +229,8 @@ class Rule:
             ExpressionError: one of them is not in the notation.
         """
         parts = {
-            "value": (*self.let.values(), self.value),
-            "derivative": (*self.derivatives, *self.textbook),
+            "value": (*self.let.values(), self._value),
+            "derivative": (*self._derivatives, *self.textbook),
             "condition": filter(None, (self.domain, self.kink, self.bend)),
             "convention": self.convention,
         }
