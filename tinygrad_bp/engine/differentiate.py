@@ -20,11 +20,10 @@ from tinygrad_bp.engine.operations import (
     FUNCTIONS,
     apply,
     arguments_of,
-    as_list,
     as_read,
     raise_named,
 )
-from tinygrad_bp.engine.value import Value, data_of, record
+from tinygrad_bp.engine.value import Value, as_list, data_of, record
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
 from tinygrad_bp.numbers.arithmetic import (
     PLAIN,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.engine.operations import FUNCTIONS, as_list, as_read, function_of
-from tinygrad_bp.engine.value import Value, data_of, isclose
+from tinygrad_bp.engine.operations import FUNCTIONS, as_read, function_of
+from tinygrad_bp.engine.value import Value, as_list, data_of, isclose
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.numbers.arithmetic import arithmetic_of, check_number, python_number
 from tinygrad_bp.numbers.floats import is_nan

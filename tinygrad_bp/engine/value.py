@@ -359,6 +359,18 @@ def data_of(operand: Value | Number) -> Number:
     return number if type(number) is float else python_number(number)
 
 
+def as_list(name: str, operands: Any) -> tuple[Any, ...]:
+    """The operands of an operation on a list.
+
+    Raises:
+        ArgumentError: they are no list.
+    """
+    if isinstance(operands, Value) or not hasattr(operands, "__iter__"):
+        way_out = ": put it in a list" * isinstance(operands, Value)
+        raise ArgumentError(f"{name} takes a list of values, not {quoted(operands)}{way_out}")
+    return tuple(operands)
+
+
 new = Value.__new__
 """A node with nothing in it."""
 

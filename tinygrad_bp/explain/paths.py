@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.engine.collector import collector_paused
 from tinygrad_bp.engine.kinks import ChainRule
-from tinygrad_bp.engine.operations import as_list
 from tinygrad_bp.engine.tape import Edges, Tape
-from tinygrad_bp.engine.value import Value
+from tinygrad_bp.engine.value import Value, as_list
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting, whole_number
 from tinygrad_bp.numbers.floats import is_nan

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 from tinygrad_bp.engine.collector import collector_paused
 from tinygrad_bp.engine.differentiate import still_gives
 from tinygrad_bp.engine.kinks import ChainRule
-from tinygrad_bp.engine.operations import as_list
 from tinygrad_bp.engine.tape import Tape
-from tinygrad_bp.engine.value import Value
+from tinygrad_bp.engine.value import Value, as_list
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.explain.paths import LIMIT, check_value
 from tinygrad_bp.numbers.arithmetic import check_number, meeting, python_number, whole_number
