@@ -17,8 +17,10 @@ from mpmath import mp, mpf
 
 import tinygrad_bp
 from tinygrad_bp import RULES, DataError, ExactnessError, Value, cbrt, exp, gelu, ndtr, sqrt, tanh
-from tinygrad_bp.numbers.arithmetic import FLOAT, arithmetic_of, check_number, is_number
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
+from tinygrad_bp.numbers.families import check_number, is_number
 from tinygrad_bp.numbers.floats import gaussian
+from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.numbers.text import format_number
 
 NUMBERS = {

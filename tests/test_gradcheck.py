@@ -37,7 +37,7 @@ from tinygrad_bp import (
 from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.engine.operations import function_of
 from tinygrad_bp.engine.value import data_of
-from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.table.rules import Rule
 from tinygrad_bp.testing.gradcheck import gradcheck
 from tinygrad_bp.testing.strategies import operands, programs

@@ -36,8 +36,9 @@ from tinygrad_bp import (
     silu,
 )
 from tinygrad_bp.engine.operations import function_of
-from tinygrad_bp.numbers.arithmetic import FLOAT, arithmetic_of
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
 from tinygrad_bp.numbers.kernels import Arithmetic
+from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.table import rules
 from tinygrad_bp.table.rules import PARAMETERS, Rule
 from tinygrad_bp.testing.oracles import DIGITS, HARD, ORACLES, Oracle, hard_points, results

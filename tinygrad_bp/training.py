@@ -23,7 +23,7 @@ from tinygrad_bp.errors import (
 )
 from tinygrad_bp.network.network import Network
 from tinygrad_bp.network.samples import Dataset, scaled, scales, split
-from tinygrad_bp.numbers.arithmetic import check_number, whole_number
+from tinygrad_bp.numbers.families import check_number, whole_number
 from tinygrad_bp.numbers.text import counted, format_number, plain_number
 from tinygrad_bp.quoting import visible
 

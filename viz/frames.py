@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, overload
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
 from tinygrad_bp.explain.steps import steps
-from tinygrad_bp.numbers.arithmetic import whole_number
+from tinygrad_bp.numbers.families import whole_number
 from tinygrad_bp.numbers.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label
 from viz.gif import gif

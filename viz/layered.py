@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp import DrawingError
 from tinygrad_bp.engine.value import data_of
 from tinygrad_bp.explain.paths import contract, multiply
-from tinygrad_bp.numbers.arithmetic import whole_number
+from tinygrad_bp.numbers.families import whole_number
 from tinygrad_bp.numbers.text import format_number, plain_number
 from viz.labels import LINE, markup, plain
 from viz.picture import Picture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
 from tinygrad_bp.engine.graph import dependents, names, topological_order
-from tinygrad_bp.numbers.arithmetic import whole_number
+from tinygrad_bp.numbers.families import whole_number
 from tinygrad_bp.numbers.text import format_number, plain_number
 from tinygrad_bp.quoting import quoted
 from viz.cards import Card, Line, card_label, compose, line_label, signed

@@ -25,15 +25,8 @@ from tinygrad_bp.engine.operations import (
 )
 from tinygrad_bp.engine.value import Value, as_list, data_of, record
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
-from tinygrad_bp.numbers.arithmetic import (
-    PLAIN,
-    TRUTH_VALUES,
-    arithmetic_of,
-    check_number,
-    is_number,
-    meeting,
-    whole,
-)
+from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting
+from tinygrad_bp.numbers.families import PLAIN, TRUTH_VALUES, check_number, is_number, whole
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.numbers.kernels import Arithmetic
 from tinygrad_bp.numbers.text import counted

@@ -11,7 +11,8 @@ import math
 from tinygrad_bp.engine.operations import FUNCTIONS, as_read, function_of
 from tinygrad_bp.engine.value import Value, as_list, data_of, isclose
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.numbers.arithmetic import arithmetic_of, check_number, python_number
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
+from tinygrad_bp.numbers.families import check_number, python_number
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule

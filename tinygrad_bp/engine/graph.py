@@ -12,7 +12,8 @@ import sys
 from itertools import compress, count, islice
 from operator import ne
 
-from tinygrad_bp.numbers.arithmetic import PLAIN, arithmetic_of, check_number, python_number
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
+from tinygrad_bp.numbers.families import PLAIN, check_number, python_number
 from tinygrad_bp.numbers.floats import is_nan
 
 TYPE_CHECKING = False

@@ -18,7 +18,8 @@ import math
 import sys
 
 from tinygrad_bp.errors import KinkWarning, NumberRangeWarning
-from tinygrad_bp.numbers.arithmetic import arithmetic_of, python_number
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
+from tinygrad_bp.numbers.families import python_number
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import visible

@@ -20,16 +20,15 @@ from tinygrad_bp.errors import (
     ExactnessError,
     NumberRangeError,
 )
-from tinygrad_bp.numbers.arithmetic import (
+from tinygrad_bp.numbers.arithmetic import arithmetic_of, trapped
+from tinygrad_bp.numbers.exact import current
+from tinygrad_bp.numbers.families import (
     TRUTH_VALUES,
     are_numbers,
-    arithmetic_of,
     check_number,
     is_number,
     python_number,
-    trapped,
 )
-from tinygrad_bp.numbers.exact import current
 from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import shortened, visible
 from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 
 from tinygrad_bp.engine.value import Value, as_list, new
-from tinygrad_bp.numbers.arithmetic import BARE_FLOAT, PLAIN
+from tinygrad_bp.numbers.families import PLAIN
 from tinygrad_bp.numbers.kernels import made_by
+from tinygrad_bp.numbers.of_python import BARE_FLOAT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

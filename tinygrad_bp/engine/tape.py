@@ -14,7 +14,7 @@ from itertools import accumulate, compress, count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tinygrad_bp.engine.graph import edges_of, names, operands_of, topological_order
-from tinygrad_bp.numbers.arithmetic import python_number
+from tinygrad_bp.numbers.families import python_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,7 +10,8 @@ import math
 
 from tinygrad_bp.engine.graph import backward, zero_grad
 from tinygrad_bp.errors import ArgumentError, GraphLostError
-from tinygrad_bp.numbers.arithmetic import TRUTH_VALUES, check_number, meeting, python_number
+from tinygrad_bp.numbers.arithmetic import meeting
+from tinygrad_bp.numbers.families import TRUTH_VALUES, check_number, python_number
 from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import quoted
 

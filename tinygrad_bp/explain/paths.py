@@ -25,7 +25,8 @@ from tinygrad_bp.engine.kinks import ChainRule
 from tinygrad_bp.engine.tape import Edges, Tape
 from tinygrad_bp.engine.value import Value, as_list
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
-from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting, whole_number
+from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting
+from tinygrad_bp.numbers.families import whole_number
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.numbers.text import counted, format_number, printed
 from tinygrad_bp.quoting import quoted

@@ -23,7 +23,8 @@ from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.engine.value import Value, as_list
 from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.explain.paths import LIMIT, check_value
-from tinygrad_bp.numbers.arithmetic import check_number, meeting, python_number, whole_number
+from tinygrad_bp.numbers.arithmetic import meeting
+from tinygrad_bp.numbers.families import check_number, python_number, whole_number
 from tinygrad_bp.numbers.text import format_number, plain, plain_number
 from tinygrad_bp.quoting import visible
 

@@ -58,7 +58,9 @@ from tinygrad_bp.explain.report import (
 )
 from tinygrad_bp.explain.steps import written
 from tinygrad_bp.network.network import Run
-from tinygrad_bp.numbers.arithmetic import FLOAT, check_number, meeting, python_number, whole
+from tinygrad_bp.numbers.arithmetic import meeting
+from tinygrad_bp.numbers.families import check_number, python_number, whole
+from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.numbers.text import format_number, plain_number
 from tinygrad_bp.quoting import quoted
 

@@ -25,7 +25,7 @@ from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError, TooMa
 from tinygrad_bp.explain.paths import LIMIT, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.network import exchange
-from tinygrad_bp.numbers.arithmetic import check_number, family_of, whole, whole_number
+from tinygrad_bp.numbers.families import check_number, family_of, whole, whole_number
 from tinygrad_bp.numbers.text import counted, printed
 from tinygrad_bp.quoting import quoted, shortened, visible
 from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES

@@ -27,7 +27,7 @@ from tinygrad_bp.network.delimited import (
     meant_by_commas,
     to_float,
 )
-from tinygrad_bp.numbers.arithmetic import check_number, whole_number
+from tinygrad_bp.numbers.families import check_number, whole_number
 from tinygrad_bp.numbers.text import counted
 from tinygrad_bp.quoting import quoted, visible
 

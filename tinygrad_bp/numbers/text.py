@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_bp.numbers.arithmetic import family_of, python_number
+from tinygrad_bp.numbers.families import family_of, python_number
 from tinygrad_bp.quoting import visible
 
 TYPE_CHECKING = False

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mpmath
 
-from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.table.rules import PARAMETERS, RULES, Rule
 from tinygrad_bp.testing.oracles import INF, ORACLES, Result, hard_points, results, ulps_off
 

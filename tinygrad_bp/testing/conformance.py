@@ -27,7 +27,7 @@ from hypothesis.errors import Flaky, NoSuchExample
 
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
 from tinygrad_bp.testing.claims import (
     PROPERTIES,

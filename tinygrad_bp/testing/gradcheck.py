@@ -21,7 +21,8 @@ from tinygrad_bp.engine.differentiate import jacobian
 from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import DataError, GradientError, NumberRangeError
 from tinygrad_bp.explain.differences import Estimate, difference_and_step, scatter
-from tinygrad_bp.numbers.arithmetic import arithmetic_of, check_number
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
+from tinygrad_bp.numbers.families import check_number
 from tinygrad_bp.numbers.text import format_number
 from tinygrad_bp.testing.modules import make_callable
 

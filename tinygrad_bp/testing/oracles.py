@@ -19,7 +19,7 @@ from mpmath import mp, mpf
 
 from tinygrad_bp.engine.operations import function_of
 from tinygrad_bp.engine.value import Value
-from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.numbers.of_python import FLOAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tinygrad_bp.engine.operations import FUNCTIONS
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.numbers.arithmetic import FLOAT
+from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
 if TYPE_CHECKING:
