@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from tinygrad_bp.network import Run
     from tinygrad_bp.report import Block, Page
     from tinygrad_bp.samples import Dataset
+    from tinygrad_bp.testing.conformance import Suite
     from tinygrad_bp.training import Trainer
 
     _T = TypeVar("_T")
@@ -299,7 +300,7 @@ def _build_parser() -> argparse.ArgumentParser:
     conformance = add(
         "conformance",
         _conformance,
-        "try a scalar autograd engine on random programs with exact answers, and on named properties",
+        "try a scalar autograd engine: each operation in graphs, and named properties of the pass",
         "  tinygrad-bp conformance micrograd.engine:Value\n"
         "  tinygrad-bp conformance scalar:Scalar --grad derivative --json\n"
         '  tinygrad-bp conformance engine:Value --skip "deep graph" --skip "no cycles"',
@@ -476,10 +477,13 @@ def _add_conformance(conformance: _Parser) -> None:
         "--bits", metavar="N", type=_count, help="of the engine's floats; default: 53; single: 24"
     )
     conformance.add_argument(
+        "--thorough", action="store_true", help="try more numbers and ten times as many programs"
+    )
+    conformance.add_argument(
         "--examples",
         metavar="N",
         type=_count,
-        help="programs to try for each property; default: 200",
+        help="random programs to try; default: 200; thorough: 2000",
     )
     conformance.add_argument(
         "--seed",
@@ -711,20 +715,28 @@ def _repl(options: argparse.Namespace) -> None:
 
 
 def _conformance(options: argparse.Namespace) -> int:
-    try:
-        from tinygrad_bp.testing.conformance import EXAMPLES, Report, Suite, load
-    except ModuleNotFoundError as error:
-        raise ArgumentError(f"it needs {error.name}: pip install 'tinygrad-bp[test]'") from None
+    from tinygrad_bp.testing.conformance import suite_of
+
     named = {name: getattr(options, name) for name in ("data", "grad", "backward", "bits")}
-    engine = load(options.engine, **{name: each for name, each in named.items() if each})
-    suite = Suite(engine, options.examples or EXAMPLES, options.seed)
-    unknown = [name for name in options.skip if name not in suite.names]
-    if unknown:
-        raise ArgumentError(f"--skip: {quoted(unknown[0])} is none of {', '.join(suite.names)}")
-    names = [name for name in suite.names if name not in options.skip]
-    report = Report(engine.name, tuple(map(suite.check, _track(names, "checking"))))
-    _show(json.dumps(report.to_dict()) if options.json else str(report))
+    settings = {name: each for name, each in named.items() if each}
+    with suite_of(
+        options.engine, options.examples, options.seed, thorough=options.thorough, **settings
+    ) as suite:
+        unknown = [name for name in options.skip if name not in suite.names]
+        if unknown:
+            raise ArgumentError(f"--skip: {quoted(unknown[0])} is none of {', '.join(suite.names)}")
+        names = tuple(name for name in suite.names if name not in options.skip)
+        _tell_findings(suite, names, quiet=options.json)
+        report = suite.report(names)
+    _show(json.dumps(report.to_dict()) if options.json else f"\n{report}")
     return 0 if report.holds else FAILED
+
+
+def _tell_findings(suite: Suite, names: tuple[str, ...], *, quiet: bool) -> None:
+    """Try the properties, with a line for each that fails as soon as it does."""
+    for finding in _track(suite.findings(names), "checking", len(names)):
+        if finding.verdict == "fails" and not quiet:
+            _show(f"FAILS {finding.name}: {finding.found}")
 
 
 def _train(options: argparse.Namespace) -> int:
