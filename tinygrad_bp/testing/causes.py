@@ -7,6 +7,7 @@ suggests it, and the others confirm it.
 
 from __future__ import annotations
 
+import math
 import struct
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -181,8 +182,8 @@ class Where(NamedTuple):
     op: str = ""
     form: Form | None = None
 
-    def __contains__(self, node: object) -> bool:
-        statement = node.statement if isinstance(node, _Node) else node
+    def covers(self, statement: Apply | None) -> bool:
+        """Whether a statement is one of them; a leaf has none."""
         if not isinstance(statement, Apply):
             return False
         if self.form is None:
@@ -211,7 +212,7 @@ class _Fault(Model):
 
     def is_wrong(self, node: _Node, slot: int) -> bool:
         """Whether the fault is in one operand of a node."""
-        return node in self.where and self.slot in (-1, slot)
+        return self.where.covers(node.statement) and self.slot in (-1, slot)
 
 
 class _Assigns(_Fault):
@@ -272,7 +273,7 @@ class _SwapsGradients(_Fault):
     sentence = "{where} gives each of its operands the other's gradient"
 
     def send(self, node: _Node, slot: int, parent: _Node) -> None:
-        local = node.local[::-1] if node in self.where else node.local
+        local = node.local[::-1] if self.where.covers(node.statement) else node.local
         parent.grad += node.grad * local[slot]
 
 
@@ -282,7 +283,7 @@ class _CountsOnce(_Fault):
     def pass_on(self, node: _Node) -> None:
         seen = set()
         for slot, parent in enumerate(node.parents):
-            if parent not in seen or node not in self.where:
+            if parent not in seen or not self.where.covers(node.statement):
                 self.send(node, slot, parent)
             seen.add(parent)
 
@@ -293,7 +294,7 @@ class _CountsOnceAssigned(_CountsOnce):
     def pass_on(self, node: _Node) -> None:
         last = {parent: slot for slot, parent in enumerate(node.parents)}
         for slot, parent in enumerate(node.parents):
-            if last[parent] == slot or node not in self.where:
+            if last[parent] == slot or not self.where.covers(node.statement):
                 self.send(node, slot, parent)
 
 
@@ -301,7 +302,7 @@ class _SwapsOperands(_Fault):
     sentence = "{where} swaps its operands"
 
     def evaluate(self, node: _Node) -> tuple[float, list[float]]:
-        if node not in self.where or node.statement is None:
+        if not self.where.covers(node.statement) or node.statement is None:
             return super().evaluate(node)
         swapped = node.statement._replace(operands=node.statement.operands[::-1])
         value, local = evaluated(swapped, [parent.value for parent in node.parents[::-1]])
@@ -312,7 +313,7 @@ class _ReadsAgain(_Fault):
     sentence = "{where} reads its operands again during the pass, when they may have changed"
 
     def send(self, node: _Node, slot: int, parent: _Node) -> None:
-        if node in self.where:
+        if self.where.covers(node.statement):
             node.local = self.evaluate(node)[1]
         super().send(node, slot, parent)
 
@@ -322,7 +323,7 @@ class _ChangesOld(_Fault):
 
     def apply(self, statement: Apply) -> _Node:
         node = super().apply(statement)
-        if statement not in self.where:
+        if not self.where.covers(statement):
             return node
         old = node.parents[0]
         old.value = node.value
@@ -334,7 +335,7 @@ class _Single(_Fault):
 
     def evaluate(self, node: _Node) -> tuple[float, list[float]]:
         value, local = super().evaluate(node)
-        return (_single(value), local) if node in self.where else (value, local)
+        return (_single(value), local) if self.where.covers(node.statement) else (value, local)
 
 
 class _SingleGradient(_Fault):
@@ -380,8 +381,7 @@ class _ClearsLeaves(Model):
 
 class _ClearsEverything(_ClearsLeaves):
     def begin(self, order: list[_Node]) -> None:
-        for node in self.made:
-            node.grad = 0.0
+        super().begin([*order, *self.made])
 
 
 class _NotSeeded(Model):
@@ -399,7 +399,9 @@ class _SeededByValue(Model):
 
 
 class _Order(Model):
-    sentence = "A node passes its gradient on before all of it has come in: the order of the pass is wrong"
+    sentence = (
+        "A node passes its gradient on before all of it has come in: the order of the pass is wrong"
+    )
 
 
 class _BreadthFirst(_Order):
@@ -478,14 +480,10 @@ class _FirstVisit(_Order):
 class _WholeTape(Model):
     sentence = "The tape is never cleared: nodes of former graphs pass on again"
 
-    def order(self, root: _Node) -> list[_Node]:
-        return self.made[::-1]
-
-    def begin(self, order: list[_Node]) -> None:
-        pass
-
-    def seed(self, root: _Node) -> None:
+    def back(self, root: _Node) -> None:
         root.grad = 1.0
+        for node in self.made[::-1]:
+            self.pass_on(node)
 
 
 class _EqualNodes(Model):
@@ -547,7 +545,7 @@ class _NanToZero(Model):
 
     def send(self, node: _Node, slot: int, parent: _Node) -> None:
         amount = node.grad * node.local[slot]
-        parent.grad += amount if amount == amount else 0.0
+        parent.grad += 0.0 if math.isnan(amount) else amount
 
 
 _OF_AN_OPERATION = (
@@ -558,7 +556,15 @@ _OF_AN_OPERATION = (
 _BY_SLOT = (_Assigns, _ForgetsUpstream, _Only, _Sign, _Drops, _Halves, _Doubles)
 _OF_THE_PASS = (
     *(_KeepsInner, _KeepsAll, _ClearsLeaves, _ClearsEverything, _NotSeeded, _SeededByValue),
-    *(_BreadthFirst, _Preorder, _PreorderTurned, _Creation, _FirstVisit, _EachPath, _EachPathAtOnce),
+    *(
+        _BreadthFirst,
+        _Preorder,
+        _PreorderTurned,
+        _Creation,
+        _FirstVisit,
+        _EachPath,
+        _EachPathAtOnce,
+    ),
     *(_WholeTape, _EqualNodes, _EqualLeaves, _NanToZero),
 )
 _LIMITS = tuple(10.0**-n for n in (6, 7, 8, 9, 10, 12, 15, 16, 20, 30))
@@ -645,7 +651,7 @@ def diagnose(failures: Mapping[str, tuple[Failure, ...]]) -> Iterator[Cause]:
         failures: of each property that fails, the scripts.
     """
     left = dict(failures)
-    for name, several in failures.items():
+    for several in failures.values():
         if several and not several[0].steady:
             explains = tuple(each for each, other in left.items() if not other[0].steady)
             yield Cause(_UNSTEADY, several[0].text, explains)
@@ -667,7 +673,9 @@ def diagnose(failures: Mapping[str, tuple[Failure, ...]]) -> Iterator[Cause]:
     yield from _plain_causes(left)
 
 
-_UNSTEADY = "The engine is not deterministic: the same script comes out differently from time to time"
+_UNSTEADY = (
+    "The engine is not deterministic: the same script comes out differently from time to time"
+)
 
 
 def _plain_causes(left: Mapping[str, tuple[Failure, ...]]) -> Iterator[Cause]:

@@ -20,7 +20,6 @@ from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.testing.causes import Cause, diagnose
 from tinygrad_bp.testing.engines import OURS, Engine, check_nodes, check_path
-from tinygrad_bp.testing.engines import load as load
 from tinygrad_bp.testing.properties import IN_A_GRAPH, PROPERTIES, TAILS, NotOffered, NotTried, Plan
 from tinygrad_bp.testing.trial import (
     FAILS,
@@ -33,11 +32,12 @@ from tinygrad_bp.testing.trial import (
     try_property,
 )
 from tinygrad_bp.testing.worker import Greeting, Lost, Worker
-from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+__all__ = ["Cause", "Engine", "Finding", "Report", "Suite", "conformance", "suite_of"]
 
 EXAMPLES = 200
 THOROUGH = 2_000
@@ -158,8 +158,14 @@ def _folded(names: list[str]) -> list[str]:
         base = name.removesuffix(IN_A_GRAPH).removesuffix(TAILS)
         if base != name and base in present:
             continue
-        more = [end.strip(" :") for end in (IN_A_GRAPH, TAILS) if base + end in present and base == name]
-        folded.append(f"{name} (also {' and in its '.join(more)})".replace("also tails", "also in its tails") if more else name)
+        more = [
+            end.strip(" :") for end in (IN_A_GRAPH, TAILS) if base + end in present and base == name
+        ]
+        folded.append(
+            f"{name} (also {' and in its '.join(more)})".replace("also tails", "also in its tails")
+            if more
+            else name
+        )
     return folded
 
 
@@ -193,6 +199,7 @@ class Suite:
     Raises:
         ArgumentError: there are no examples, or the path is not of the form ``module:name``.
 
+    >>> from tinygrad_bp import Value
     >>> suite = Suite(Value)
     >>> suite.check("second pass").verdict
     'holds'
@@ -317,7 +324,7 @@ class Suite:
 
     def _lost(self, name: str, plan: Plan, lost: Lost) -> Failure:
         """The script that the process was lost with."""
-        each = next(islice(PROPERTIES[name].tries(plan, OURS), lost.number, None), None)
+        each = next(islice(PROPERTIES[name].tries(plan, OURS), lost.place, None), None)
         text = shown_unfinished(each, self.greeting.spelling, lost.why) if each else ""
         return Failure(None, text, lost.why, error="hang" if lost.hangs else "end")
 
@@ -346,10 +353,12 @@ class Suite:
         if self._worker.reads_input:
             notices.append("the engine reads standard input, where it finds nothing")
         output = self._worker.output
-        if output.count:
+        if output.lines:
             first = "\n".join(f"  {line}" for line in output.first)
-            lines = "1 line" if output.count == 1 else f"{output.count:,} lines"
-            notices.append(f"the engine wrote {lines}, which are left out here; the first:\n{first}")
+            lines = "1 line" if output.lines == 1 else f"{output.lines:,} lines"
+            notices.append(
+                f"the engine wrote {lines}, which are left out here; the first:\n{first}"
+            )
         return tuple(notices)
 
     def close(self) -> None:
@@ -391,6 +400,7 @@ def conformance(
     Raises:
         ArgumentError: there is no such engine, or it makes no such nodes.
 
+    >>> from tinygrad_bp import Value
     >>> from tinygrad_bp.testing import conformance
     >>> conformance(Value, examples=10).holds
     True

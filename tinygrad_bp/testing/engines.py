@@ -144,17 +144,15 @@ class Engine:
         """How its nodes are written in a script."""
         module, _, name = self.name.partition(":")
         first = name.partition(".")[0]
-        named = dict(data=self.data, grad=self.grad, backward=self.backward)
+        names = self.data, self.grad, self.backward
         if name and isinstance(_found(module, name), Engine):
             functions = {each: f'{name}.functions["{each}"]' for each in self.functions}
-            return Spelling(
-                f"from {module} import {first}", f"{name}.make", **named, functions=functions
-            )
+            return Spelling(f"from {module} import {first}", f"{name}.make", *names, functions)
         if name:
-            return Spelling(f"from {module} import {first}", name, **named)
+            return Spelling(f"from {module} import {first}", name, *names)
         make, of = getattr(self.make, "__qualname__", "make"), getattr(self.make, "__module__", "")
         make = make.rpartition("<locals>.")[2].replace("<lambda>", "make")
-        return Spelling(f"from {of} import {make.partition('.')[0]}", make, **named)
+        return Spelling(f"from {of} import {make.partition('.')[0]}", make, *names)
 
 
 def _call_method(name: str, node: Any, *others: Any) -> Any:
@@ -199,9 +197,11 @@ def is_refusal(error: BaseException) -> bool:
     if told(error).startswith(("TypeError: unsupported operand", "TypeError: bad operand")):
         return True
     trace = error.__traceback__
-    while trace and trace.tb_next:
+    if trace is None:
+        return False
+    while trace.tb_next:
         trace = trace.tb_next
-    return bool(trace) and trace.tb_frame.f_code.co_code[trace.tb_lasti] == opmap["RAISE_VARARGS"]
+    return trace.tb_frame.f_code.co_code[trace.tb_lasti] == opmap["RAISE_VARARGS"]
 
 
 # ---- where it is found

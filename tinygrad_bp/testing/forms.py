@@ -62,6 +62,7 @@ class Form(NamedTuple):
     def apply(self, registers: tuple[int, ...], plain: float = 0.0) -> Apply:
         """The statement, for some registers and the plain number beside them."""
         place = iter(registers)
+        operands: tuple[Any, ...]
         if self.nodes:
             operands = tuple([next(place) if node else Plain(plain) for node in self.nodes])
         else:
@@ -92,7 +93,9 @@ def _forms() -> Iterator[Form]:
             yield Form("-a" if op == "neg" else op, op, (True,))
 
 
-FORMS: dict[str, Form] = {form.name: form for form in sorted(_forms(), key=lambda form: form.in_place)}
+FORMS: dict[str, Form] = {
+    form.name: form for form in sorted(_forms(), key=lambda form: form.in_place)
+}
 """Every form of every row, by its name."""
 
 
@@ -195,4 +198,4 @@ def far_points(form: Form) -> Iterator[Point]:
 
 
 def _is_normal(number: Any) -> bool:
-    return number == 0.0 or sys.float_info.min <= abs(number) < math.inf
+    return bool(number == 0.0 or sys.float_info.min <= abs(number) < math.inf)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.testing.conformance import FAILS, HOLDS, Suite
+from tinygrad_bp.testing.conformance import Suite
+from tinygrad_bp.testing.trial import FAILS, HOLDS
 
 if TYPE_CHECKING:
     from pathlib import Path

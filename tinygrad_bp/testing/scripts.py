@@ -114,20 +114,20 @@ def run(script: Script, engine: Engine, *, inner: bool = False) -> Outcome:
         registers: list[Any] = []
         values, leaves = [], []
         for place, statement in enumerate(script):  # noqa: B007 - used where it breaks
-            kind = type(statement)
-            if kind is Leaf:
-                leaves.append(len(registers))
-                registers.append(engine.make(statement.number))
-                values.append(engine.number(registers[-1]))
-            elif kind is Apply:
-                registers.append(_apply(statement, registers, engine))
-                values.append(engine.number(registers[-1]))
-            elif kind is Back:
-                engine.run_back(registers[statement.register])
-            elif kind is Move:
-                engine.move(registers[statement.register], statement.number)
-            else:
-                engine.clear(registers[statement.register])
+            match statement:
+                case Leaf(number):
+                    leaves.append(len(registers))
+                    registers.append(engine.make(number))
+                    values.append(engine.number(registers[-1]))
+                case Apply():
+                    registers.append(_apply(statement, registers, engine))
+                    values.append(engine.number(registers[-1]))
+                case Back(register):
+                    engine.run_back(registers[register])
+                case Move(register, number):
+                    engine.move(registers[register], number)
+                case Clear(register):
+                    engine.clear(registers[register])
         read = range(len(registers)) if inner else leaves
         return Outcome(
             values,
@@ -167,7 +167,8 @@ def source(script: Script, spelling: Spelling) -> list[str]:
 
     >>> from tinygrad_bp.testing.engines import OURS
     >>> script = (Leaf(3.0), Apply("-", (Plain(2), 0)), Apply("*", (0, 1), True), Back(2))
-    >>> print(*source(script, OURS.spelling), sep="\\n")
+    >>> for line in source(script, OURS.spelling):
+    ...     print(line)
     from tinygrad_bp import Value
     a = Value(3.0)
     b = 2 - a
@@ -175,14 +176,16 @@ def source(script: Script, spelling: Spelling) -> list[str]:
     c.backward()
     """
     lines, register = [spelling.imports], 0
-    if any(number in repr(script) for number in ("Plain(number=inf", "number=nan", "number=-inf")):
+    if any(number in repr(script) for number in ("number=inf", "number=-inf", "number=nan")):
         lines[0] += "\nfrom math import inf, nan"
     for statement in script:
         match statement:
             case Leaf(number):
                 lines.append(f"{name_of(register)} = {spelling.make}({number!r})")
             case Apply(op, operands, in_place):
-                lines.append(_assignment(name_of(register), op, operands, spelling, in_place))
+                lines.append(
+                    _assignment(name_of(register), op, operands, spelling, in_place=in_place)
+                )
             case Back(at):
                 lines.append(f"{name_of(at)}.{spelling.backward}()")
             case Move(at, number):
@@ -194,7 +197,7 @@ def source(script: Script, spelling: Spelling) -> list[str]:
 
 
 def _assignment(
-    name: str, op: str, operands: tuple[Any, ...], spelling: Spelling, in_place: bool
+    name: str, op: str, operands: tuple[Any, ...], spelling: Spelling, *, in_place: bool
 ) -> str:
     if in_place:
         first, second = map(_operand, operands)
@@ -249,7 +252,9 @@ def pruned(script: Script, keep: Iterable[int] = ()) -> Script:
                 needed.update(_registers(statement.operands))
         else:
             needed.add(statement.register)
-    kept, places, register = [], {}, 0
+    kept: list[Statement] = []
+    places: dict[int, int] = {}
+    register = 0
     for statement in script:
         if isinstance(statement, (Leaf, Apply)):
             if register in needed:
@@ -270,7 +275,9 @@ def smaller(script: Script) -> Iterator[Script]:
     filled = registers_of(script)
     for left_out, what in enumerate(filled):
         others = (
-            _registers(what.operands) if isinstance(what, Apply) else {*range(left_out)} - {left_out}
+            _registers(what.operands)
+            if isinstance(what, Apply)
+            else {*range(left_out)} - {left_out}
         )
         for other in sorted(others):
             if isinstance(filled[other], Apply) and isinstance(what, Leaf):

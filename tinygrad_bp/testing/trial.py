@@ -159,7 +159,11 @@ def _require(form: Form, engine: Engine) -> None:
         error = broken.error
         own = form.name not in RULES and form.name.endswith(")")  # a method with a plain number
         in_place = form.in_place and isinstance(error, RuntimeError)  # as PyTorch, for a leaf
-        if is_refusal(error) or in_place or (own and isinstance(error, (TypeError, AttributeError))):
+        if (
+            is_refusal(error)
+            or in_place
+            or (own and isinstance(error, (TypeError, AttributeError)))
+        ):
             raise NotOffered(f"refused: {broken}") from error
 
 
@@ -206,7 +210,7 @@ def wrong_reading(case: Case, right: Outcome, outcome: Outcome) -> Reading | Non
 
 def is_near(want: float, have: float, allowed: float, least: float) -> bool:
     """Whether a number is as near to the right one as is asked for; nan is near to nan alone."""
-    if want == have or (want != want and have != have):
+    if want == have or (math.isnan(want) and math.isnan(have)):
         return True
     floor = 1e-15 if want == 0.0 == least else 0.0
     return abs(have - want) <= max(allowed * max(abs(want), least), floor) < math.inf
@@ -235,9 +239,9 @@ def _smallest(failure: Failure, engine: Engine) -> Failure:
                 less = case._replace(script=script, unread=frozenset())
                 right = run(script, OURS, inner=case.inner)
                 other = None if case.unread else failure_of(less, right, engine)
-            except Exception:  # noqa: BLE001 - outside the domain
+            except Exception:  # noqa: BLE001, S112 - outside the domain
                 continue
-            if other and bool(other.error) <= bool(failure.error) and other.found != "":
+            if other and bool(other.error) <= bool(failure.error):
                 failure = other
                 break
         else:
@@ -258,7 +262,7 @@ def _measured(measure: Measure, engine: Engine) -> Failure | None:
         raise
     except NotImplementedError:
         return None
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - an engine may raise anything
         found = str(error) if type(error) is ValueError else told(error)
         name = "" if type(error) is ValueError else type(error).__name__
         return Failure(None, f"{text}  # {found}", found, error=name)

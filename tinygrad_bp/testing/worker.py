@@ -20,7 +20,6 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
@@ -31,6 +30,8 @@ from tinygrad_bp.testing.properties import PROPERTIES
 from tinygrad_bp.testing.trial import try_property
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tinygrad_bp.testing.engines import Engine, Spelling
     from tinygrad_bp.testing.properties import Plan
     from tinygrad_bp.testing.trial import Answer
@@ -60,12 +61,12 @@ class Lost(NamedTuple):
 
     Attributes:
         why: in words.
-        number: of the case.
+        place: of the case.
         hangs: whether it had to be ended.
     """
 
     why: str
-    number: int
+    place: int
     hangs: bool
 
 
@@ -73,11 +74,11 @@ class Output(NamedTuple):
     """What an engine has written to standard output and standard error, warnings among it.
 
     Attributes:
-        count: how many lines.
+        lines: how many.
         first: the first few.
     """
 
-    count: int
+    lines: int
     first: tuple[str, ...]
 
 
@@ -96,7 +97,7 @@ class _NoInput(io.TextIOBase):
         _NoInput.asked = True
         raise EOFError("the engine reads standard input, where there is nothing")
 
-    readline = read  # type: ignore[assignment]
+    readline = read
 
 
 def serve(receive: IO[bytes], send: IO[bytes], counter: str, find: Callable[[], Engine]) -> None:
@@ -123,7 +124,6 @@ def serve(receive: IO[bytes], send: IO[bytes], counter: str, find: Callable[[], 
         reply(str(error))
         return
     with Path(counter).open("r+b") as file, mmap.mmap(file.fileno(), _COUNTER) as memory:
-
         number = 0
 
         def announce(count: int) -> None:
@@ -239,6 +239,7 @@ class Worker:
         self._lines: list[str] = []
         self._count = 0
         self._process: _Process | None = None
+        self._greeting: Greeting | None = None
         self._replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._errors: threading.Thread | None = None
         handle, self._counter = tempfile.mkstemp()
@@ -257,17 +258,17 @@ class Worker:
         Raises:
             ArgumentError: there is no such engine, or it makes no nodes.
         """
-        if self._process is not None:
+        if self._process is not None and self._greeting is not None:
             return self._greeting
         self._start()
-        found = self._receive(START_LIMIT)
+        found: Greeting | Lost | str = self._receive(START_LIMIT)
         if isinstance(found, Lost):
             what = self.engine if isinstance(self.engine, str) else self.engine.name
             raise ArgumentError(f"{what} cannot be imported: {found.why}")
         if isinstance(found, str):
             self.close()
             raise ArgumentError(found)
-        self._greeting: Greeting = found
+        self._greeting = found
         return found
 
     def try_property(self, name: str, plan: Plan) -> Answer | Lost:
@@ -301,7 +302,7 @@ class Worker:
         if isinstance(self.engine, str):
             path = [each or str(Path.cwd()) for each in sys.path]
             code = f"import sys; sys.path[:] = {path!r}; from tinygrad_bp.testing.worker import main; main()"
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
                 [sys.executable, "-c", code],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
