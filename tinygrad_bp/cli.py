@@ -715,17 +715,18 @@ def _repl(options: argparse.Namespace) -> None:
 
 
 def _conformance(options: argparse.Namespace) -> int:
-    from tinygrad_bp.testing.conformance import suite_of
+    from tinygrad_bp.testing.conformance import check_name, suite_of
+    from tinygrad_bp.testing.properties import base_of
 
     named = {name: getattr(options, name) for name in ("data", "grad", "backward", "bits")}
     settings = {name: each for name, each in named.items() if each}
     with suite_of(
         options.engine, options.examples, options.seed, thorough=options.thorough, **settings
     ) as suite:
-        unknown = [name for name in options.skip if name not in suite.names]
-        if unknown:
-            raise ArgumentError(f"--skip: {quoted(unknown[0])} is none of {', '.join(suite.names)}")
-        names = tuple(name for name in suite.names if name not in options.skip)
+        for name in options.skip:
+            check_name(name)
+        skipped = {*options.skip}
+        names = tuple(name for name in suite.names if not {name, base_of(name)} & skipped)
         _tell_findings(suite, names, quiet=options.json)
         report = suite.report(names)
     _show(json.dumps(report.to_dict()) if options.json else f"\n{report}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tinygrad_bp.rules import RULES
 from tinygrad_bp.testing.engines import OURS
 from tinygrad_bp.testing.forms import FORMS, Form
-from tinygrad_bp.testing.properties import IN_A_GRAPH, TAILS
+from tinygrad_bp.testing.properties import IN_A_GRAPH, TAILS, base_of
 from tinygrad_bp.testing.scripts import Apply, Back, Leaf, Move, Outcome, Plain, Script
 from tinygrad_bp.testing.trial import is_near
 
@@ -579,7 +579,7 @@ class _Candidate(NamedTuple):
 
 def _candidates(failures: Mapping[str, tuple[Failure, ...]]) -> Iterator[_Candidate]:
     """What may be wrong: of the operations that are in scripts that fail, the narrower first."""
-    forms = [form for name, form in FORMS.items() if name in {_form_of(each) for each in failures}]
+    forms = [form for name, form in FORMS.items() if name in {base_of(each) for each in failures}]
     statements = {
         statement
         for several in failures.values()
@@ -608,10 +608,6 @@ _SLOTS = (
     {-1: "", 0: " for its first operand", 1: " for its second operand"},
     {-1: " its operands", 0: " its first operand", 1: " its second operand"},
 )
-
-
-def _form_of(name: str) -> str:
-    return name.removesuffix(IN_A_GRAPH).removesuffix(TAILS)
 
 
 def _share(candidate: _Candidate, failures: Sequence[Failure]) -> float:
@@ -688,7 +684,7 @@ def _plain_causes(left: Mapping[str, tuple[Failure, ...]]) -> Iterator[Cause]:
 
 
 def _sentence(name: str, failure: Failure) -> str:
-    form = _form_of(name)
+    form = base_of(name)
     where = form if form in FORMS else "the engine"
     if failure.error == "RecursionError":
         return "The pass, or what builds or frees a graph, calls itself for each node, and a deep graph is too deep"

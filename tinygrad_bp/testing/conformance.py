@@ -20,7 +20,16 @@ from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.testing.causes import Cause, diagnose
 from tinygrad_bp.testing.engines import OURS, Engine, check_nodes, check_path
-from tinygrad_bp.testing.properties import IN_A_GRAPH, PROPERTIES, TAILS, NotOffered, NotTried, Plan
+from tinygrad_bp.testing.forms import FORMS
+from tinygrad_bp.testing.properties import (
+    IN_A_GRAPH,
+    PROPERTIES,
+    TAILS,
+    NotOffered,
+    NotTried,
+    Plan,
+    base_of,
+)
 from tinygrad_bp.testing.trial import (
     FAILS,
     HOLDS,
@@ -155,7 +164,7 @@ def _folded(names: list[str]) -> list[str]:
     present = {*names}
     folded = []
     for name in names:
-        base = name.removesuffix(IN_A_GRAPH).removesuffix(TAILS)
+        base = base_of(name)
         if base != name and base in present:
             continue
         more = [
@@ -178,6 +187,16 @@ def _listed(what: str, names: list[str] | tuple[str, ...]) -> list[str]:
 
 
 # ---- the properties, tried
+
+
+def check_name(name: str) -> None:
+    """Raise `ArgumentError` unless there is a property of that name."""
+    if name not in PROPERTIES:
+        others = [each for each, what in PROPERTIES.items() if base_of(each) not in FORMS]
+        raise ArgumentError(
+            f"{name!r} is no property: those of an operation are called as 'a + b', "
+            f"'a + b{IN_A_GRAPH}' and 'a + b{TAILS}', the others {', '.join(others)}"
+        )
 
 
 class Suite:
@@ -263,8 +282,7 @@ class Suite:
         Raises:
             ArgumentError: there is none of that name, or no such engine.
         """
-        if name not in PROPERTIES:
-            raise ArgumentError(f"{name!r} is none of {', '.join(PROPERTIES)}")
+        check_name(name)
         if name not in self._found:
             statement = PROPERTIES[name].statement
             try:

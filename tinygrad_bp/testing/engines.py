@@ -259,7 +259,7 @@ def check_nodes(engine: Engine) -> None:
         raise
     except BaseException as error:
         raise ArgumentError(
-            f"{engine.name} makes no node of a float with a number in {engine.data!r}, its gradient in "
+            f"{engine.name or engine.spelling.make} makes no node of a float with a number in {engine.data!r}, its gradient in "
             f"{engine.grad!r} and a method {engine.backward!r}: {told(error)}; say what they are called, "
             "or write an Engine"
         ) from error
