@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.quoting import quoted
 from tinygrad_bp.terminal.printing import FAILED, show, track
 from tinygrad_bp.terminal.reading import count_of, seed_of
 
 if TYPE_CHECKING:
     import argparse
 
+    from tinygrad_bp.testing.conformance import Suite
+
 NAME = "conformance"
-WHAT = "try a scalar autograd engine on random programs with exact answers, and on named properties"
+WHAT = "try a scalar autograd engine: each operation in graphs, and named properties of the pass"
 EXAMPLES = (
     "  tinygrad-bp conformance micrograd.engine:Value\n"
     "  tinygrad-bp conformance scalar:Scalar --grad derivative --json\n"
@@ -39,10 +39,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--bits", metavar="N", type=count_of, help="of the engine's floats; default: 53; single: 24"
     )
     command.add_argument(
+        "--thorough", action="store_true", help="try more numbers and ten times as many programs"
+    )
+    command.add_argument(
         "--examples",
         metavar="N",
         type=count_of,
-        help="programs to try for each property; default: 200",
+        help="random programs to try; default: 200; thorough: 2000",
     )
     command.add_argument(
         "--seed",
@@ -63,17 +66,26 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the report; returns 1 where a property fails."""
-    try:
-        from tinygrad_bp.testing.conformance import EXAMPLES, Report, Suite, load
-    except ModuleNotFoundError as error:
-        raise ArgumentError(f"it needs {error.name}: pip install 'tinygrad-bp[test]'") from None
+    from tinygrad_bp.testing.conformance import check_name, suite_of
+    from tinygrad_bp.testing.properties import base_of
+
     named = {name: getattr(options, name) for name in ("data", "grad", "backward", "bits")}
-    engine = load(options.engine, **{name: each for name, each in named.items() if each})
-    suite = Suite(engine, options.examples or EXAMPLES, options.seed)
-    unknown = [name for name in options.skip if name not in suite.names]
-    if unknown:
-        raise ArgumentError(f"--skip: {quoted(unknown[0])} is none of {', '.join(suite.names)}")
-    names = [name for name in suite.names if name not in options.skip]
-    report = Report(engine.name, tuple(map(suite.check, track(names, "checking"))))
-    show(json.dumps(report.to_dict()) if options.json else str(report))
+    settings = {name: each for name, each in named.items() if each}
+    with suite_of(
+        options.engine, options.examples, options.seed, thorough=options.thorough, **settings
+    ) as suite:
+        for name in options.skip:
+            check_name(name)
+        skipped = {*options.skip}
+        names = tuple(name for name in suite.names if not {name, base_of(name)} & skipped)
+        _tell_findings(suite, names, quiet=options.json)
+        report = suite.report(names)
+    show(json.dumps(report.to_dict()) if options.json else f"\n{report}")
     return 0 if report.holds else FAILED
+
+
+def _tell_findings(suite: Suite, names: tuple[str, ...], *, quiet: bool) -> None:
+    """Try the properties, with a line for each that fails as soon as it does."""
+    for finding in track(suite.findings(names), "checking", len(names)):
+        if finding.verdict == "fails" and not quiet:
+            show(f"FAILS {finding.name}: {finding.found}")
