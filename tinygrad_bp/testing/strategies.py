@@ -16,6 +16,7 @@ import math
 import operator
 import sys
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 _LARGEST = sys.float_info.max
 _NEAR = 9.0
 _LEAVES = 3
+_FRACTIONS = sorted(
+    {Fraction(n, d) for n in range(-9, 10) for d in range(1, 13)},
+    key=lambda x: (x.denominator, abs(x), x < 0),
+)
 EXPONENTS = st.integers(-3, 3).map(Fraction)
 """Small whole numbers."""
 
@@ -51,7 +56,7 @@ def numbers(kind: type = float) -> st.SearchStrategy[Number]:
     if kind is int:
         return st.integers(-9, 9)
     if kind is Fraction:
-        return st.fractions(-9, 9, max_denominator=12)
+        return st.sampled_from(_FRACTIONS)
     raise ArgumentError(f"numbers of type float, int or Fraction, not {kind!r}")
 
 
@@ -334,31 +339,37 @@ def programs(
     >>> find(programs(["neg"]), lambda program: len(program.instructions) == 2)
     Program.read('v0 = 0; v1 = neg(v0); v2 = neg(v1)')
     """
-    # All is drawn from the same strategies, whatever was drawn before, and a register is told by how
-    # far back it is: then one instruction less leaves the others as they are, and Hypothesis shrinks well.
-    back = st.integers(0, max_size + _LEAVES - 1)
-    drawn = st.one_of([_instructions(op, back) for op in operations])
+    # Each instruction is drawn by itself, in a choice or two more than it has operands, and a register
+    # is told by how far back it is: so Hypothesis, which tries without a few choices that follow each
+    # other, can leave any one out.  Mostly a late register is read, for what nothing leads on from is pruned.
+    size = max_size + _LEAVES
+    back = st.sampled_from([0, 1] * size + [*range(size)])
+    drawn = st.one_of([each for op in operations for each in _instructions(op, back)])
     leaves = st.lists(numbers(Fraction), min_size=1, max_size=_LEAVES)
-    return st.builds(_assembled, leaves, st.lists(drawn, min_size=1, max_size=max_size))
+    some = st.lists(drawn, min_size=1, max_size=max_size)
+    return st.tuples(leaves, some).map(lambda parts: _assembled(*parts))
 
 
-def _instructions(op: str, register: st.SearchStrategy[int]) -> st.SearchStrategy[Instruction]:
-    """Instructions that read one register at least."""
-    if op == "**":
-        return st.builds(Instruction, st.just(op), st.tuples(register, EXPONENTS))
+def _instructions(
+    op: str, register: st.SearchStrategy[int]
+) -> list[st.SearchStrategy[Instruction]]:
+    """Instructions that read one register at least: in each operand, and with a number in one."""
+    number: st.SearchStrategy[Any] = numbers(Fraction)
     arity = RULES[op].arity
-    operand = register | numbers(Fraction)
-    one: st.SearchStrategy[Any] = st.one_of(
-        [
-            st.tuples(*(register if place == slot else operand for place in range(arity)))
-            for slot in range(arity)
-        ]
-    )
+    if op == "**":
+        forms: list[tuple[st.SearchStrategy[Any], ...]] = [(register, EXPONENTS)]
+    else:
+        forms = [(register,) * arity]
+        if arity == 2:
+            forms += [(register, number), (number, register)]
+    each: list[st.SearchStrategy[Any]] = [st.tuples(*form) for form in forms]
     if RULES[op].variadic:
-        few = st.lists(st.tuples(*[operand] * arity), max_size=2)
-        rows = st.tuples(few, one, few).map(lambda rows: (*rows[0], rows[1], *rows[2]))
-        one = rows.map(lambda rows: tuple(zip(*rows, strict=True)))
-    return st.builds(Instruction, st.just(op), one)
+        some = st.lists(st.tuples(*[register | number] * arity), max_size=3)
+        each = [
+            st.tuples(one, some).map(lambda rows: tuple(zip(rows[0], *rows[1], strict=True)))
+            for one in each
+        ]
+    return [operands.map(partial(Instruction, op)) for operands in each]
 
 
 def _assembled(leaves: Sequence[Fraction], drawn: Sequence[Instruction]) -> Program:
@@ -367,9 +378,7 @@ def _assembled(leaves: Sequence[Fraction], drawn: Sequence[Instruction]) -> Prog
     instructions = []
     for op, operands in drawn:
         size = len(registers)
-        instruction = Instruction(
-            op, _renumbered(operands, lambda back, size=size: (-1 - back) % size)
-        )
+        instruction = Instruction(op, _renumbered(operands, partial(_earlier, size)))
         try:
             *_, out = Program((), (instruction,)).run(registers)
         except ZeroDivisionError:
@@ -402,6 +411,11 @@ def _registers_in(operands: Iterable[Any]) -> set[int]:
     """The registers among operands, those in lists too."""
     inner = [_registers_in(each) for each in operands if isinstance(each, tuple)]
     return {each for each in operands if type(each) is int}.union(*inner)
+
+
+def _earlier(size: int, back: int) -> int:
+    """Of so many registers the one that lies so far back from the last."""
+    return (-1 - back) % size
 
 
 def _renumbered(operands: tuple[Any, ...], place: Callable[[int], int]) -> tuple[Any, ...]:
