@@ -18,7 +18,13 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.arithmetic import arithmetic_of, check_number
-from tinygrad_bp.differences import Estimate, difference_and_step, scatter
+from tinygrad_bp.differences import (
+    Estimate,
+    coarser_estimates,
+    difference_and_step,
+    scatter,
+    scatter_beside,
+)
 from tinygrad_bp.differentiate import jacobian
 from tinygrad_bp.errors import DataError, GradientError, NumberRangeError
 from tinygrad_bp.modules import make_callable
@@ -245,6 +251,8 @@ def _judged(
         return estimate, method, verdict_of(given, estimate)
     if abs(given - value) <= error + doubtful:
         return Estimate(value, error + doubtful), method, INCONCLUSIVE
+    if _between_jumps(subject, place, estimate, steps[index]):
+        return Estimate(value, abs(given - value)), method, INCONCLUSIVE
     return estimate, method, DIFFERS
 
 
@@ -270,6 +278,24 @@ def _rounding(
     unseen = noise / max(abs(x), step) + (0.0 if f(at) else math.ulp(max(abs(x), 1.0)))
     doubtful = own + unseen + _far(derivative, at) + _far(f, at) / step
     return _SURE * min(own, noise / step), _SURE * doubtful
+
+
+def _between_jumps(
+    subject: _Subject, place: tuple[int, int], estimate: Estimate, step: float
+) -> bool:
+    """Whether the derivative is that of larger steps, and the estimate one of a piece between two jumps.
+
+    Then the values that it was found by are right in none of the digits that it is about.
+    """
+    result, index = place
+    f, given = partial(subject.value, result), _float(subject.given[result][index])
+    apart = abs(given - estimate.value)
+    if not any(
+        abs(given - value) <= error <= _SHARP * apart
+        for value, error in coarser_estimates(f, subject.at, index, step)
+    ):
+        return False
+    return apart * step <= _SURE * scatter_beside(f, subject.at, index)
 
 
 def _far(f: Callable[[Sequence[float]], float], at: Sequence[float]) -> float:
