@@ -414,9 +414,10 @@ def _number(offered: Any) -> Any:
     """An argument as a plain number: those of NumPy, which may be of single precision, as floats."""
     number = _unwrapped(data_of(offered))
     if _is_sequence(number):
+        built, numbers = _one_by_one(number)
         raise DataError(
             f"an argument of gradcheck is {_shown(number)}: give its numbers one by one, as in "
-            "gradcheck(lambda *x: f(x), *numbers), or by keyword if it is data"
+            f"gradcheck(lambda *x: f({built}), *{numbers}), a gradient likewise; or by keyword if it is data"
         )
     check_number(number, where="an argument of gradcheck")
     name = arithmetic_of([number]).name
@@ -427,6 +428,16 @@ def _number(offered: Any) -> Any:
     except OverflowError:
         raise NumberRangeError(f"{format_number(number):.60} is too large for a float") from None
     return as_float if name == "numpy" else number
+
+
+def _one_by_one(sequence: Any) -> tuple[str, str]:
+    """How the numbers ``*x`` are made the sequence again, and how they are taken out of it."""
+    shape = getattr(sequence, "shape", None)
+    if shape is None:
+        return f"{'tuple' if isinstance(sequence, tuple) else 'list'}(x)", "numbers"
+    if len(shape) == 1:
+        return "numpy.array(x)", "array"
+    return f"numpy.array(x).reshape{tuple(shape)}", "array.ravel()"
 
 
 def _like(number: Any, moved: float) -> Any:
@@ -470,12 +481,8 @@ def _results(returned: Any) -> list[Any]:
 
 
 def _unwrapped(number: Any) -> Any:
-    """The number in an array of no axis."""
-    return (
-        number.item()
-        if getattr(number, "shape", None) == () and hasattr(number, "__iter__")
-        else number
-    )
+    """The number in an array of no axis, or of a type of NumPy's, as Python's own."""
+    return number.item() if getattr(number, "shape", None) == () else number
 
 
 def _given_rows(given: Any, returned: Any, arguments: int) -> tuple[tuple[Any, ...], ...]:
