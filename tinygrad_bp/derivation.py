@@ -44,7 +44,7 @@ from tinygrad_bp.functions import fsum
 from tinygrad_bp.graph import dependents, names, topological_order
 from tinygrad_bp.modules import make_callable
 from tinygrad_bp.network import Run
-from tinygrad_bp.operations import arguments_of
+from tinygrad_bp.notation import lists
 from tinygrad_bp.paths import NOTHING_CANCELS, Edges, between, cancelled, contract
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.report import Equation, Facts, Grid, MatrixProduct, Page, Prose, Record, Row, Table
@@ -531,9 +531,10 @@ def _operation(node: Value, rule: Rule, named: Mapping[Value, str]) -> Operation
         Name(named[each]) if isinstance(each, Value) else Quantity(each, RESULT)
         for each in node.operands
     ]
-    parts = arguments_of(rule, operands)
-    lists = [Vector(tuple(each)) for each in parts] if rule.variadic else parts
-    return Operation(rule, tuple(lists), written(node, named))
+    if rule.variadic:
+        vectors = [Vector(tuple(each)) for each in lists(rule, operands)]
+        return Operation(rule, tuple(vectors), written(node, named))
+    return Operation(rule, tuple(operands), written(node, named))
 
 
 class _Made(NamedTuple):

@@ -20,6 +20,7 @@ import sys
 from tinygrad_bp.arithmetic import arithmetic_of, python_number
 from tinygrad_bp.errors import KinkWarning, NumberRangeWarning
 from tinygrad_bp.floats import is_nan
+from tinygrad_bp.notation import call
 from tinygrad_bp.quoting import visible
 from tinygrad_bp.text import printed
 
@@ -176,4 +177,4 @@ def _name(node: Value) -> str:
         else printed(number)
         for each, number in zip(node.operands, _numbers(node), strict=True)
     ]
-    return f"{node.op}({', '.join(f'{each:.60}' for each in operands)})"
+    return call(node.op, len(operands)).on([f"{each:.60}" for each in operands])

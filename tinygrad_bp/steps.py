@@ -23,6 +23,7 @@ from tinygrad_bp.errors import TooManyPathsError
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.kinks import ChainRule
 from tinygrad_bp.modules import make_callable
+from tinygrad_bp.notation import in_text, lists
 from tinygrad_bp.operations import as_list
 from tinygrad_bp.paths import LIMIT, check_value
 from tinygrad_bp.quoting import visible
@@ -758,13 +759,10 @@ def _operation(node: Value, operands: Sequence[str]) -> str:
     rule = node.rule
     if rule is None:
         return ""
-    if _is_infix(node):
-        return f" {rule.symbol} ".join(operands)
     if rule.variadic:
-        size = len(operands) // rule.arity
-        lists = [operands[start : start + size] for start in range(0, len(operands), size)]
-        operands = [f"[{_elided(each[:_LISTED], size)}]" for each in lists]
-    return f"{rule.name}({', '.join(operands)})"
+        columns = lists(rule, operands)
+        operands = [f"[{_elided(each[:_LISTED], len(each))}]" for each in columns]
+    return in_text(rule).on(operands)
 
 
 def _elided(shown: Sequence[str], size: int) -> str:

@@ -24,6 +24,7 @@ from tinygrad_bp.escaping import for_html
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.network import Run
+from tinygrad_bp.notation import call, infix
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.steps import naive, show, steps
 from tinygrad_bp.text import format_number
@@ -218,9 +219,12 @@ def _data(record: Steps, numbers: Mapping[Value, Number]) -> dict[str, Any]:
 
 
 def _row(rule: Rule) -> dict[str, Any]:
+    name = shown(rule.symbol if rule.infix else rule.name)
+    form = infix(name) if rule.infix else call(name, rule.arity)
     return {
-        "name": shown(rule.symbol if rule.infix else rule.name),
-        "infix": rule.infix,
+        "name": name,
+        "pieces": form.pieces,
+        "enclosed": form.enclosed[0],
         "variadic": rule.variadic,
         "arity": rule.arity,
         "needs": shown(rule.condition, LINE),

@@ -28,6 +28,7 @@ from hypothesis.errors import Flaky, NoSuchExample
 from tinygrad_bp.arithmetic import FLOAT
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.modules import make_callable
+from tinygrad_bp.notation import in_text
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES
 from tinygrad_bp.testing.claims import (
     PROPERTIES,
@@ -662,7 +663,7 @@ class Suite:
 def _call(form: Form, at: Sequence[float]) -> str:
     """The operation, and where: ``0.5 ** a, at a = 2.0``."""
     names = [name if node else repr(x) for name, x, node in zip("ab", at, form.nodes, strict=False)]
-    call = f" {form.op} ".join(names) if form.op == "**" else f"{form.op}({', '.join(names)})"
+    call = in_text(RULES[form.op]).on(names)
     where = ", ".join(f"{name} = {x}" for name, x in zip(names, at, strict=True) if name in "ab")
     return f"{call}, at {where}"
 

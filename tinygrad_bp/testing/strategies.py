@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tinygrad_bp.arithmetic import FLOAT
 from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.notation import in_text
 from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 from tinygrad_bp.value import Value
@@ -208,9 +209,7 @@ class Program(NamedTuple):
     def __str__(self) -> str:
         lines = [f"v{place} = {leaf}" for place, leaf in enumerate(self.leaves)]
         for place, (op, operands) in enumerate(self.instructions, len(lines)):
-            shown = [*map(_show, operands)]
-            call = f" {op} ".join(shown) if not op.isidentifier() else f"{op}({', '.join(shown)})"
-            lines.append(f"v{place} = {call}")
+            lines.append(f"v{place} = {in_text(RULES[op]).on([*map(_show, operands)])}")
         return "; ".join(lines)
 
     def __repr__(self) -> str:
