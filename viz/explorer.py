@@ -28,6 +28,7 @@ from tinygrad_bp.files import write_atomically
 from tinygrad_bp.network.network import Run
 from tinygrad_bp.numbers.text import format_number
 from tinygrad_bp.quoting import quoted
+from tinygrad_bp.table.notation import call, infix
 from viz.javascript import keys, obstacle, source
 from viz.labels import LINE, operation, shown
 
@@ -218,9 +219,12 @@ def _data(record: Steps, numbers: Mapping[Value, Number]) -> dict[str, Any]:
 
 
 def _row(rule: Rule) -> dict[str, Any]:
+    name = shown(rule.symbol if rule.infix else rule.name)
+    form = infix(name) if rule.infix else call(name, rule.arity)
     return {
-        "name": shown(rule.symbol if rule.infix else rule.name),
-        "infix": rule.infix,
+        "name": name,
+        "pieces": form.pieces,
+        "enclosed": form.enclosed[0],
         "variadic": rule.variadic,
         "arity": rule.arity,
         "needs": shown(rule.condition, LINE),

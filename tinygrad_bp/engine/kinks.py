@@ -23,6 +23,7 @@ from tinygrad_bp.numbers.families import python_number
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import visible
+from tinygrad_bp.table.notation import call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,4 +178,4 @@ def _name(node: Node) -> str:
         else printed(number)
         for each, number in zip(node.operands, _numbers(node), strict=True)
     ]
-    return f"{node.op}({', '.join(f'{each:.60}' for each in operands)})"
+    return call(node.op, len(operands)).on([f"{each:.60}" for each in operands])

@@ -31,6 +31,7 @@ from tinygrad_bp.numbers.families import (
 )
 from tinygrad_bp.numbers.text import printed
 from tinygrad_bp.quoting import shortened, visible
+from tinygrad_bp.table.notation import call, in_text, lists
 from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
@@ -114,8 +115,8 @@ def _check_size(
     limit = current()
     if not limit or arithmetic.name not in _EXACT:
         return
-    lists = arguments_of(rule, numbers) if rule.variadic else [[each] for each in numbers]
-    if not limit.admits(rule.name, lists):
+    columns = lists(rule, numbers) if rule.variadic else [[each] for each in numbers]
+    if not limit.admits(rule.name, columns):
         raise NumberRangeError(
             f"{_call(rule, operands)} would be exact with thousands of digits: {_DECIMALS}"
         )
@@ -187,27 +188,27 @@ def raise_named(error: Exception, rule: Rule, operands: tuple[Value | Number, ..
 
     An error that says it already is left to be raised as it is, as one in a user's primitive.
     """
-    call = _call(rule, operands)
+    shown = _call(rule, operands)
     if isinstance(error, ExactnessError):
-        raise ExactnessError(f"{call}: {error}") from None
+        raise ExactnessError(f"{shown}: {error}") from None
     if isinstance(error, BackpropError):
         return
     if not rule.written:  # it is the user's own
-        error.add_note(f"in the primitive {call}")
+        error.add_note(f"in the primitive {shown}")
         return
     if isinstance(error, FloatingPointError):
         raise NumberRangeError(
-            f"{call}: {error}, which numpy.errstate makes an error: allow it there"
+            f"{shown}: {error}, which numpy.errstate makes an error: allow it there"
         ) from None
     if isinstance(error, OverflowError):
-        raise NumberRangeError(f"{call}: {error}; use floats, or smaller exact numbers") from None
+        raise NumberRangeError(f"{shown}: {error}; use floats, or smaller exact numbers") from None
     if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":
-        raise trapped(error, call) from None
+        raise trapped(error, shown) from None
     if isinstance(error, (TypeError, AttributeError)):  # NumPy has either for a Decimal
-        raise DataError(f"{call}: {error}; give it numbers of one type") from None
+        raise DataError(f"{shown}: {error}; give it numbers of one type") from None
     if isinstance(error, (ArithmeticError, ValueError)):
         reason = type(error).__name__ if type(error).__module__ == "decimal" else error
-        raise DomainError(f"{call} has no value: {reason}") from None
+        raise DomainError(f"{shown} has no value: {reason}") from None
 
 
 def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
@@ -219,11 +220,10 @@ def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
         for each in operands[:6]
     ]
     shown += ["..."] * (len(operands) > len(shown))
-    if rule.infix:
-        return f" {rule.symbol} ".join(
-            f"({each})" if each.startswith("-") or "=" in each else each for each in shown
-        )
-    return f"{rule.name}({', '.join(shown)})"
+    if rule.variadic or len(shown) != rule.arity:
+        return call(rule.name, len(shown)).on(shown)
+    bracketed = [f"({each})" if each.startswith("-") or "=" in each else each for each in shown]
+    return in_text(rule).on(shown, bracketed)
 
 
 def _short(number: Number) -> str:
@@ -280,8 +280,7 @@ def arguments_of(rule: Rule, operands: Sequence[Any]) -> Sequence[Any]:
     """What the row is a function of: the operands, or the lists of them."""
     if not rule.variadic:
         return operands
-    size = len(operands) // rule.arity
-    return [list(operands[k * size : (k + 1) * size]) for k in range(rule.arity)]
+    return [*map(list, lists(rule, operands))]
 
 
 def _record_list(
@@ -341,9 +340,10 @@ def function_of(rule: Rule) -> Callable[..., Any]:
 
 
 def _document(rule: Rule) -> str:
-    operands = ", ".join(PARAMETERS[: rule.arity]) if rule.arity <= len(PARAMETERS) else "..."
-    call = f" {rule.symbol} ".join("xy") if rule.infix else f"{rule.name}({operands})"
-    lines = [f"{call}: {rule.meaning or 'a primitive of the user'}.", ""]
+    few = rule.arity <= len(PARAMETERS)
+    form = in_text(rule) if few else call(rule.name, 1)
+    shown = form.on(PARAMETERS[: rule.arity] if few else ["..."])
+    lines = [f"{shown}: {rule.meaning or 'a primitive of the user'}.", ""]
     if isinstance(rule.value, str):
         lines += [f"Value: {rule.value}."]
     lines += [

@@ -11,12 +11,14 @@ room knows nothing of graphs and networks.
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tinygrad_bp.explain.escaping import LONGEST, LONGEST_PROSE, for_html, for_latex, greek
 from tinygrad_bp.numbers.text import format_number, plain
 from tinygrad_bp.quoting import shown, visible
+from tinygrad_bp.table.notation import Form, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -427,23 +429,36 @@ def _atom_latex(atom: Atom) -> str:
 
 def _operation_latex(operation: Operation) -> str:
     """The operation by its row; a number with a sign in brackets, unless it is enclosed as it is."""
-    written, *pieces = _latex_pieces(operation.rule)
-    for operand, piece in zip(operation.operands, pieces, strict=True):
-        enclosed = re.search(r"[{(|,] ?$", written) and re.match(r"}(?!\^)|[)|,]", piece)
-        shown = _atom_latex(operand)
-        written += shown if enclosed or _is_simple(operand) else rf"\left({shown}\right)"
-        written += piece
-    return written
+    return _form_in_latex(operation.rule).on(
+        *_with_brackets(operation, _atom_latex, r"\left({}\right)".format)
+    )
 
 
-def _latex_pieces(rule: Rule) -> list[str]:
-    """What stands before, between and after the operands: as the row says, or its name and brackets."""
-    if rule.latex:
-        return rule.latex.split("%s")
-    name = for_latex(rule.name)
-    if not re.fullmatch(r"(\w|\\_)+", name):
-        name = rf"\text{{{name}}}"
-    return [rf"\operatorname{{{name}}}(", *[", "] * (rule.arity - 1), ")"]
+def _form_in_latex(rule: Rule) -> Form:
+    """As the row says, or a call by its name."""
+    if not rule.latex:
+        name = for_latex(rule.name)
+        if not re.fullmatch(r"(\w|\\_)+", name):
+            name = rf"\text{{{name}}}"
+        return call(rf"\operatorname{{{name}}}", rule.arity)
+    pieces = rule.latex.split("%s")
+    enclosed = [
+        bool(re.search(r"[{(|,] ?$", before) and re.match(r"}(?!\^)|[)|,]", after))
+        for before, after in itertools.pairwise(pieces)
+    ]
+    return Form(pieces, enclosed)
+
+
+def _with_brackets(
+    operation: Operation, write: Callable[[Atom], str], bracket: Callable[[str], str]
+) -> tuple[list[str], list[str]]:
+    """The operands as they are, and in brackets where they are numbers with a sign or of several parts."""
+    plain = [*map(write, operation.operands)]
+    bracketed = [
+        shown if _is_simple(operand) else bracket(shown)
+        for operand, shown in zip(operation.operands, plain, strict=True)
+    ]
+    return plain, bracketed
 
 
 def _is_simple(operand: Atom) -> bool:
@@ -539,26 +554,29 @@ def _atom_mathml(atom: Atom) -> str:
 
 
 def _operation_mathml(operation: Operation) -> str:
-    """The operation by its row: a fraction, a power, a sign between operands, or a function."""
-    rule, operands = operation.rule, operation.operands
-    plain = [_atom_mathml(each) for each in operands]
-    if rule.name == "/":
-        return f"<mfrac>{''.join(plain)}</mfrac>"
-    base, *others = (
-        shown if _is_simple(each) else f"<mrow><mo>(</mo>{shown}<mo>)</mo></mrow>"
-        for each, shown in zip(operands, plain, strict=True)
+    """The operation by its row."""
+    alone = len(operation.operands) == 1 and isinstance(operation.operands[0], Vector)
+    form = _form_in_mathml(operation.rule, has_brackets=alone)
+    return form.on(
+        *_with_brackets(operation, _atom_mathml, "<mrow><mo>(</mo>{}<mo>)</mo></mrow>".format)
     )
+
+
+def _form_in_mathml(rule: Rule, *, has_brackets: bool) -> Form:
+    """A fraction, a power, a sign between operands, or a call."""
+    if rule.name == "/":
+        return Form(("<mfrac>", "", "</mfrac>"), (True, True))
     if rule.name == "**":
-        return f"<msup>{base}{plain[1]}</msup>"
+        return Form(("<msup>", "", "</msup>"), (False, True))
     symbol = f"<mo>{for_html({'-': '−', '*': '·'}.get(rule.symbol, rule.symbol))}</mo>"
     if rule.infix:
-        return f"<mrow>{base}{symbol}{others[0]}</mrow>"
+        return Form(("<mrow>", symbol, "</mrow>"), (False, False))
     if rule.name == "neg":
-        return f"<mrow>{symbol}{base}</mrow>"
-    inner = "<mo>,</mo>".join(plain)
-    if len(plain) > 1 or not isinstance(operands[0], Vector):
-        inner = f"<mo>(</mo>{inner}<mo>)</mo>"
-    return f"<mrow><mi>{for_html(rule.name)}</mi>{inner}</mrow>"
+        return Form((f"<mrow>{symbol}", "</mrow>"), (False,))
+    opening, closing = ("", "") if has_brackets else ("<mo>(</mo>", "<mo>)</mo>")
+    commas = ["<mo>,</mo>"] * (rule.arity - 1)
+    name = f"<mrow><mi>{for_html(rule.name)}</mi>"
+    return Form((f"{name}{opening}", *commas, f"{closing}</mrow>"), (True,) * rule.arity)
 
 
 def _index_mathml(index: int | str) -> str:

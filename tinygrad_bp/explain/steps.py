@@ -27,6 +27,7 @@ from tinygrad_bp.numbers.arithmetic import meeting
 from tinygrad_bp.numbers.families import check_number, python_number, whole_number
 from tinygrad_bp.numbers.text import format_number, plain, plain_number
 from tinygrad_bp.quoting import visible
+from tinygrad_bp.table.notation import in_text, lists
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -751,13 +752,10 @@ def _operation(node: Value, operands: Sequence[str]) -> str:
     rule = node.rule
     if rule is None:
         return ""
-    if _is_infix(node):
-        return f" {rule.symbol} ".join(operands)
     if rule.variadic:
-        size = len(operands) // rule.arity
-        lists = [operands[start : start + size] for start in range(0, len(operands), size)]
-        operands = [f"[{_elided(each[:_LISTED], size)}]" for each in lists]
-    return f"{rule.name}({', '.join(operands)})"
+        columns = lists(rule, operands)
+        operands = [f"[{_elided(each[:_LISTED], len(each))}]" for each in columns]
+    return in_text(rule).on(operands)
 
 
 def _elided(shown: Sequence[str], size: int) -> str:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp.engine.differentiate import gradients
 from tinygrad_bp.engine.functions import fsum
 from tinygrad_bp.engine.graph import dependents, names, topological_order
-from tinygrad_bp.engine.operations import arguments_of
 from tinygrad_bp.engine.tape import Edges
 from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError
@@ -63,6 +62,7 @@ from tinygrad_bp.numbers.families import check_number, python_number, whole
 from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.numbers.text import format_number, plain_number
 from tinygrad_bp.quoting import quoted
+from tinygrad_bp.table.notation import lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -543,9 +543,10 @@ def _operation(node: Value, rule: Rule, named: Mapping[Value, str]) -> Operation
         Name(named[each]) if isinstance(each, Value) else Quantity(each, RESULT)
         for each in node.operands
     ]
-    parts = arguments_of(rule, operands)
-    lists = [Vector(tuple(each)) for each in parts] if rule.variadic else parts
-    return Operation(rule, tuple(lists), written(node, named))
+    if rule.variadic:
+        vectors = [Vector(tuple(each)) for each in lists(rule, operands)]
+        return Operation(rule, tuple(vectors), written(node, named))
+    return Operation(rule, tuple(operands), written(node, named))
 
 
 class _Made(NamedTuple):

@@ -29,6 +29,7 @@ from tinygrad_bp.network.network import ACTIVATIONS, Network
 from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.table.expression import parse
+from tinygrad_bp.table.notation import in_text
 from tinygrad_bp.table.rules import ARITIES, FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
 if TYPE_CHECKING:
@@ -275,9 +276,7 @@ class Program(NamedTuple):
     def __str__(self) -> str:
         lines = [f"v{place} = {leaf}" for place, leaf in enumerate(self.leaves)]
         for place, (op, operands) in enumerate(self.instructions, len(lines)):
-            shown = [*map(_show, operands)]
-            call = f" {op} ".join(shown) if not op.isidentifier() else f"{op}({', '.join(shown)})"
-            lines.append(f"v{place} = {call}")
+            lines.append(f"v{place} = {in_text(RULES[op]).on([*map(_show, operands)])}")
         return "; ".join(lines)
 
     def __repr__(self) -> str:
