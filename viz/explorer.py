@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
 from itertools import pairwise
@@ -20,12 +21,12 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp import ArgumentError, DrawingError, StaleGraphError, TooManyPathsError, Value
 from tinygrad_bp.engine.differentiate import still_gives
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.engine.value import data_of
 from tinygrad_bp.explain.escaping import for_html
-from tinygrad_bp.explain.steps import naive, show, steps
+from tinygrad_bp.explain.steps import naive_of, show, steps_of
 from tinygrad_bp.files import write_atomically
-from tinygrad_bp.network.network import Run
+from tinygrad_bp.network.network import Run, recorded_tape
 from tinygrad_bp.numbers.text import format_number
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.table.notation import call, infix
@@ -128,9 +129,9 @@ def explore(
     '<!DOCTYPE html>'
     """
     if isinstance(what, Run):
-        e = what.e
+        tape = recorded_tape(what)
     elif isinstance(what, Value):
-        e = what
+        tape = Tape.from_result(what)
         if weight is not None:
             raise ArgumentError("weight= is for a run of a network")
     else:
@@ -138,20 +139,21 @@ def explore(
             f"explore takes a Value or a run of a network, net.forward(x, t), not {type(what).__name__} "
             f"{what!r:.60}"
         )
-    order = topological_order(e)
-    size = len(order) + sum(len(node.operands) for node in order)
+    operands, constants = tape.operands()
+    size = len(operands) + sum(map(len, operands))
     if size > MAX_SIZE:
         raise DrawingError(
-            f"the graph has {len(order)} nodes and {size - len(order)} operands, more than a page "
+            f"the graph has {len(operands)} nodes and {size - len(operands)} operands, more than a page "
             f"recalculates at once ({MAX_SIZE} in all): explore an inner node, or a smaller network"
         )
-    record = steps(e, named=_names(what, order))
-    numbers = _recorded_leaves(what) if isinstance(what, Run) else {}
-    _check_fresh(record, numbers)
-    data = _data(record, numbers)
+    if isinstance(what, Run):
+        tape = replace(tape, names=_names(what, tape))
+    numbers = [*tape.data, *constants]
+    _check_fresh(tape, operands, numbers)
+    data = _data(tape, operands, numbers)
     if isinstance(what, Run):
         try:
-            data["network"] = _network(what, record, tuple(weight or (1, 1, 1)))
+            data["network"] = _network(what, tape, tuple(weight or (1, 1, 1)))
         except KeyError as error:
             raise DrawingError(
                 f"{error.args[0]!r:.60} does not reach the error, as an activation does not depend on "
@@ -160,9 +162,9 @@ def explore(
     named = shown(title, LINE) or (
         f"Network {'-'.join(map(str, what.network.sizes))}"
         if isinstance(what, Run)
-        else f"The gradient of {shown(record.names[e])}"
+        else f"The gradient of {shown(tape.names[tape.e])}"
     )
-    page = Explorer(_page(named, data, [node.rule for node in order if node.rule]), named)
+    page = Explorer(_page(named, data, [node.rule for node in tape.nodes if node.rule]), named)
     if file is not None:
         page.save(file, overwrite=overwrite)
     return page
@@ -171,46 +173,47 @@ def explore(
 # ---- the data
 
 
-def _names(what: Value | Run, order: Sequence[Value]) -> dict[Value, str]:
-    """The names of the record; those of a run's net inputs and weighted sums say whose they are."""
-    named = names(order, root="e")
-    if isinstance(what, Run):
-        for i, size in enumerate(what.network.sizes[1:], 1):
-            for j in range(1, size + 1):
-                z = what.z(i, j)
-                for node, name in ((z, "z"), (z.parents[0], "Σwo")):
-                    if not node.label:
-                        named[node] = f"{name}[{i}][{j}]"
+def _names(run: Run, tape: Tape) -> dict[Value, str]:
+    """The names of the nodes; those of the net inputs and weighted sums say whose they are."""
+    named = dict(tape.names)
+    for i, size in enumerate(run.network.sizes[1:], 1):
+        for j in range(1, size + 1):
+            z = run.z(i, j)
+            for node, name in ((z, "z"), (z.parents[0], "Σwo")):
+                if not node.label:
+                    named[node] = f"{name}[{i}][{j}]"
     return named
 
 
-def _data(record: Steps, numbers: Mapping[Value, Number]) -> dict[str, Any]:
+def _data(
+    tape: Tape, operands: Sequence[tuple[int, ...]], numbers: Sequence[Number]
+) -> dict[str, Any]:
     """The graph and the schedule of its passes, as the page's ``pass.js`` describes them."""
-    places = {node: place for place, node in enumerate(record.nodes)}
-    rules = keys(node.rule for node in record.nodes if node.rule)
+    rules = keys(node.rule for node in tape.nodes if node.rule)
     nodes = [
         {
-            "name": shown(record.names[node]),
+            "name": shown(tape.names[node]),
             "row": rules[node.rule] if node.rule else "",
             "shown": shown(operation(node)),
             "operands": [
-                places[each]
-                if isinstance(each, Value)
-                else {"number": _float(each), "text": shown(show(each))}
-                for each in node.operands
+                each
+                if each >= 0
+                else {"number": _float(numbers[each]), "text": shown(show(numbers[each]))}
+                for each in row
             ],
-            "data": _float(numbers.get(node, node.data)),
+            "data": _float(number),
             "locals": [_float(each) for each in node.local_derivatives],
         }
-        for node in record.nodes
+        for node, row, number in zip(tape.nodes, operands, tape.data, strict=True)
     ]
     obstacles = [text for text in map(obstacle, rules) if text]
+    record = steps_of(tape)
     data: dict[str, Any] = {
         "nodes": nodes,
         "rows": {key: _row(rule) for rule, key in rules.items()},
-        "schedule": _schedule(record, places),
-        "naive": _naive(record, places),
-        "notes": _notes(record),
+        "schedule": _schedule(tape, record),
+        "naive": _naive(tape, record),
+        "notes": _notes(tape),
         "network": None,
     }
     if obstacles:
@@ -231,27 +234,24 @@ def _row(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _schedule(record: Steps, places: Mapping[Value, int]) -> list[tuple[Any, ...]]:
-    return [(step.kind, places[step.node], step.slot) for step in record]
+def _schedule(tape: Tape, record: Steps) -> list[tuple[Any, ...]]:
+    return [(step.kind, tape.places[step.node], step.slot) for step in record]
 
 
-def _naive(record: Steps, places: Mapping[Value, int]) -> dict[str, Any]:
+def _naive(tape: Tape, record: Steps) -> dict[str, Any]:
     try:
-        return {
-            "schedule": _schedule(naive(record.e, named=record.names, limit=NAIVE_STEPS), places)
-        }
+        return {"schedule": _schedule(tape, naive_of(tape, NAIVE_STEPS))}
     except TooManyPathsError:
-        edges = len(record) - record.seed - 1
         return {
             "schedule": None,
             "refused": f"Here it takes more than {NAIVE_STEPS} steps, as it goes down every path "
-            f"again, and is not replayed; in order it takes {edges}.",
+            f"again, and is not replayed; in order it takes {record.edges}.",
         }
 
 
-def _notes(record: Steps) -> list[str]:
+def _notes(tape: Tape) -> list[str]:
     """What a reader should know about the numbers."""
-    numbers = [each for node in record.nodes for each in (data_of(node), *node.local_derivatives)]
+    numbers = [*map(data_of, tape.nodes), *tape.edges.locals]
     kinds = {
         type(each).__name__
         for each in numbers
@@ -263,14 +263,13 @@ def _notes(record: Steps) -> list[str]:
     ]
 
 
-def _network(run: Run, record: Steps, weight: tuple[int, ...]) -> dict[str, Any]:
+def _network(run: Run, tape: Tape, weight: tuple[int, ...]) -> dict[str, Any]:
     """Where the network's nodes and leaves are in the graph."""
     i, j, *k = weight
     net = run.network
     run.network.check_indices(i, j, *k)
     run.largest_terms(i, j, k[0] if k else None, 1)  # refuses an input made from the weights
-    places = {node: place for place, node in enumerate(record.nodes)}
-    sizes = net.sizes
+    places, sizes = tape.places, net.sizes
 
     def layers(of: Any) -> list[list[int]]:
         return [
@@ -292,35 +291,14 @@ def _network(run: Run, record: Steps, weight: tuple[int, ...]) -> dict[str, Any]
     }
 
 
-def _recorded_leaves(run: Run) -> dict[Value, Number]:
-    """The weights and biases of the recording: the network may have learned since."""
-    weights, biases = run.recorded()
-    net = run.network
-    return {
-        **{
-            net.w(i, j, k): number
-            for i, layer in enumerate(weights, 1)
-            for j, row in enumerate(layer, 1)
-            for k, number in enumerate(row, 1)
-        },
-        **{
-            net.b(i, j): number
-            for i, layer in enumerate(biases, 1)
-            for j, number in enumerate(layer, 1)
-        },
-    }
-
-
-def _check_fresh(record: Steps, numbers: Mapping[Value, Number]) -> None:
+def _check_fresh(
+    tape: Tape, operands: Sequence[tuple[int, ...]], numbers: Sequence[Number]
+) -> None:
     """Refuse a graph whose leaves have moved: what they were when it was recorded is not known."""
-    for node in record.nodes:
-        operands = [
-            numbers.get(each, each.data) if isinstance(each, Value) else each
-            for each in node.operands
-        ]
-        if not still_gives(node, operands):
+    for node, row in zip(tape.nodes, operands, strict=True):
+        if not still_gives(node, [numbers[each] for each in row]):
             raise StaleGraphError(
-                f"{shown(record.names[node])} was recorded from other data than its leaves have now: "
+                f"{shown(tape.names[node])} was recorded from other data than its leaves have now: "
                 "record it again, and explore that"
             )
 

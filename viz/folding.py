@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError, Value
-from tinygrad_bp.engine.graph import names, topological_order
-from tinygrad_bp.explain.paths import contract
+from tinygrad_bp.explain.paths import contracted
 from tinygrad_bp.numbers.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label
 from viz.labels import operation
@@ -22,6 +21,7 @@ from viz.style import palette
 if TYPE_CHECKING:
     from typing import Any
 
+    from tinygrad_bp.engine.tape import Tape
     from tinygrad_bp.network.network import Run
     from tinygrad_bp.numbers.kernels import Number
     from viz.picture import Picture
@@ -42,14 +42,13 @@ class _Group(NamedTuple):
     nodes: tuple[Value, ...]
 
 
-def fold_graph(e: Value, fold: Any, *, wrt: Value | None, max_nodes: int, theme: str) -> Picture:
+def fold_graph(tape: Tape, fold: Any, *, wrt: Value | None, max_nodes: int, theme: str) -> Picture:
     """The picture of the folded graph: see `viz.draw`.
 
     Raises:
         DrawingError: a node is not in the graph or is given twice, or there are too many.
     """
-    order = topological_order(e)
-    named = names(order, root="e")
+    e, named, places = tape.e, tape.names, tape.places
     kept = _kept(fold, named)
     taken = {node for nodes in kept.values() for node in nodes}
     rest = [each for each in (wrt, e) if each is not None and each not in taken]
@@ -59,9 +58,8 @@ def fold_graph(e: Value, fold: Any, *, wrt: Value | None, max_nodes: int, theme:
             f"the graph is folded to {len(kept)} cards, more than max_nodes={max_nodes}: keep "
             "fewer nodes, let several share a name, or raise max_nodes"
         )
-    _check(kept, order)
-    places = {node: place for place, node in enumerate(order)}
-    rows = contract(e, [node for nodes in kept.values() for node in nodes])
+    _check(kept, places)
+    rows = contracted(tape, [node for nodes in kept.values() for node in nodes])
     sorted_ = sorted(kept.items(), key=lambda item: max(places[node] for node in item[1]))
     if wrt is not None:
         reaching = _reaching(wrt, rows)
@@ -103,8 +101,8 @@ def _neurons_or_layers(run: Run) -> dict[str, tuple[Value, ...]]:
     }
 
 
-def _check(kept: Mapping[str, tuple[Value, ...]], order: list[Value]) -> None:
-    there, seen = set(order), set()
+def _check(kept: Mapping[str, tuple[Value, ...]], there: Mapping[Value, int]) -> None:
+    seen = set()
     for name, nodes in kept.items():
         if not nodes:
             raise DrawingError(f"fold: {name!r:.60} has no nodes")

@@ -6,11 +6,11 @@ This room reads Values and says what is to be seen; `viz.cards` puts it into Gra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
-from tinygrad_bp.engine.graph import dependents, names, topological_order
+from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.numbers.families import whole_number
 from tinygrad_bp.numbers.text import format_number, plain_number
 from tinygrad_bp.quoting import quoted
@@ -21,7 +21,6 @@ from viz.sketch import Edge, Node, Sketch
 from viz.style import palette, share, stroke
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from tinygrad_bp.explain.paths import EdgeFlow
@@ -80,27 +79,30 @@ def draw(
     if not isinstance(e, Value):
         way_out = ": give its error, run.e, or call viz.network" * (type(e).__name__ == "Run")
         raise ArgumentError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}{way_out}")
-    max_nodes = whole_number("max_nodes", max_nodes)
-    order = everything = topological_order(e)
+    tape = Tape.from_result(e)
+    drawn = bytearray([1]) * len(tape.nodes)
     if wrt is not None:
-        order = _between(wrt, everything)
+        known = isinstance(wrt, Value) and wrt in tape.places
+        drawn = tape.edges.reaching([tape.places[wrt]] if known else [])
+        if not drawn[-1]:
+            raise DrawingError(f"wrt={quoted(wrt)} is no node of this graph")
     if fold is not None:
         if highlight is not None:
             raise DrawingError("a folded graph has other edges: give fold or highlight, not both")
-        return fold_graph(e, fold, wrt=wrt, max_nodes=max_nodes, theme=theme)
-    if len(order) > max_nodes:
+        return fold_graph(tape, fold, wrt=wrt, max_nodes=max_nodes, theme=theme)
+    if sum(drawn) > whole_number("max_nodes", max_nodes):
         raise DrawingError(
-            f"the graph has {len(order)} nodes, more than max_nodes={max_nodes}: fold it, as in "
+            f"the graph has {sum(drawn)} nodes, more than max_nodes={max_nodes}: fold it, as in "
             "draw(run.e, fold=run) or draw(e, fold=[some of its nodes]), draw an inner node, or "
             "raise max_nodes (the layout may take long; saving as .dot does without)"
         )
-    named = names(everything, root="e")
+    ids = {node: f"n{place}" for place, node in enumerate(compress(tape.nodes, drawn))}
     lit: _Lit | _Carried | None = None
     if isinstance(highlight, Mapping):
-        lit = _carried(highlight, order)
+        lit = _carried(highlight, ids)
     elif highlight is not None:
-        lit = _lit(highlight, order, named)
-    return _picture(order, named, lit, theme)
+        lit = _lit(highlight, ids, tape.names)
+    return _picture(tape, ids, lit, theme)
 
 
 class _Lit(NamedTuple):
@@ -110,21 +112,13 @@ class _Lit(NamedTuple):
     edges: set[tuple[Value, int]]
 
 
-def _between(wrt: Value, order: Sequence[Value]) -> list[Value]:
-    """The nodes on the paths from ``wrt`` to the last node, in order."""
-    reaching = dependents(order, [wrt]) if isinstance(wrt, Value) and wrt in order else ()
-    if order[-1] not in reaching:
-        raise DrawingError(f"wrt={quoted(wrt)} is no node of this graph")
-    return [node for node in order if node in reaching]
-
-
-def _lit(highlight: Any, order: Sequence[Value], named: Mapping[Value, str]) -> _Lit:
+def _lit(highlight: Any, there: Mapping[Value, str], named: Mapping[Value, str]) -> _Lit:
     slots = getattr(highlight, "slots", None)
     nodes = getattr(highlight, "nodes", highlight)
     if not hasattr(nodes, "__iter__"):
         raise DrawingError(f"highlight takes a path, a list of nodes or a flow, not {nodes!r:.60}")
     nodes = list(nodes)
-    strangers = [node for node in nodes if not isinstance(node, Value) or node not in order]
+    strangers = [node for node in nodes if not isinstance(node, Value) or node not in there]
     if strangers or not nodes:
         raise DrawingError(
             f"highlight is not a path of this graph: it has no node {strangers[0]!r:.60}"
@@ -155,9 +149,8 @@ class _Carried(NamedTuple):
     largest: float
 
 
-def _carried(flow: Mapping[Any, Any], order: Sequence[Value]) -> _Carried:
+def _carried(flow: Mapping[Any, Any], there: Mapping[Value, str]) -> _Carried:
     """The flow, but for edges through which only 0 passes."""
-    there = set(order)
     edges, nodes = {}, set()
     for key, carried in flow.items():
         try:
@@ -187,15 +180,13 @@ def _size(number: Any) -> float:
 
 
 def _picture(
-    order: Sequence[Value], named: Mapping[Value, str], lit: _Lit | _Carried | None, theme: str
+    tape: Tape, ids: Mapping[Value, str], lit: _Lit | _Carried | None, theme: str
 ) -> Picture:
-    colours = palette(theme)
-    root = order[-1]
-    ids = {node: f"n{place}" for place, node in enumerate(order)}
+    colours, named, root = palette(theme), tape.names, tape.e
     reached = bool(root.grad != 0)
     sketch = Sketch("graph", f"{named[root]} = {format_number(root.data)}")
     cards = []
-    for node in order:
+    for node in ids:
         card = node_card(node, ids[node], named[node], colours, reached=reached, root=root)
         if lit:
             look = (
@@ -207,7 +198,7 @@ def _picture(
         cards.append(card)
         sketch.nodes.append(card.node)
     lines = []
-    for node in order:
+    for node in ids:
         uses = zip(node.parents, node.local_derivatives, strict=True)
         for slot, (parent, local) in enumerate(uses):
             if parent in ids:

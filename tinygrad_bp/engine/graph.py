@@ -19,13 +19,14 @@ from tinygrad_bp.numbers.floats import is_nan
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any, TypeVar
+    from typing import Any, TypeAlias, TypeVar
 
     from tinygrad_bp.engine.node import Node
     from tinygrad_bp.numbers.kernels import Number
 
     _Node = TypeVar("_Node", bound=Node)
 
+    Columns: TypeAlias = tuple[dict[_Node, int], list[int], list[int], list[int], list[Number]]
 
 # ---- the walk
 
@@ -118,44 +119,68 @@ def dependents(order: Iterable[_Node], wrt: Iterable[_Node]) -> set[_Node]:
 # ---- the edges
 
 
-def edges_of(places: dict[_Node, int]) -> tuple[list[int], list[int], list[int], list[Number]]:
-    """The edges below nodes, in the order of the backward pass: the last node first, operands from left to right.
+def edges_of(order: Iterable[_Node], w: _Node | None = None) -> Columns[_Node]:
+    """The edges among nodes, or those on paths to one of them, in the order of the backward pass.
 
     Args:
-        places: the place of each node, in order; every parent of a node is among them.
+        order: the nodes, each after its parents, which are all among them.
+        w: where the paths end; without it every edge is wanted.
 
     Returns:
-        Four columns: the place of the upper node, that of the lower one, which of the upper node's
-        `parents` that is, and the local derivative.
+        The number of each node, in order; and four columns: the number of the upper node, that of the
+        lower one, which of the upper node's `parents` that is, and the local derivative.  Of nodes from
+        which no path leads to ``w`` there is nothing.
 
     >>> from tinygrad_bp import Value
-    >>> a = Value(3.0)
-    >>> edges_of({a: 0, a * a: 1})
-    ([1, 1], [0, 0], [0, 1], [3.0, 3.0])
+    >>> x, y = Value(3.0), Value(2.0)
+    >>> edges_of([x, y, x * y])[1:]
+    ([2, 2], [0, 1], [0, 1], [2.0, 3.0])
+    >>> edges_of([x, y, x * y], y)[1:]
+    ([1], [0], [1], [3.0])
     """
+    numbers = {} if w is None else {w: 0}
+    find = numbers.get
     above: list[int] = []
     below: list[int] = []
     slots: list[int] = []
     locals_: list[Number] = []
-    for node, place in reversed(places.items()):
+    for node in order:
         dx, dy = node._dx, node._dy
-        if dx is not None:
-            above.append(place)
-            below.append(places[node._x])
-            slots.append(0)
-            locals_.append(dx)
+        found = 0
         if dy is not None:
-            above.append(place)
-            below.append(places[node._y])
-            slots.append(0 if dx is None else 1)
-            locals_.append(dy)
-        elif dx is None and node._y is not None:
-            size = len(node._x)
-            above.extend([place] * size)
-            below.extend([places[parent] for parent in node._x])
-            slots.extend(range(size))
-            locals_.extend(node._y[:size])
-    return above, below, slots, locals_
+            number = find(node._y)
+            if number is not None:
+                below.append(number)
+                slots.append(0 if dx is None else 1)
+                locals_.append(dy)
+                found = 1
+        if dx is not None:
+            number = find(node._x)
+            if number is not None:
+                below.append(number)
+                slots.append(0)
+                locals_.append(dx)
+                found += 1
+        elif dy is None and node._y is not None:
+            numbered = [*map(find, node._x)]
+            if numbered.count(None) < len(numbered):
+                for slot in range(len(numbered) - 1, -1, -1):
+                    number = numbered[slot]
+                    if number is not None:
+                        below.append(number)
+                        slots.append(slot)
+                        locals_.append(node._y[slot])
+                        found += 1
+        if found:
+            number = numbers[node] = len(numbers)
+            above.append(number)
+            if found > 1:
+                above.extend([number] * (found - 1))
+        elif w is None:
+            numbers[node] = len(numbers)
+    for column in (above, below, slots, locals_):
+        column.reverse()
+    return numbers, above, below, slots, locals_
 
 
 def is_node(operand: object) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, compress, count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tinygrad_bp.engine.graph import edges_of, names, operands_of, topological_order
@@ -63,11 +62,11 @@ class Tape:
         >>> tape.data, tape.edges.above, tape.edges.below, tape.edges.locals
         ([3.0, 9.0, 18.0], [2, 1, 1], [1, 0, 0], [2.0, 3.0, 3.0])
         """
-        nodes = (*topological_order(e),)
-        places = dict(zip(nodes, count()))
+        places, *columns = edges_of(topological_order(e))
+        nodes = (*places,)
         data = [node.data if node.rule else python_number(node.data) for node in nodes]
-        edges = Edges(nodes, *edges_of(places))
-        return cls(nodes, places, data, edges, _Names(nodes, root) if named is None else named)
+        named = _Names(nodes, root) if named is None else named
+        return cls(nodes, places, data, Edges(nodes, *columns), named)
 
     @property
     def e(self) -> Value:
@@ -76,8 +75,7 @@ class Tape:
 
     def between(self, w: Value) -> Edges[Value]:
         """The edges on the paths from the result to a node."""
-        place = self.places.get(w)
-        return self.edges.to(place) if place is not None else Edges([], [], [], [], [])
+        return edges_between(self.nodes, w)
 
     def operands(self) -> tuple[list[tuple[int, ...]], list[Number]]:
         """For each node the places of its operands, and the plain numbers among all operands.
@@ -151,23 +149,6 @@ class Edges(Generic[_Node]):
                 found[above] = 1
         return found
 
-    def to(self, lower: int) -> Edges[_Node]:
-        """The part on the paths from the upper node down to another, by its number here."""
-        reaching = self.reaching([lower])
-        if all(reaching):
-            return self
-        if not reaching[-1]:
-            return Edges([], [], [], [], [])
-        kept = bytes(map(reaching.__getitem__, self.below))
-        number = [*accumulate(reaching, initial=-1)][1:].__getitem__
-        return Edges(
-            [*compress(self.nodes, reaching)],
-            [*map(number, compress(self.above, kept))],
-            [*map(number, compress(self.below, kept))],
-            [*compress(self.slots, kept)],
-            [*compress(self.locals, kept)],
-        )
-
     @classmethod
     def of(cls, rows: dict[_Node, list[tuple[_Node, Number]]]) -> Edges[_Node]:
         """From each node's edges, as pairs of a lower node and a local derivative.
@@ -227,3 +208,10 @@ class Edges(Generic[_Node]):
         for above, below, factor in zip(*columns, strict=True):
             sums[above] += factor * sums[below]
         return sums
+
+
+def edges_between(order: Sequence[Value], w: Value) -> Edges[Value]:
+    """The edges on the paths from the last of the nodes to another, whatever else there is."""
+    numbers, *columns = edges_of(order, w)
+    nodes = [*numbers]
+    return Edges(nodes, *columns) if nodes[-1] is order[-1] else Edges([], [], [], [], [])

@@ -21,8 +21,9 @@ from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.engine.collector import collector_paused
+from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.engine.kinks import ChainRule
-from tinygrad_bp.engine.tape import Edges, Tape
+from tinygrad_bp.engine.tape import Edges, Tape, edges_between
 from tinygrad_bp.engine.value import Value, as_list
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting
@@ -401,7 +402,7 @@ def between(e: Value, w: Value) -> Edges[Value]:
     """
     check_value("e", e)
     check_value("w", w)
-    return Tape.from_result(e).between(w)
+    return edges_between(topological_order(e), w)  # a tape would hold all other edges too
 
 
 def check_value(name: str, node: object) -> None:

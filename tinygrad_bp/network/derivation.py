@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.engine.differentiate import gradients
 from tinygrad_bp.engine.functions import fsum
-from tinygrad_bp.engine.graph import dependents, names, topological_order
-from tinygrad_bp.engine.tape import Edges
-from tinygrad_bp.engine.value import Value, data_of
+from tinygrad_bp.engine.graph import names
+from tinygrad_bp.engine.tape import Edges, Tape
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError
 from tinygrad_bp.explain.chain import RESULT, Chain, Summand, elided, multiplications, size_of
 from tinygrad_bp.explain.differences import Estimate, finite_difference
@@ -43,7 +43,7 @@ from tinygrad_bp.explain.formula import (
     is_symbolic,
     text,
 )
-from tinygrad_bp.explain.paths import NOTHING_CANCELS, between, cancelled, contract
+from tinygrad_bp.explain.paths import NOTHING_CANCELS, cancelled, contracted
 from tinygrad_bp.explain.report import (
     Equation,
     Facts,
@@ -56,7 +56,7 @@ from tinygrad_bp.explain.report import (
     Table,
 )
 from tinygrad_bp.explain.steps import written
-from tinygrad_bp.network.network import Run
+from tinygrad_bp.network.network import Run, recorded_tape
 from tinygrad_bp.numbers.arithmetic import meeting
 from tinygrad_bp.numbers.families import check_number, python_number, whole
 from tinygrad_bp.numbers.of_python import FLOAT
@@ -496,25 +496,36 @@ def derivation(
             finite difference: 4 ± ...
             update: Δw = −η de/dw = -4 · η
     """
-    if eta is not None:
-        check_number(eta, where="the learning rate eta")
-        eta = python_number(eta)
     if isinstance(of, Run):
-        made = _of_network(of, by) if landmarks is None else None
-        made = made or _of_run_as_graph(of, by, landmarks, named)
-    else:
-        if not isinstance(of, Value):
-            way_out = ": give net.forward(x, t)" * (type(of).__name__ == "Network")
-            raise ArgumentError(
-                f"derivation is of a Run or a Value, not {type(of).__name__} {of!r:.60}{way_out}"
-            )
-        if len(by) != 1 or not isinstance(by[0], Value):
-            given = ", ".join(map(repr, by)) or "nothing"
-            raise ArgumentError(
-                f"derivation(e, w) takes the node to differentiate for, not {given:.160}"
-            )
-        with meeting(lambda: f"derivation of {of!r:.160}"):
-            made = _of_graph(of, by[0], landmarks, named)
+        tape = recorded_tape(of, named)
+        made = _of_network(of, tape, by) if landmarks is None else None
+        return _derive(made or _of_run_as_graph(of, tape, by, landmarks), eta, terms, again)
+    if not isinstance(of, Value):
+        way_out = ": give net.forward(x, t)" * (type(of).__name__ == "Network")
+        raise ArgumentError(
+            f"derivation is of a Run or a Value, not {type(of).__name__} {of!r:.60}{way_out}"
+        )
+    if len(by) != 1 or not isinstance(by[0], Value):
+        given = ", ".join(map(repr, by)) or "nothing"
+        raise ArgumentError(
+            f"derivation(e, w) takes the node to differentiate for, not {given:.160}"
+        )
+    tape = Tape.from_result(of, named or None)
+    return derivation_of(tape, by[0], landmarks=landmarks, eta=eta, terms=terms, again=again)
+
+
+def derivation_of(
+    tape: Tape,
+    w: Value,
+    *,
+    landmarks: Iterable[Value | Iterable[Value]] | None = None,
+    eta: Number | None = None,
+    terms: int = TERMS,
+    again: Callable[[float], float] | None = None,
+) -> Derivation:
+    """`derivation` of the result of a tape."""
+    with meeting(lambda: f"derivation of {tape.e!r:.160}"):
+        made = _of_graph(tape, w, landmarks)
     return _derive(made, eta, terms, again)
 
 
@@ -553,7 +564,7 @@ class _Made(NamedTuple):
     """What a derivation is made of, once its edges are found."""
 
     kind: str
-    e: Value
+    tape: Tape
     w: Value
     by: Name | Symbol
     of: Name | Symbol
@@ -561,7 +572,6 @@ class _Made(NamedTuple):
     chain: Chain
     lines: tuple[Formula, ...]
     symbols: tuple[str, ...]
-    recorded: Mapping[Value, Number]
     sizes: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -569,17 +579,20 @@ class _Made(NamedTuple):
 def _derive(
     made: _Made, eta: Number | None, most: int, again: Callable[[float], float] | None
 ) -> Derivation:
-    chain = made.chain
+    if eta is not None:
+        check_number(eta, where="the learning rate eta")
+        eta = python_number(eta)
+    chain, tape = made.chain, made.tape
     number = chain.count()
     terms = chain.terms(most) if number else []
-    gradient = gradients(made.e, [made.w])[0]
+    gradient = gradients(tape.e, [made.w])[0]
     values = [term.value for term in terms]
     if number > len(terms):
         rest = fsum([chain.down[0], *(-value for value in values)])
         total = chain.down[0]
     else:
         rest, total = 0, fsum(values) if values else 0
-    at = made.recorded.get(made.w, made.w.data)
+    at = tape.data[tape.places[made.w]] if made.w in tape.places else made.w.data
     learns = made.w.rule is None and made.kind not in ("input", "target")
     gross = None if chain.symbolic else chain.edges.down([*map(abs, chain.edges.locals)])
     return Derivation(
@@ -609,10 +622,10 @@ def _derive(
 # ---- a network
 
 
-def _of_network(run: Run, by: tuple[int | Value, ...]) -> _Made | None:
+def _of_network(run: Run, tape: Tape, by: tuple[int | Value, ...]) -> _Made | None:
     """The sum over neurons; nothing where the Value stands in several places of the run."""
     net = run.network
-    kind, place = _find(run, by)
+    kind, place = _find(run, tape, by)
     if not kind:
         return None
     run._check_ends()
@@ -629,8 +642,8 @@ def _of_network(run: Run, by: tuple[int | Value, ...]) -> _Made | None:
         "target": ("t", n, j),
     }.get(kind, ("z" if kind == "net input" else "o", i, j))
     labels[bottom] = _leaf_symbol(kind, place)
-    local = contract(
-        run.e, [each(m, v) for m in layers if m for v in layers[m] for each in (run.o, run.z)]
+    local = contracted(
+        tape, [each(m, v) for m in layers if m for v in layers[m] for each in (run.o, run.z)]
     )
 
     def slope(m: int, node: int) -> Number:
@@ -657,10 +670,9 @@ def _of_network(run: Run, by: tuple[int | Value, ...]) -> _Made | None:
         rows[bottom] = []
 
     symbol = partial(_factor, n, kind == "target")  # which can be pickled, as a closure cannot
-    recorded = _recorded(run)
     return _Made(
         kind,
-        run.e,
+        tape,
         w,
         labels[bottom],
         labels[top],
@@ -672,7 +684,6 @@ def _of_network(run: Run, by: tuple[int | Value, ...]) -> _Made | None:
         Chain(Edges.of(rows), labels, symbol),
         _note_lines(n, sizes, i, j, kind, labels[bottom], symbol, bottom),
         tuple(f"k{m}" for m in range(n, i, -1)) if kind != "target" else (),
-        recorded,
         sizes,
         (),
     )
@@ -689,7 +700,7 @@ def _factor(n: int, target: bool, above: tuple[Any, ...], below: tuple[Any, ...]
     return Quantity(-1) if below[0] == "b" else Symbol("w", above[1], (above[2], below[2]))
 
 
-def _find(run: Run, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:
+def _find(run: Run, tape: Tape, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:
     """What kind of thing is meant, and its place; no kind where it has several places or is inner."""
     net = run.network
     indices = tuple(number for number in map(whole, by) if number is not None)
@@ -719,7 +730,7 @@ def _find(run: Run, by: tuple[int | Value, ...]) -> tuple[str, tuple[int, ...]]:
                 places += [("weight", (m, j, k)) for k in row if net.w(m, j, k) is value]
     if len(places) == 1:
         return places[0]
-    if not places and value not in set(topological_order(run.e)):
+    if not places and value not in tape.places:
         raise NetworkError(
             f"{quoted(value, 160)} is no part of {run!r}: give one of its own Values"
         )
@@ -735,25 +746,6 @@ def _value(run: Run, kind: str, place: tuple[int, ...]) -> Value:
     if kind == "target":
         return run.t(place[1])
     return run.z(*place) if kind == "net input" else run.o(*place)
-
-
-def _recorded(run: Run) -> dict[Value, Number]:
-    """The weights and biases as they were when the run was made."""
-    net = run.network
-    weights, biases = run.recorded()
-    numbers = {
-        net.w(i, j, k): number
-        for i, layer in enumerate(weights, 1)
-        for j, row in enumerate(layer, 1)
-        for k, number in enumerate(row, 1)
-    }
-    for i, layer in enumerate(biases, 1):
-        for j, number in enumerate(layer, 1):
-            leaf = net.b(i, j)
-            # A bias is read off a difference, which rounds; what has not moved is exact.
-            same = size_of(data_of(leaf) - number) <= 1e-12 * max(1.0, size_of(number))
-            numbers[leaf] = leaf.data if same else number
-    return numbers
 
 
 def _o(layer: int, node: int | str) -> Symbol:
@@ -839,43 +831,36 @@ def _note_lines(
 
 def _of_run_as_graph(
     run: Run,
+    tape: Tape,
     by: tuple[int | Value, ...],
     landmarks: Iterable[Value | Iterable[Value]] | None,
-    named: Mapping[Value, str] | None,
 ) -> _Made:
     """A run as any other graph: what stands in several places of it, or is asked for with landmarks."""
-    kind, place = _find(run, by)
+    kind, place = _find(run, tape, by)
     w = _value(run, kind, place) if kind else next(each for each in by if isinstance(each, Value))
     net = run.network
     if landmarks is None:
         landmarks = [
             [run.o(m, j) for j in range(1, net.sizes[m] + 1)] for m in range(1, net.depth + 1)
         ]
-    made = _of_graph(run.e, w, landmarks, named)
-    return made._replace(recorded=_recorded(run))
+    return _of_graph(tape, w, landmarks)
 
 
 # ---- any other graph
 
 
-def _of_graph(
-    e: Value,
-    w: Value,
-    landmarks: Iterable[Value | Iterable[Value]] | None,
-    named: Mapping[Value, str] | None,
-) -> _Made:
-    order = topological_order(e)
-    named = named or names(order, root="e")
+def _of_graph(tape: Tape, w: Value, landmarks: Iterable[Value | Iterable[Value]] | None) -> _Made:
+    e, named = tape.e, tape.names
     of = Name(named.get(e, e.label or "e"))
-    by = Name(named.get(w) or names([*order, w])[w])
+    by = Name(named.get(w) or names([*tape.nodes, w])[w])
     notes: list[str] = []
     if landmarks is None:
-        edges = between(e, w)
+        edges = tape.between(w)
         labels = {node: Name(named[node]) for node in edges.nodes}
         chain = Chain(edges, labels)
-        return _Made("paths", e, w, by, of, (), chain, (Derivative(of, by),), (), {}, (), ())
+        return _Made("paths", tape, w, by, of, (), chain, (Derivative(of, by),), (), (), ())
     marks = [*_flat(landmarks)]
-    rows = contract(e, [*marks, w])
+    rows = contracted(tape, [*marks, w])
     reaching = {w} if w in rows else set()
     for node in reversed(rows):
         if not reaching.isdisjoint(rows[node]) and node is not w:
@@ -899,7 +884,7 @@ def _of_graph(
         notes.append(f"{name} is on no path from {text(of)} to {text(by)}, and is left out.")
     notes += _bypass_notes(chain)
     return _Made(
-        "landmarks", e, w, by, of, (), chain, _jacobian_lines(chain), (), {}, (), tuple(notes)
+        "landmarks", tape, w, by, of, (), chain, _jacobian_lines(chain), (), (), tuple(notes)
     )
 
 
@@ -949,56 +934,47 @@ def _estimate(made: _Made, at: Number, again: Callable[[float], float] | None) -
     if made.chain.symbolic or is_symbolic(at):
         return None
     try:
-        f = again or _replay(made)
+        f = again or _replay(made.tape, made.w)
         return f and finite_difference(lambda numbers: f(numbers[0]), [float(at)], 0)
     except (TypeError, ArithmeticError, BackpropError):  # a symbol, or one too large for a float
         return Estimate(math.nan, math.inf)
 
 
-def _replay(made: _Made) -> Callable[[float], float] | None:
+def _replay(tape: Tape, w: Value) -> Callable[[float], float] | None:
     """The recorded operations done again in floats, for another value of one node."""
-    e, w = made.e, made.w
-    order = topological_order(e)
-    moving = dependents(order, [w])
-    if e not in moving:
-        return lambda _: float(e.data)
-    steps = [node for node in order if node in moving and node is not w and node.rule]
-    if sum(len(node.operands) for node in steps) > _REPLAYED:
+    top, bottom = len(tape.nodes) - 1, tape.places.get(w)
+    moving = tape.edges.reaching([] if bottom is None else [bottom])
+    if bottom is None or not moving[top]:
+        return lambda _: float(tape.e.data)
+    rows, constants = tape.operands()
+    steps = [place for place, row in enumerate(rows) if row and moving[place] and place != bottom]
+    if sum(len(rows[place]) for place in steps) > _REPLAYED:
         return None
-    # Every number has a place in a list, so that an operation's operands are gathered at once.
-    numbers = [float(made.recorded.get(w, w.data))]
-    places: dict[Value, int] = {w: 0}
-    program = []
-    for node in steps:
-        row = []
-        for each in node.operands:
-            place = places.get(each) if isinstance(each, Value) else None
-            if place is None:
-                place = len(numbers)
-                is_node = isinstance(each, Value)
-                numbers.append(float(made.recorded.get(each, each.data) if is_node else each))
-                if is_node:
-                    places[each] = place
-            row.append(place)
-        places[node] = len(numbers)
-        numbers.append(math.nan)
-        if node.rule:
-            program.append((_float_operation(node.rule, row), places[node]))
+    recorded_numbers = [*tape.data, *constants]
+    numbers = [math.nan] * len(recorded_numbers)
+    for place in {bottom}.union(*(rows[place] for place in steps)):
+        if place == bottom or place < 0 or not moving[place]:
+            numbers[place] = float(recorded_numbers[place])
+    program = [
+        (_float_operation(rule, rows[place]), place)
+        for place in steps
+        if (rule := tape.nodes[place].rule)
+    ]
 
     def f(number: float) -> float:
-        numbers[0] = number
+        numbers[bottom] = number
         for operation, place in program:
             numbers[place] = operation(numbers)
-        return numbers[places[e]]
+        return numbers[top]
 
-    found, recorded = f(numbers[0]), float(e.data)
+    found, recorded = f(numbers[bottom]), float(tape.e.data)
     moved = math.isfinite(recorded) and not math.isclose(
         found, recorded, rel_tol=1e-6, abs_tol=1e-9
     )
     return None if moved else f
 
 
-def _float_operation(rule: Rule, row: list[int]) -> Callable[[list[float]], float]:
+def _float_operation(rule: Rule, row: Sequence[int]) -> Callable[[list[float]], float]:
     """An operation in floats on numbers that stand at these places of a list."""
     kernel = FLOAT.kernel(rule, ())
     if rule.variadic:

@@ -11,7 +11,7 @@ import json
 import math
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp.engine.functions import dot, fsum
 from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.engine.operations import FUNCTIONS
-from tinygrad_bp.engine.tape import Edges
+from tinygrad_bp.engine.tape import Edges, Tape
 from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError, TooManyPathsError
 from tinygrad_bp.explain.paths import LIMIT, contract, largest, listed, multiply, path_sum
@@ -32,7 +32,7 @@ from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeAlias
 
     from tinygrad_bp.numbers.kernels import Number
@@ -547,6 +547,31 @@ class Run:
     def __repr__(self) -> str:
         error = "" if self._e is None else f" e={self._e.data!r}"
         return f"<Run of {self.network!r}{error}>"
+
+
+def recorded_tape(run: Run, named: Mapping[Value, str] | None = None) -> Tape:
+    """The tape of a run's error, with the weights and biases as they were when the run was made.
+
+    Args:
+        run: the run.
+        named: a name for each node, if not those of `tinygrad_bp.engine.graph.names`.
+
+    Raises:
+        NetworkError: the run has no target.
+    """
+    net, tape = run.network, Tape.from_result(run.e, named or None)
+    weights, biases = run.recorded()
+    data = [*tape.data]
+    for i, (rows, numbers) in enumerate(zip(weights, biases, strict=True), 1):
+        for j, (row, number) in enumerate(zip(rows, numbers, strict=True), 1):
+            z, bias = run.z(i, j), net.b(i, j)
+            # A bias is read off a difference, which rounds; what has not moved is exact.
+            moved = z.parents[0].data - data_of(bias) != z.data
+            leaves = [(net.w(i, j, k), each) for k, each in enumerate(row, 1)]
+            for leaf, each in [*leaves, (bias, number)] if moved else leaves:
+                if leaf in tape.places:
+                    data[tape.places[leaf]] = each
+    return replace(tape, data=data)
 
 
 def _error(targets: list[Value], outputs: list[Value]) -> Value:
