@@ -5,13 +5,13 @@ from __future__ import annotations
 import doctest
 import io
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pexpect
 import pytest
 from hypothesis import given, settings
@@ -24,22 +24,14 @@ from tinygrad_bp.stepper import Screen, tree
 from tinygrad_bp.steps import naive, show, steps
 from tinygrad_bp.testing.strategies import programs
 
-COMMAND = [sys.executable, "-m", "tinygrad_bp", "step"]
+COMMAND = [*commands.PROGRAM, "step"]
 SHARED = ["b = a * x; c = b * b + tanh(b)", "a=-2", "x=-3"]
 DOUBLED = ["b = a + a; c = b + b", "a=1"]
 DOCS = Path(__file__).parent.parent / "docs" / "steps.md"
 
 
 def run(*arguments, **environment):
-    clean = {name: each for name, each in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env={**clean, "PYTHONIOENCODING": "utf-8", **environment},
-        timeout=60,
-    )
+    return commands.run("step", *arguments, **environment)
 
 
 @pytest.fixture
