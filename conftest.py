@@ -55,7 +55,8 @@ def pytest_configure(config):
         print_blob=True,
     )
     settings.load_profile("tests")
-    os.environ.setdefault("FUZZ_SEED", seed or "1986")
+    os.environ.setdefault("FUZZ_SEED", seed or "1986")  # test_fuzz.py runs by itself too
+    os.environ.setdefault("FUZZ_INPUTS", depth.depth("20000", by_default="600"))
 
 
 def pytest_sessionstart(session):

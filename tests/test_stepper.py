@@ -14,6 +14,7 @@ from pathlib import Path
 import commands
 import pexpect
 import pytest
+from depth import depth
 from hypothesis import given, settings
 from rich.cells import cell_len
 
@@ -61,7 +62,7 @@ def ended(child):
 # ---- the tree
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=depth(25, by_default=8))
 @given(programs(max_size=6))
 def test_the_tree_has_one_row_for_each_edge_and_each_node_once(program):
     e = program.run([Value(each) for each in program.leaves])[-1]
@@ -80,7 +81,7 @@ def test_the_tree_has_one_row_for_each_edge_and_each_node_once(program):
         assert not rows[row.above].again
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(programs(max_size=6))
 def test_every_screen_shows_the_numbers_of_its_step(program):
     e = program.run([Value(each, f"x{k}") for k, each in enumerate(program.leaves)])[-1]
