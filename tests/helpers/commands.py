@@ -11,7 +11,7 @@ from unittest import mock
 
 from depth import depth
 
-from tinygrad_bp import cli
+from tinygrad_bp.terminal import cli
 
 PROGRAM = [sys.executable, "-m", "tinygrad_bp"]
 OF_THE_TERMINAL = {"COLUMNS", "LINES"}  # in which the tests run
