@@ -126,8 +126,8 @@ def declarations() -> str:
 from collections.abc import Iterable
 from typing import Any, Protocol, overload
 
-from tinygrad_bp.numbers.kernels import Number
 from tinygrad_bp.engine.value import Value
+from tinygrad_bp.numbers.kernels import Number
 
 class _Unary(Protocol):
     @overload
@@ -239,7 +239,7 @@ def main() -> None:
 
     (DOCS / "operations.md").write_text(operations(), encoding="utf-8")
     package = Path(functions.__file__).parent
-    (package / "engine" / "declarations.pyi").write_text(declarations(), encoding="utf-8")
+    (package / "declarations.pyi").write_text(declarations(), encoding="utf-8")
     (DOCS / "note.md").write_text(note(), encoding="utf-8")
     (DOCS / "derivations.tex").write_text(derivations(), encoding="utf-8")
     folder = DOCS / "pictures"

@@ -86,7 +86,7 @@ def modules_imported(path: Path) -> set[str]:
 
 
 def test_the_reader_of_imports_sees_them_all(tmp_path):
-    file = HOUSE / "room.py"
+
     text = (
         "import os.path\nif TYPE_CHECKING:\n    import typing\nelse:\n    import json\n"
         "def f():\n    from tinygrad_bp import Value\n    from tinygrad_bp.explain.paths import paths\n"

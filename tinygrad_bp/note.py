@@ -2,8 +2,8 @@
 
 One function for each row of "Back Propagation Explanation" (Xing Chao, 2016), named after the row,
 so that a reader goes from a formula to the code, and a test can hold the engine to the formula.
-That is worth something only while the two share nothing: this room may know neither `Value` nor any
-other room of the package. It imports the standard library alone, and no derivative is found here,
+That is worth something only while the two share nothing: this module may know neither `Value` nor any
+other module of the package. It imports the standard library alone, and no derivative is found here,
 only multiplied and added.
 
 A number is whatever has `+ - * /`: int, float, Fraction, mpmath, sympy. Nothing is converted, so

@@ -1,7 +1,7 @@
 """Descending the note's error on samples, one after the other, in numbers of size 1.
 
 `train` does so on a network as it is.  A `Trainer` standardises a data set, and turns the scales into
-weights and biases again, so that its network takes and gives the numbers of the data set.  This room may
+weights and biases again, so that its network takes and gives the numbers of the data set.  This module may
 not know where samples come from, nor how progress is shown.
 """
 

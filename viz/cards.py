@@ -1,6 +1,6 @@
 """Cards and lines: how the nodes and edges of a scalar graph look, and DOT made of them.
 
-`viz.draw` and `viz.frames` say what stands on each card and which lines are lit; this room puts that
+`viz.draw` and `viz.frames` say what stands on each card and which lines are lit; this module puts that
 into Graphviz's words, once for Graphviz to find the places and, where more is to be drawn than it can
 place, a second time at the places found.
 """

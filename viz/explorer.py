@@ -2,7 +2,7 @@
 
 The page is a file by itself: it asks for nothing on the network and needs no server.  What it says is
 the record of `tinygrad_bp.steps`; what it recalculates, it does by the rows of the table, which
-`viz.javascript` translates.  This room writes the data and puts the page together; how it looks and
+`viz.javascript` translates.  This module writes the data and puts the page together; how it looks and
 what it does is in ``viz/page``.
 """
 

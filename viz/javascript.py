@@ -143,7 +143,7 @@ def keys(rules: Iterable[Rule]) -> dict[Rule, str]:
 
 
 def source(rules: Iterable[Rule] = RULES.values()) -> str:
-    r"""The JavaScript that defines ``engine`` for some rows; this room's docstring describes it.
+    r"""The JavaScript that defines ``engine`` for some rows; this module's docstring describes it.
 
     Args:
         rules: the rows, of the table or of a user.

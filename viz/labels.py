@@ -1,7 +1,7 @@
 """Text for pictures: whatever a label holds, it is shown, and never read as markup.
 
 Everything that a picture says goes through `markup` (for Graphviz's HTML-like labels) or `plain`
-(for its ordinary ones).  This room knows neither layout nor colours.
+(for its ordinary ones).  This module knows neither layout nor colours.
 """
 
 from __future__ import annotations

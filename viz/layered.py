@@ -3,7 +3,7 @@
 The places are computed here and pinned, edges and all, and Graphviz draws: so SVG, PNG and PDF come
 from one source.  Where an edge has a number it is interrupted, and the numbers of all edges into a
 node stand in a stack before it: so no line can cross a number, however dense the network.  Lengths
-are in points, and y points up.  This room reads a run's Values, terms and contracted derivatives; it
+are in points, and y points up.  This module reads a run's Values, terms and contracted derivatives; it
 neither differentiates nor knows how a backward pass is done.
 """
 

@@ -1,6 +1,6 @@
 """Values and runs that show themselves in notebooks: a picture, with the text of the repr beside it.
 
-This room sets one hook on `Value` and on `Run`; what the picture looks like is the business of others.
+This module sets one hook on `Value` and on `Run`; what the picture looks like is the business of others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`Picture`: a Graphviz graph that draws itself with whatever Graphviz there is, and `save`.
 
-This room knows DOT, formats and files; it knows nothing of Values.
+This module knows DOT, formats and files; it knows nothing of Values.
 """
 
 from __future__ import annotations

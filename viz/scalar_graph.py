@@ -1,6 +1,6 @@
 """`draw`: the graph of a Value, each node with its numbers, each edge with its local derivative.
 
-This room reads Values and says what is to be seen; `viz.cards` puts it into Graphviz's words.
+This module reads Values and says what is to be seen; `viz.cards` puts it into Graphviz's words.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A laid-out picture as a LaTeX document drawn with TikZ.
 
-It is translated from Graphviz's own SVG, so that it is the same picture.  This room knows the few
+It is translated from Graphviz's own SVG, so that it is the same picture.  This module knows the few
 elements that Graphviz writes, and TeX; nothing in a text is taken for a command.
 """
 

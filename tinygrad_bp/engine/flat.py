@@ -3,7 +3,7 @@
 Deepcopy tells with its memo which copying a node belongs to, and the copies are made one by one, each
 after its parents.  Pickle tells nothing, and meets flat lists instead.
 
-This room knows a node only by its attributes.
+This module knows a node only by its attributes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From a row of the table to an operation on Values: the operators, the methods and the functions.
 
 `apply` is the engine: the way of every operation for any number type, which needs nothing of `quick`, the
-quicker way for floats.  This room may not know the networks, the pictures or the command line.
+quicker way for floats.  This module may not know the networks, the pictures or the command line.
 """
 
 from __future__ import annotations

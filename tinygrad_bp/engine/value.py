@@ -1,7 +1,7 @@
 """`Value`: a number that records how it was made.
 
 `record` makes the node of one operation.  The operators and methods of the table are put in by
-``operations.py``.  This room may not know how a row is computed.
+``operations.py``.  This module may not know how a row is computed.
 """
 
 from __future__ import annotations

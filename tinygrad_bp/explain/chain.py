@@ -1,7 +1,7 @@
 """The edges between a result and a node, with names: what a derivation writes out.
 
 A `Chain` has the terms of the sum, the brackets with numbers in them, the matrices between levels,
-and the count of multiplications.  The edges may be of neurons or of Values; this room knows neither
+and the count of multiplications.  The edges may be of neurons or of Values; this module knows neither
 networks nor pages.
 """
 

@@ -1,6 +1,6 @@
 """A derivative from differences of values: the second opinion beside a gradient.
 
-This room may not know the graph: a function of floats is all that it is given.
+This module may not know the graph: a function of floats is all that it is given.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ lines that are not too long, brackets opened and closed on lines of their own; a
 atoms of a line into what it shows.  So a formula is laid out once, and is the same in all three.
 
 Names and labels are data and never markup: each writer shows them by `tinygrad_bp.explain.escaping`.  This
-room knows nothing of graphs and networks.
+module knows nothing of graphs and networks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The weights, biases and activations of models of PyTorch and scikit-learn, and back.
 
 They add biases where the note subtracts them, so the signs turn.  A model is read by its attributes:
-only `to_torch` imports anything.  This room knows no `Network`: it deals in plain lists.
+only `to_torch` imports anything.  This module knows no `Network`: it deals in plain lists.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Data is never coerced: a ``Fraction`` stays one, and where a type cannot do an operation exactly it is
 refused.  Third-party modules are imported only where the data already comes from them.
 
-This room may not know `Value` or the graph.
+This module may not know `Value` or the graph.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Whole numbers and fractions have no largest one: 28 squarings of 1/3 fill the memory.  In Python that is
 its author's affair; what is typed or read from a file is recorded within an `ExactLimit`, which knows the
-size of a result before it is computed.  This room may not know any number type but by its attributes.
+size of a result before it is computed.  This module may not know any number type but by its attributes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The functions of floats that the table names: those of ``math``, and those that it has not.
 
 Some of them are nearer to the truth than what the library of C has.  What ``math`` refuses because it
-is too large is an infinity in `EXTENDED`, as IEEE 754 has it.  This room may not know any other number
+is too large is an infinity in `EXTENDED`, as IEEE 754 has it.  This module may not know any other number
 type, nor the table.
 """
 

@@ -1,6 +1,6 @@
 """The demonstration: a small network learns Fisher's iris data by the note's error and update.
 
-This room is part of the front door: it may draw.
+It draws, as all of `tinygrad_bp.terminal` may.
 """
 
 from __future__ import annotations

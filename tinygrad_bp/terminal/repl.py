@@ -1,8 +1,8 @@
 """The REPL: a Python session with an expression or a network in it, and one verb for each question.
 
 A verb answers with text that shows itself at the prompt, or writes a file and says which.  So ``steps``
-and ``order`` are texts here, and records in `tinygrad_bp`.  Part of the front door: what a verb tells is
-found out by the rooms behind it.
+and ``order`` are texts here, and records in `tinygrad_bp`.  What a verb tells is
+found out by the modules behind it.
 """
 
 from __future__ import annotations
@@ -410,7 +410,7 @@ def _more(count: int, what: str) -> list[str]:
 # ---- the session
 
 _PLAIN = (OSError, IndexError, ValueError)
-"""Python's own errors that our rooms raise for a person."""
+"""Python's own errors that our modules raise for a person."""
 
 
 def _says_what_to_do(error: BaseException) -> bool:
@@ -418,8 +418,8 @@ def _says_what_to_do(error: BaseException) -> bool:
     if isinstance(error, BackpropError):
         return True
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    room = frames[-1].f_globals.get("__name__", "") if frames else ""
-    return isinstance(error, _PLAIN) and room.partition(".")[0] in ("tinygrad_bp", "viz")
+    module = frames[-1].f_globals.get("__name__", "") if frames else ""
+    return isinstance(error, _PLAIN) and module.partition(".")[0] in ("tinygrad_bp", "viz")
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """The terminal stepper: the record of `steps`, looked at one step at a time.
 
-Part of the front door.  `Screen` says what is to be seen at a step, as lines; `step` shows them, in a
+`Screen` says what is to be seen at a step, as lines; `step` shows them, in a
 terminal one at a time as the keys ask, and all of them where there is nobody to press a key.  What is
 said is said in words and signs; colour only repeats it.
 """

@@ -5,7 +5,7 @@ in `strategies`, and here by the same names.
 """
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # the rooms are callable, and importing one from here loads it
+if TYPE_CHECKING:  # the modules are callable, and importing one from here loads it
     from typing import Any
 
     from tinygrad_bp.network.network import Network as Network

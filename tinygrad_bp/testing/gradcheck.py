@@ -6,7 +6,7 @@ to agree with them.  No tolerance is a constant: what is allowed is the error of
 a wrong gradient of a small function stands out as much as one of a large function, and where the
 values say nothing the verdict is "inconclusive".
 
-This room may not know how the engine finds a gradient: it calls `jacobian`, or what it is given.
+This module may not know how the engine finds a gradient: it calls `jacobian`, or what it is given.
 """
 
 from __future__ import annotations

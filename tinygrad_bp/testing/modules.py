@@ -1,4 +1,4 @@
-"""Rooms that are named after the function in them: ``tinygrad_bp.paths`` is a module and a call.
+"""Modules that are named after the function in them: ``tinygrad_bp.testing.gradcheck`` is a module and a call.
 
 Python binds a submodule's name in the package as soon as anything imports it, so the package cannot
 keep that name for the function.  The module itself is made callable instead, and both ways of
