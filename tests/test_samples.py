@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -592,3 +593,9 @@ def test_what_is_no_text_is_refused_as_no_table(text):
 def test_columns_are_chosen_by_a_list_of_names(which, columns):
     with pytest.raises(SamplesError, match=f"^{which} is a list of names of columns, not "):
         read_samples("a,b\n1,2\n3,4\n", **{which: columns})
+
+
+def test_scales_of_numpy_integers_are_those_of_whole_numbers():
+    columns = [(200, 100, 7), (255, 255, 0)]
+    numpys = [tuple(map(np.uint8, column)) for column in columns]
+    assert scales(zip(*numpys, strict=True)) == scales(zip(*columns, strict=True))

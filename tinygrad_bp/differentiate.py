@@ -20,6 +20,7 @@ from tinygrad_bp.arithmetic import (
     check_number,
     is_number,
     meeting,
+    python_number,
     whole,
 )
 from tinygrad_bp.backward import backward
@@ -448,6 +449,7 @@ def still_gives(node: Value, numbers: Sequence[Number]) -> bool:
     rule, operands = node.rule, node.operands
     if rule is None:
         return True
+    numbers = [*map(python_number, numbers)]
     recorded = [slot for slot, each in enumerate(operands) if isinstance(each, Value)]
     wrt = range(rule.arity) if rule.variadic else recorded
     if not all(map(is_number, numbers)):

@@ -15,7 +15,7 @@ from importlib.resources import files
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.arithmetic import check_number, whole_number
+from tinygrad_bp.arithmetic import check_number, python_number, whole_number
 from tinygrad_bp.delimited import (
     Grid,
     called,
@@ -372,6 +372,7 @@ class Scale(NamedTuple):
         Raises:
             SamplesError: the numbers are too large to add or subtract them, or are not finite.
         """
+        column = [*map(python_number, column)]
         least, most = min(column), max(column)
         with suppress(OverflowError):
             mean = fmean(column)
