@@ -48,7 +48,7 @@ from tinygrad_bp.report import (
     to_text,
 )
 from tinygrad_bp.steps import naive, steps
-from tinygrad_bp.text import format_number, plain, plain_number, takes_signs
+from tinygrad_bp.text import format_number, plain, plain_number, takes_signs, to_float
 from tinygrad_bp.value import Value
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ FAILED = 1
 INTERRUPTED = 130
 _PAGES = 10_000
 """So many nodes, each page's counted, are worked through unasked: for each page all are done again many times."""
+_PAGE = 20
+"""So many nodes' work a page is at least."""
 _READ_AGAIN = 5_000
 """So many characters, each page's counted, are read again for every step of a finite difference."""
 _OUTPUTS = 4  # of a network, in the heading
@@ -559,7 +561,7 @@ def _explain_expression(
     named = names(topological_order(e), root=_root(leaves))
     nodes = {name: node for node, name in named.items()} | leaves
     wrt = _named("--wrt", options.wrt, nodes) if options.wrt else leaves
-    if not options.wrt and len(wrt) > 1 and len(wrt) * len(named) > _PAGES:
+    if not options.wrt and len(wrt) > 1 and len(wrt) * max(len(named), _PAGE) > _PAGES:
         raise ExpressionError(
             f"there would be {len(wrt)} pages about {len(named)} nodes: say for which names, as "
             f"--wrt {shortened(next(iter(wrt)))}"
@@ -992,7 +994,12 @@ def _read_number(name: str, text: str) -> Number:
         ) from None
     if not math.isfinite(number):
         raise ExpressionError(f"{shortened(name)}: {quoted(text)} is not finite")
-    return number
+    try:
+        return to_float(text)
+    except ValueError as error:
+        raise ExpressionError(
+            f"{shortened(name)}: {quoted(text)} would be changed: {error}; a fraction, as 2/1, is exact"
+        ) from None
 
 
 def _again(text: str, numbers: Mapping[str, Number], name: str) -> Callable[[float], float]:

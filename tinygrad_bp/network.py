@@ -26,7 +26,7 @@ from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.paths import LIMIT, Edges, contract, largest, listed, multiply, path_sum
 from tinygrad_bp.quoting import quoted, shortened, visible
 from tinygrad_bp.rules import FUNCTION_NAMES, RULES
-from tinygrad_bp.text import counted, printed
+from tinygrad_bp.text import counted, printed, to_float
 from tinygrad_bp.value import Value, data_of
 
 if TYPE_CHECKING:
@@ -712,7 +712,9 @@ def _from_json(content: Any) -> Any:
 
 
 def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
+    if not math.isfinite(float(text)):
         raise NetworkError(f"{shortened(text)} is not a finite number")
-    return number
+    try:
+        return to_float(text)
+    except ValueError as error:
+        raise NetworkError(f"{shortened(text)} would be changed: {error}") from None
