@@ -329,7 +329,9 @@ def _delimiter(text: str) -> str:
     Not by likelihood, as ``csv.Sniffer`` does it, which takes the comma for ``1,5;2,5``: lines that are not
     parted alike are refused.
     """
-    text = re.sub(r"[\r\n]{2,}", "\n", text).lstrip("\n")  # a file may be of empty lines, read again and again
+    text = re.sub(r"[\r\n]{2,}", "\n", text).lstrip(
+        "\n"
+    )  # a file may be of empty lines, read again and again
     parting = [each for each in DELIMITERS if next(_sizes(text, each), 0) > 1]
     if len(parting) > 1:
         parting = [each for each in parting if each != " "]
