@@ -113,6 +113,14 @@ def test_a_number_is_the_nearest_float(written):
     assert record_expression("9007199254740993 + 0*x", {"x": Value(0)}).data == 2**53 + 1
 
 
+@pytest.mark.parametrize("text", ["-" * 9000 + "x", "**".join(["x"] * 3000)])
+def test_what_is_nested_too_deep_is_refused_with_a_reason(text):
+    with pytest.raises(
+        ExpressionError, match=r"^not an expression that can be read: .* \([^)]+\)$"
+    ):
+        names_in(text)
+
+
 def test_what_has_no_exact_value_is_refused_with_the_way_out_of_an_expression():
     with pytest.raises(ExpressionError, match=r"here, give decimals, as 0\.5 for 1/2"):
         record_expression("exp(x)", {"x": Value(Fraction(1, 3))})

@@ -342,7 +342,7 @@ def parse(text: str, *, names: Collection[str], functions: Collection[str]) -> a
         raise ExpressionError(f"not an expression: {quoted(text)} ({error.msg})") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise ExpressionError(
-            f"not an expression that can be read: {quoted(text)} ({error or 'too deeply nested'})"
+            f"not an expression that can be read: {quoted(text)} ({str(error) or 'too deeply nested'})"
         ) from None
     called = set()
     for node in nodes:

@@ -118,8 +118,8 @@ def read_samples(
     r"""Read a table of numbers, one sample to a line; what may be read in two ways is refused.
 
     Numbers are decimal numbers in ASCII, as ``-1.5e3``, and become the nearest float.  A column of targets
-    where no cell looks like a number is of classes: there is one number of ``t`` for each class, in the
-    order of their names, or of their numbers if all are numbers.  Classes are text and are compared as
+    where no cell looks like a number is of classes, at most `MOST_CLASSES`: there is one number of ``t`` for
+    each class, in the order of their names, or of their numbers if all are numbers.  Classes are text and are compared as
     text: ``1`` and ``1.0`` are two.  Blanks at the ends of a cell are not part of it.
 
     Lines with nothing in them are ignored; so are, and `Dataset.ignored` tells it, lines that begin with
