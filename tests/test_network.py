@@ -586,9 +586,13 @@ def test_save_and_load_keep_every_number_exactly(tmp_path):
         '{"format": "tinygrad-bp network", "version": 1, "weights": [[[1]]], "biases": [[1]], "activations": {"a": 2}}',
         '{"format": "tinygrad-bp network", "version": 1, "weights": [[["1e999999999"]]], "biases": [[1]], "activations": "tanh"}',
         '{"format": "tinygrad-bp network", "version": 1, "weights": [[[1e999]]], "biases": [[1]], "activations": "tanh"}',
+        *(
+            f'{{"format": "tinygrad-bp network", "version": 1, "weights": [[[{number}]]], "biases": [[1]], "activations": "tanh"}}'
+            for number in ("1e-400", "-9007199254740993.0")
+        ),
         "[" * 100_000,
     ],
-    ids=range(21),
+    ids=range(23),
 )  # fmt: skip
 def test_a_file_that_is_no_network_is_refused_by_name(tmp_path, text):
     file = tmp_path / "bad.json"

@@ -132,6 +132,20 @@ def test_lists_constants_and_comparisons_take_numpy_integers_for_whole_numbers()
     assert where(x < y, x, np.uint8(1)) - 2 == -1
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64])
+def test_lists_of_numpy_integers_are_not_computed_with_before_they_are_read(kind):
+    """NumPy would warn of what goes round in it, though nothing of that is in the result."""
+    most = np.iinfo(kind).max
+    x = Value(kind(most))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for product in (dot([x], [x]), dot([x], [int(most)]), dot([kind(most)], [x])):
+            assert product.data == int(most) ** 2
+        assert dot([x, Value(2)], [Value(2), x]).data == 4 * int(most)
+        assert fsum([x, x]).data == 2 * int(most)
+    assert (dot([], []), fsum([])) == (0, 0)
+
+
 def test_a_primitive_of_functions_may_return_numpy_integers():
     constant = primitive("constant", lambda x: np.uint8(200), (lambda x, out: np.uint8(200),))
     node = constant(Value(3.0))

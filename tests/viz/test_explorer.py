@@ -14,6 +14,7 @@ from functools import cache
 from hashlib import sha256
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -1046,3 +1047,11 @@ def test_refusals():
 def test_viz_offers_it():
     assert viz.explore is explore
     assert json.loads("[1]") == [1]
+
+
+def test_a_network_of_numpy_integers_is_explored_as_one_of_whole_numbers():
+    def page(number):
+        net = Network([[[number(200), number(3)]], [[number(100)]]], [[1], [number(3)]], "identity")
+        return explore(net.forward([number(9), number(200)], [number(255)])).html
+
+    assert page(np.uint8) == page(int)

@@ -20,7 +20,14 @@ from tinygrad_bp.engine.operations import FUNCTIONS, apply, arguments_of, as_rea
 from tinygrad_bp.engine.value import Value, as_list, data_of, record
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
 from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting
-from tinygrad_bp.numbers.families import PLAIN, TRUTH_VALUES, check_number, is_number, whole
+from tinygrad_bp.numbers.families import (
+    PLAIN,
+    TRUTH_VALUES,
+    check_number,
+    is_number,
+    python_number,
+    whole,
+)
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.numbers.kernels import Arithmetic
 from tinygrad_bp.numbers.text import counted
@@ -434,6 +441,7 @@ def still_gives(node: Value, numbers: Sequence[Number]) -> bool:
     rule, operands = node.rule, node.operands
     if rule is None:
         return True
+    numbers = [*map(python_number, numbers)]
     recorded = [slot for slot, each in enumerate(operands) if isinstance(each, Value)]
     wrt = range(rule.arity) if rule.variadic else recorded
     if not all(map(is_number, numbers)):

@@ -95,15 +95,19 @@ def function(a, b):
     return right(b, a) if type(b) is Value else otherwise(rule, a, b)
 """
 
+# A list is of one type nearly always, which its first number tells.  Without that look, NumPy's whole
+# numbers, which go another way, would be multiplied here first, and warn that they go round.
 _LIST = """
 def function(a):
     a = tuple(a) if type(a) is list else as_list(rule.name, a)
     try:
         x = reader[len(a)](a)
+        if type(x[0]) not in plain:
+            raise TypeError
         {value}
         if type(out) is float:
             {list}
-    except (AttributeError, TypeError, ValueError, ArithmeticError):
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
         pass
     return otherwise(rule, a)
 """
@@ -118,12 +122,14 @@ def function(a, b):
         if len(a) == len(b):
             read = reader[len(a)]
             x, y = read(a), read(b)
+            if not (type(x[0]) in plain and type(y[0]) in plain):
+                raise TypeError
             {value}
             if type(out) is float:
                 {two_lists}
     except AttributeError:
         return beside_numbers(a, b)
-    except (TypeError, ValueError, ArithmeticError):
+    except (LookupError, TypeError, ValueError, ArithmeticError):
         pass
     return otherwise(rule, tuple(a), tuple(b))
 
@@ -131,15 +137,19 @@ def beside_numbers(a, b):
     try:
         if {{*map(type, b)}} <= plain:
             x, y = reader[len(a)](a), {constants_b}
+            if type(x[0]) not in plain:
+                raise TypeError
             {value}
             if type(out) is float:
                 {left_list}
         elif {{*map(type, a)}} <= plain:
             x, y = {constants_a}, reader[len(b)](b)
+            if type(y[0]) not in plain:
+                raise TypeError
             {value}
             if type(out) is float:
                 {right_list}
-    except (AttributeError, TypeError, ValueError, ArithmeticError):
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
         pass
     return otherwise(rule, tuple(a), tuple(b))
 """

@@ -12,13 +12,13 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from contextlib import suppress
-from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.errors import SamplesError
 from tinygrad_bp.numbers.text import counted
-from tinygrad_bp.quoting import visible
+from tinygrad_bp.quoting import first_few, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,32 +94,6 @@ def is_word(cell: str) -> bool:
     return not (looks_like_a_number(cell) or is_missing(cell))
 
 
-def to_float(cell: str) -> float:
-    """The float nearest to a number, which is the usual way to read decimals such as 0.1.
-
-    Raises:
-        ValueError: that would change more than the last digits: the number is beyond the largest float or
-            below the smallest, or it is whole and the float is another whole number.
-
-    >>> to_float("0.1"), to_float("9007199254740992")
-    (0.1, 9007199254740992.0)
-    >>> to_float("9007199254740993")
-    Traceback (most recent call last):
-        ...
-    ValueError: no float is this whole number: the nearest is 9007199254740992
-    """
-    number = float(cell)
-    if math.isinf(number):
-        raise ValueError("it is beyond the largest float, 1.8e308: give the column in another unit")
-    if not number and re.search("[1-9]", re.split("[eE]", cell)[0]):
-        raise ValueError(
-            "it is below the smallest float, 4.9e-324: give the column in another unit"
-        )
-    if re.fullmatch(r"[-+]?[0-9]+(\.0*)?", cell) and Decimal(cell) != Decimal(number):
-        raise ValueError(f"no float is this whole number: the nearest is {number:.0f}")
-    return number
-
-
 def meant_by_commas(cell: str) -> list[str]:
     """The numbers that somebody may have meant who wrote a comma or blank into one.
 
@@ -152,7 +126,7 @@ class Table(NamedTuple):
 
     Attributes:
         name: what messages call it, as its file.
-        columns: the name of each column, or its number where ``header`` is false.
+        columns: by the name of each column, or its number where ``header`` is false, its place.
         lines: the samples.
         header: whether the first line has the names.
         delimiter: what stands between columns.
@@ -160,7 +134,7 @@ class Table(NamedTuple):
     """
 
     name: str
-    columns: tuple[str, ...]
+    columns: dict[str, int]
     lines: list[Line]
     header: bool
     delimiter: str
@@ -168,18 +142,18 @@ class Table(NamedTuple):
 
     def cells(self, column: str) -> list[str]:
         """The column's cells."""
-        place = self.columns.index(column)
+        place = self.columns[column]
         return [line.cells[place] for line in self.lines]
 
     def error(self, what: str) -> SamplesError:
         """An error that tells the columns."""
-        columns = ", ".join(map(visible, self.columns))
+        columns = first_few(self.columns)
         ignored = f"; ignored: {'; '.join(self.ignored)}" if self.ignored else ""
         return SamplesError(f"{self.name}: {what}; its columns are {columns}{ignored}")
 
     def error_at(self, line: Line, column: str, what: str) -> SamplesError:
         """An error that shows a cell."""
-        cell = visible(line.cells[self.columns.index(column)])
+        cell = visible(line.cells[self.columns[column]])
         return SamplesError(
             f"{self.name}, line {line.number}, column {visible(column)}: {cell!r:.60} {what}"
         )
@@ -225,31 +199,34 @@ class Grid(NamedTuple):
     def table(self, *, header: bool) -> Table:
         """The table with the names of the first line, or with numbers for names.
 
-        A first column without a name whose cells all differ numbers the lines, as pandas writes it, and is
-        ignored.
+        A first column without a name numbers or names the lines, as pandas and R write it, and is ignored:
+        its cells all differ, and they are no decimals.
 
         Raises:
             SamplesError: there is no line below the names, or one is missing or twice there.
         """
         lines, ignored = self.lines, self.ignored
         if not header:
-            columns = tuple(str(self.first + place) for place in range(len(lines[0].cells)))
-            return Table(self.name, columns, lines, header, self.delimiter, ignored)
+            numbers = {str(self.first + place): place for place in range(len(lines[0].cells))}
+            return Table(self.name, numbers, lines, header, self.delimiter, ignored)
         columns, lines = tuple(lines[0].cells), lines[1:]
         if not lines:
             raise SamplesError(f"{self.name} has names of columns and no samples below them")
-        if not columns[0] and len({line.cells[0] for line in lines}) == len(lines):
-            ignored += (f"column {self.first}, which has no name and numbers the lines",)
+        if not columns[0] and _names_lines([line.cells[0] for line in lines]):
+            ignored += (f"column {self.first}, which has no name and one for each line",)
             columns = columns[1:]
             lines = [Line(number, cells[1:]) for number, cells in lines]
         if "" in columns:
             place = self.lines[0].cells.index("", len(self.lines[0].cells) - len(columns))
-            raise SamplesError(f"{self.name}: column {self.first + place} has no name")
-        if twice := [each for each in columns if columns.count(each) > 1]:
             raise SamplesError(
-                f"{self.name} has two columns {visible(twice[0])!r}: call one otherwise"
+                f"{self.name}: column {self.first + place} has no name: give it one in the first line"
             )
-        return Table(self.name, columns, lines, header, self.delimiter, ignored)
+        if twice := next((each for each, count in Counter(columns).items() if count > 1), None):
+            raise SamplesError(
+                f"{self.name} has two columns {visible(twice)!r}: call one otherwise"
+            )
+        places = {name: place for place, name in enumerate(columns)}
+        return Table(self.name, places, lines, header, self.delimiter, ignored)
 
     def is_headed(self) -> bool:
         """Whether the first line is no sample for sure: a word stands above a column of numbers.
@@ -352,6 +329,9 @@ def _delimiter(text: str) -> str:
     Not by likelihood, as ``csv.Sniffer`` does it, which takes the comma for ``1,5;2,5``: lines that are not
     parted alike are refused.
     """
+    text = re.sub(r"[\r\n]{2,}", "\n", text).lstrip(
+        "\n"
+    )  # a file may be of empty lines, read again and again
     parting = [each for each in DELIMITERS if next(_sizes(text, each), 0) > 1]
     if len(parting) > 1:
         parting = [each for each in parting if each != " "]
@@ -373,14 +353,16 @@ def _lines(text: str, name: str, delimiter: str) -> Iterator[Line]:
     number = 1
     try:
         for cells in reader:
-            stripped = [cell.strip() for cell in cells]
+            stripped = [cell.strip() for cell in cells] if cells else cells
             while delimiter == " " and stripped and not stripped[-1]:
                 stripped.pop()  # blanks at the end of a line part nothing
             if any(stripped):
                 yield Line(number, stripped)
             number = reader.line_num + 1
     except csv.Error as error:
-        raise SamplesError(f"{name}, line {number}: {error}") from None
+        raise SamplesError(
+            f"{name}, line {number}: {error}; a cell in quotes ends with one, and writes one in it twice"
+        ) from None
 
 
 def _is_comment(line: Line) -> bool:
@@ -391,10 +373,14 @@ def _check_lengths(lines: Sequence[Line], name: str, delimiter: str) -> None:
     size = len(lines[0].cells)
     for number, cells in lines:
         if len(cells) != size:
+            one_more = all(len(line.cells) == size + 1 for line in lines[1:])
             last = ", the last of them empty" * (len(cells) == size + 1 and not cells[-1])
+            way_out = "; if the first numbers the lines, give it a name too" * (
+                one_more and not last
+            )
             raise SamplesError(
                 f"{name}, line {number}: {counted(len(cells), 'column')}{last}, where there are {size} "
-                f"above, with {called(delimiter)} between them"
+                f"above, with {called(delimiter)} between them{way_out}"
             )
 
 
@@ -416,6 +402,12 @@ def _outer_columns(lines: Sequence[Line]) -> tuple[int, int]:
         if any(cells)
     ]
     return filled[0], filled[-1]
+
+
+def _names_lines(cells: Sequence[str]) -> bool:
+    """Whether there is one of them for each line, as numbers of lines, names and dates; decimals are data."""
+    decimal = all(map(is_number, cells)) and not all(map(_is_whole, cells))
+    return len({*cells}) == len(cells) and not decimal
 
 
 def _is_whole(cell: str) -> bool:

@@ -26,7 +26,7 @@ from tinygrad_bp.explain.paths import LIMIT, contract, largest, listed, multiply
 from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.network import exchange
 from tinygrad_bp.numbers.families import check_number, family_of, whole, whole_number
-from tinygrad_bp.numbers.text import counted, printed
+from tinygrad_bp.numbers.text import counted, printed, to_float
 from tinygrad_bp.quoting import quoted, shortened, visible
 from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
 
@@ -738,7 +738,9 @@ def _from_json(content: Any) -> Any:
 
 
 def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
+    if not math.isfinite(float(text)):
         raise NetworkError(f"{shortened(text)} is not a finite number")
-    return number
+    try:
+        return to_float(text)
+    except ValueError as error:
+        raise NetworkError(f"{shortened(text)} would be changed: {error}") from None

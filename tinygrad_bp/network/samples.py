@@ -25,10 +25,9 @@ from tinygrad_bp.network.delimited import (
     listed_lines,
     looks_like_a_number,
     meant_by_commas,
-    to_float,
 )
-from tinygrad_bp.numbers.families import check_number, whole_number
-from tinygrad_bp.numbers.text import counted
+from tinygrad_bp.numbers.families import check_number, python_number, whole_number
+from tinygrad_bp.numbers.text import counted, to_float
 from tinygrad_bp.quoting import quoted, visible
 
 if TYPE_CHECKING:
@@ -39,6 +38,9 @@ if TYPE_CHECKING:
 
 _SAY_DELIMITER = "for another say --delimiter (in Python delimiter=...)"
 _SAY_HEADER = "say --header or --no-header (in Python header=True or header=False)"
+
+MOST_CLASSES = 1_000
+"""A column of more different words names the samples, and no classes of them."""
 
 
 class Sample(NamedTuple):
@@ -116,8 +118,8 @@ def read_samples(
     r"""Read a table of numbers, one sample to a line; what may be read in two ways is refused.
 
     Numbers are decimal numbers in ASCII, as ``-1.5e3``, and become the nearest float.  A column of targets
-    where no cell looks like a number is of classes: there is one number of ``t`` for each class, in the
-    order of their names, or of their numbers if all are numbers.  Classes are text and are compared as
+    where no cell looks like a number is of classes, at most `MOST_CLASSES`: there is one number of ``t`` for
+    each class, in the order of their names, or of their numbers if all are numbers.  Classes are text and are compared as
     text: ``1`` and ``1.0`` are two.  Blanks at the ends of a cell are not part of it.
 
     Lines with nothing in them are ignored; so are, and `Dataset.ignored` tells it, lines that begin with
@@ -175,10 +177,14 @@ def _read_if_clear(grid: Grid, choice: _Choice) -> Dataset:
     except SamplesError as error:
         if may_be_headed and grid.begins_with_words():
             return choice.read(grid.table(header=True))
-        with suppress(SamplesError):
+        try:
             choice.read(grid.table(header=True))
-            error = SamplesError(f"{error}; if the first line has names, {_SAY_HEADER}")
-        raise error from None
+        except SamplesError as other:
+            unnamed = (
+                may_be_headed and not grid.lines[0].cells[0]
+            )  # the corner above numbers of lines
+            raise (other if unnamed else error) from None
+        raise SamplesError(f"{error}; if the first line has names, {_SAY_HEADER}") from None
     if may_be_headed:
         line = grid.lines[0].number
         raise SamplesError(
@@ -211,8 +217,8 @@ class _Choice(NamedTuple):
             way_out = "choose other targets with --targets (in Python targets=[...])"
             if one:
                 way_out = "if it names a class, say --classes (in Python classes=True)"
-            t = [_numbers(table, each, way_out) for each in t_columns]
-        rows = tuple(map(Sample, zip(*x, strict=True), zip(*t, strict=True)))
+            t = [*zip(*(_numbers(table, each, way_out) for each in t_columns), strict=True)]
+        rows = tuple(map(Sample, zip(*x, strict=True), t))
         return Dataset(
             x_columns, t_columns, categorical, rows,
             table.header, table.delimiter, left_out, table.ignored,
@@ -223,14 +229,15 @@ class _Choice(NamedTuple):
         for column in (*self.inputs, *self.targets):
             if column not in table.columns:
                 raise table.error(f"there is no column {visible(column)!r}")
-        targets = self.targets or table.columns[-1:]
-        inputs = self.inputs or tuple(each for each in table.columns if each not in targets)
+        targets = self.targets or (next(reversed(table.columns)),)
+        others = table.columns.keys() - targets
+        inputs = self.inputs or tuple(each for each in table.columns if each in others)
         if not inputs:
             between = f"with {called(table.delimiter)} between columns"
             raise table.error(f"there is no input, {between}: {_SAY_DELIMITER}")
-        chosen = (*inputs, *targets)
-        if twice := [each for each in chosen if chosen.count(each) > 1]:
-            raise table.error(f"{visible(twice[0])!r} is chosen twice")
+        chosen = Counter((*inputs, *targets))
+        if twice := next((each for each, count in chosen.items() if count > 1), None):
+            raise table.error(f"{visible(twice)!r} is chosen twice")
         if self.classes and len(targets) > 1:
             raise table.error(
                 f"classes are of one column, not of {', '.join(map(visible, targets))}"
@@ -239,7 +246,7 @@ class _Choice(NamedTuple):
 
     def _complete(self, table: Table, columns: Sequence[str]) -> tuple[Table, tuple[int, ...]]:
         """The table of the lines that have a value in each of the columns; the numbers of the others."""
-        places = [(each, table.columns.index(each)) for each in columns]
+        places = [(each, table.columns[each]) for each in columns]
         lines: list[Line] = []
         left_out: list[int] = []
         for line in table.lines:
@@ -282,8 +289,8 @@ def _why_no_number(cell: str, delimiter: str, way_out: str) -> str:
     return f"is not a finite number as 1234.5 or 1e-3: write it so, or {way_out}"
 
 
-def _one_hot(table: Table, column: str) -> tuple[tuple[str, ...], list[list[float]]]:
-    """The classes by name, or by number, and for each of them the column of ones and zeros."""
+def _one_hot(table: Table, column: str) -> tuple[tuple[str, ...], list[tuple[float, ...]]]:
+    """The classes by name, or by number, and for each line the ones and zeros, of which a class has one list."""
     cells = table.cells(column)
     for line, cell in zip(table.lines, cells, strict=True):
         if is_infinite(cell):
@@ -296,9 +303,19 @@ def _one_hot(table: Table, column: str) -> tuple[tuple[str, ...], list[list[floa
             f"{table.name}, column {visible(column)}: all are of one class, "
             f"{visible(classes[0])!r:.60}, and nothing is to be told apart"
         )
+    if len(classes) > MOST_CLASSES:
+        raise table.error(
+            f"column {visible(column)} has {len(classes)} different words, and there are at most "
+            f"{MOST_CLASSES} classes: choose another target with --targets (in Python targets=[...])"
+        )
     if all(map(is_number, classes)):
         classes.sort(key=float)
-    return tuple(classes), [[float(cell == each) for cell in cells] for each in classes]
+    size = len(classes)
+    ones = {
+        each: tuple(map(float, map(place.__eq__, range(size))))
+        for place, each in enumerate(classes)
+    }
+    return tuple(classes), [ones[cell] for cell in cells]
 
 
 def iris_text() -> str:
@@ -372,6 +389,7 @@ class Scale(NamedTuple):
         Raises:
             SamplesError: the numbers are too large to add or subtract them, or are not finite.
         """
+        column = [*map(python_number, column)]
         least, most = min(column), max(column)
         with suppress(OverflowError):
             mean = fmean(column)

@@ -44,6 +44,36 @@ def format_number(number: Number, digits: int = 6) -> str:
     return f"{number:.{digits}g}"
 
 
+def to_float(text: str) -> float:
+    """The float nearest to a number, which is the usual way to read decimals such as 0.1.
+
+    Raises:
+        ValueError: it is no number; or that would change more than its last digits: it is beyond the
+            largest float or below the smallest, or it is a whole number and the float is another one.
+
+    >>> to_float("0.1"), to_float("9007199254740992"), to_float("1e23")
+    (0.1, 9007199254740992.0, 1e+23)
+    >>> to_float("9007199254740993")
+    Traceback (most recent call last):
+        ...
+    ValueError: no float is this whole number: the nearest is 9007199254740992
+    """
+    number = float(text)
+    digits, power, _ = text.strip().lower().partition("e")
+    whole, _, decimals = digits.partition(".")
+    if math.isinf(number):
+        raise ValueError("it is beyond the largest float, 1.8e308: give it in another unit")
+    if not number and _is_not_0(digits):
+        raise ValueError("it is below the smallest float, 4.9e-324: give it in another unit")
+    if abs(number) >= 2**53 and not power and not _is_not_0(decimals) and int(whole) != number:
+        raise ValueError(f"no float is this whole number: the nearest is {number:.0f}")
+    return number
+
+
+def _is_not_0(digits: str) -> bool:
+    return any(map(int, filter(str.isdecimal, digits)))
+
+
 def plain_number(number: Number) -> Any:
     """A number as JSON has it; what JSON has not, as text: fractions, symbols, inf and nan."""
     number = python_number(number)

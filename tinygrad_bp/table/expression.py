@@ -128,7 +128,7 @@ def _read(text: str) -> Tree:
         raise ExpressionError(f"not an expression: {quoted(text)} ({error.msg})") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise ExpressionError(
-            f"not an expression that can be read: {quoted(text)} ({error or 'too deeply nested'})"
+            f"not an expression that can be read: {quoted(text)} ({str(error) or 'too deeply nested'})"
         ) from None
     tree: Tree = read.body
     return tree

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from tinygrad_bp.engine.functions import logsumexp
 from tinygrad_bp.engine.operations import FUNCTIONS
 from tinygrad_bp.engine.value import Value, data_of
-from tinygrad_bp.errors import ExpressionError
+from tinygrad_bp.errors import ExactnessError, ExpressionError
 from tinygrad_bp.numbers.exact import ExactLimit
+from tinygrad_bp.numbers.text import to_float
 from tinygrad_bp.quoting import first_few, quoted, shortened
 from tinygrad_bp.table.expression import parse
 from tinygrad_bp.table.rules import ARITIES, FUNCTION_NAMES, RULES
@@ -122,7 +123,8 @@ def _record(text: str, operands: Mapping[str, Value]) -> Value:
         with ExactLimit():
             result = _evaluate(tree, {"pi": math.pi, **operands})
     except TypeError as error:
-        raise ExpressionError(f"{quoted(text)}: {error}") from None
+        decimals = "; here, give decimals, as 0.5 for 1/2" * isinstance(error, ExactnessError)
+        raise ExpressionError(f"{quoted(text)}: {error}{decimals}") from None
     if isinstance(result, bool):
         raise ExpressionError(f"{quoted(text)} is true or false, not a number")
     return result if isinstance(result, Value) else Value(result)
@@ -149,10 +151,25 @@ def _parsed(text: str) -> tuple[ast.expr, tuple[str, ...]]:
     """The tree of an expression, and the names that it needs values for; parsed once."""
     no_remainder = "% is not among the operations: + - * / **"
     tree = parse(text, names=_AnyName(), functions=_ARITIES, remainder=no_remainder)
-    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called]
+    nodes = [*ast.walk(tree)]
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, float):
+            _check_literal(node, node.value, text.strip())
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
+    found = [node for node in nodes if isinstance(node, ast.Name) and node not in called]
     found.sort(key=lambda node: (node.lineno, node.col_offset))
     return tree, tuple(name for name in dict.fromkeys(node.id for node in found) if name != "pi")
+
+
+def _check_literal(node: ast.Constant, value: float, text: str) -> None:
+    """Refuse a float that is not what was written: ``1e400`` would be infinite, and ``1e-400`` 0."""
+    if 0 < value < 2**53:  # quickly; elsewhere, what was written decides
+        return
+    written = ast.get_source_segment(text, node) or ""
+    try:
+        to_float(written)
+    except ValueError as error:
+        raise ExpressionError(f"{shortened(written)} would be changed: {error}") from None
 
 
 class _AnyName(frozenset[str]):

@@ -15,6 +15,7 @@ from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ExpressionError, NetworkError
 from tinygrad_bp.network.network import Network
 from tinygrad_bp.numbers.exact import ExactLimit
+from tinygrad_bp.numbers.text import to_float
 from tinygrad_bp.quoting import first_few, quoted, shortened
 from tinygrad_bp.terminal.expressions import names_in, record_expression
 
@@ -154,7 +155,12 @@ def read_number(name: str, text: str) -> Number:
         ) from None
     if not math.isfinite(number):
         raise ExpressionError(f"{shortened(name)}: {quoted(text)} is not finite")
-    return number
+    try:
+        return to_float(text)
+    except ValueError as error:
+        raise ExpressionError(
+            f"{shortened(name)}: {quoted(text)} would be changed: {error}; a fraction, as 2/1, is exact"
+        ) from None
 
 
 def count_of(text: str) -> int:

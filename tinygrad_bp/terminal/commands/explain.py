@@ -60,6 +60,8 @@ EXAMPLES = (
 )
 _PAGES = 10_000
 """So many nodes, each page's counted, are worked through unasked: for each page all are done again many times."""
+_PAGE = 20
+"""So many nodes' work a page is at least."""
 _READ_AGAIN = 5_000
 """So many characters, each page's counted, are read again for every step of a finite difference."""
 _LOGSUMEXP = (
@@ -166,7 +168,7 @@ def _explain_expression(
     named = names(topological_order(e), root=root_name(leaves))
     nodes = {name: node for node, name in named.items()} | leaves
     wrt = _named("--wrt", options.wrt, nodes) if options.wrt else leaves
-    if not options.wrt and len(wrt) > 1 and len(wrt) * len(named) > _PAGES:
+    if not options.wrt and len(wrt) > 1 and len(wrt) * max(len(named), _PAGE) > _PAGES:
         raise ExpressionError(
             f"there would be {len(wrt)} pages about {len(named)} nodes: say for which names, as "
             f"--wrt {shortened(next(iter(wrt)))}"
