@@ -24,7 +24,6 @@ from tinygrad_bp.arithmetic import (
 )
 from tinygrad_bp.backward import backward
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
-from tinygrad_bp.expression import CONSTANTS
 from tinygrad_bp.floats import is_nan
 from tinygrad_bp.graph import dependents, topological_order
 from tinygrad_bp.kernels import Arithmetic
@@ -38,7 +37,7 @@ from tinygrad_bp.operations import (
     as_read,
     raise_named,
 )
-from tinygrad_bp.rules import FUNCTION_NAMES, RULES, Rule
+from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 from tinygrad_bp.text import counted
 from tinygrad_bp.value import Value, data_of, record
 

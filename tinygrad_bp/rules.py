@@ -17,8 +17,6 @@ This module may not know any number type, nor `Value`.
 
 from __future__ import annotations
 
-from tinygrad_bp.expression import CONSTANTS, Dialect, names_in, parse
-
 TYPE_CHECKING = False  # typing costs more to import than the whole engine
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from tinygrad_bp.expression import Tree
 
 PARAMETERS = ("x", "y", "z")
+CONSTANTS = ("inf", "nan", "pi")
 DEEPEST = 150
 """So deep an expression may be nested: far deeper Python itself refuses what is printed of it."""
 
@@ -128,6 +127,8 @@ class Rule:
     def _written_out(self, part: str | Callable[..., Any]) -> str | Callable[..., Any]:
         if not self.let or not isinstance(part, str):
             return part
+        from tinygrad_bp.expression import Dialect
+
         parts = {name: self.tree(text) for name, text in self.let.items()}
         return Dialect(parts=parts).text(self.tree(part, "derivative"))
 
@@ -150,6 +151,8 @@ class Rule:
     def exact(self) -> bool:
         """Whether exact numbers are left as they are: see the class."""
         if self._exact is None:
+            from tinygrad_bp.expression import names_in
+
             texts = (*self.let.values(), self._value, *self._derivatives)
             trees = [self.tree(each, "derivative") for each in texts if isinstance(each, str)]
             names = {name for tree in trees for name in names_in(tree)}
@@ -162,7 +165,11 @@ class Rule:
     @property
     def domain_operands(self) -> tuple[str, ...]:
         """The operands that the domain is a condition on."""
-        names = names_in(self.tree(self.domain, "condition")) if self.domain else ()
+        if not self.domain:
+            return ()
+        from tinygrad_bp.expression import names_in
+
+        names = names_in(self.tree(self.domain, "condition"))
         return tuple([each for each in PARAMETERS if each in names])
 
     @property
@@ -185,6 +192,8 @@ class Rule:
             ExpressionError: it is not in the notation.
         """
         if (text, part) not in self.compiled:
+            from tinygrad_bp.expression import parse  # a first gradient in floats does not need it
+
             names = (
                 *CONSTANTS,
                 *PARAMETERS[: self.arity] * (part != "convention"),
@@ -213,6 +222,8 @@ class Rule:
 
     def lets(self, *trees: Tree) -> list[tuple[str, Tree]]:
         """The shared parts that these expressions use, each after those that it uses itself."""
+        from tinygrad_bp.expression import names_in
+
         used = {name for tree in trees for name in names_in(tree)}
         found = []
         for name, text in reversed([*self.let.items()]):

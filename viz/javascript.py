@@ -44,9 +44,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
-from tinygrad_bp.expression import AND, ATOM, CHOICE, COMPARISON, CONSTANTS, OR, PYTHON, Dialect
+from tinygrad_bp.expression import AND, ATOM, CHOICE, COMPARISON, OR, PYTHON, Dialect
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.rules import PARAMETERS, RULES, Rule
+from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 
 from tinygrad_bp import BackpropError, DomainError, ExpressionError, Value, primitive
 from tinygrad_bp.arithmetic import BARE_FLOAT, FLOAT
-from tinygrad_bp.expression import CONSTANTS
 from tinygrad_bp.functions import function_of
-from tinygrad_bp.rules import PARAMETERS, RULES, Rule
+from tinygrad_bp.rules import CONSTANTS, PARAMETERS, RULES, Rule
 from tinygrad_bp.testing.accuracy import points
 from tinygrad_bp.testing.oracles import ORACLES, ulps_off
 from viz import javascript
