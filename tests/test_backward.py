@@ -8,11 +8,13 @@ import math
 import operator
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -546,3 +548,14 @@ def test_a_pause_within_the_same_pause_ends_with_the_outer_one():
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64, np.uint64])
+def test_a_pass_adds_to_a_gradient_of_numpys_whole_numbers_without_wrapping(kind):
+    most = int(np.iinfo(kind).max)
+    x = Value(3)
+    x.grad = kind(most)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (x * 10).backward()
+    assert (x.grad, type(x.grad)) == (most + 10, int)

@@ -15,7 +15,9 @@ import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import viz
 from tinygrad_bp import (
+    ArgumentError,
     DataError,
     Network,
     TooManyPathsError,
@@ -26,6 +28,7 @@ from tinygrad_bp import (
     fsum,
     gradients,
     largest_paths,
+    naive,
     path_count,
     path_sum,
     paths,
@@ -35,7 +38,12 @@ from tinygrad_bp import (
 )
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.paths import LIMIT, EdgeFlow, PathSum, multiply
+from tinygrad_bp.samples import Sample, split
 from tinygrad_bp.testing.strategies import programs
+from tinygrad_bp.training import train
+
+_RUN = Network([[[2.0]], [[3.0]]], [[1.0], [0.0]], "identity").forward([5.0], [26.0])
+_SAMPLES = [Sample((1.0,), (1.0,))]
 
 # ---- graphs, and the oracle
 
@@ -431,7 +439,7 @@ def test_a_number_of_paths_is_whole():
     assert largest_paths(x * x, x, 0) == largest_paths(x * x, x, -1) == []
     assert len(largest_paths(x * x, x, np.int64(1))) == 1
     assert len(largest_paths(x * x, x, 10**30)) == 2
-    with pytest.raises(TypeError, match=r"n is a whole number of paths, not float 2\.0"):
+    with pytest.raises(TypeError, match=r"n is a whole number, not 2\.0"):
         largest_paths(x * x, x, 2.0)
 
 
@@ -684,3 +692,28 @@ def test_counts_of_many_digits_are_let_go_on_the_way():
     assert path_sum(b, x).count == q
     # The counts of all nodes together are 17 MB; the columns of the graph some 5.
     assert peak < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("limit", lambda e, n: paths(e, e, limit=n)),
+        ("n", lambda e, n: largest_paths(e, e, n)),
+        ("limit", lambda e, n: naive(e, limit=n)),
+        ("limit", lambda e, n: _RUN.terms(1, 1, 1, limit=n)),
+        ("limit", lambda e, n: _RUN.bias_terms(1, 1, limit=n)),
+        ("n", lambda e, n: _RUN.largest_terms(1, 1, 1, n=n)),
+        ("max_nodes", lambda e, n: viz.draw(e, max_nodes=n)),
+        ("max_steps", lambda e, n: viz.frames(e, max_steps=n)),
+        ("max_terms", lambda e, n: viz.network(_RUN, (1, 1, 1), max_terms=n)),
+        ("seed", lambda e, n: Network.random([1, 1], seed=n)),
+        ("seed", lambda e, n: split([], 0.5, n, by_target=False)),
+        ("seed", lambda e, n: train(_RUN.network, _SAMPLES, epochs=1, eta=1.0, seed=n)),
+        ("epochs", lambda e, n: train(_RUN.network, _SAMPLES, epochs=n, eta=1.0, seed=0)),
+    ],
+)
+@pytest.mark.parametrize("number", ["3", 2.0, True, [1]])
+def test_what_counts_is_a_whole_number_wherever_it_is_asked_for(name, call, number):
+    x = Value(2.0)
+    with pytest.raises(ArgumentError, match=f"^{name} is a whole number, not "):
+        call(x * x, number)

@@ -579,3 +579,16 @@ def test_scaled_columns_have_mean_0_and_deviation_1_and_a_constant_one_stays_fin
     assert scaled(rows, x, t) == [Sample((-1.0, 0.0), (-1.0,)), Sample((1.0, 0.0), (1.0,))]
     assert scaled(rows, x) == [Sample((-1.0, 0.0), (10.0,)), Sample((1.0, 0.0), (30.0,))]
     assert Scale.of([0.0, 1e-323]).std == 1.0  # one over it would be no number
+
+
+@pytest.mark.parametrize("text", [3, None, b"1,2\n3,4\n", ["1,2"]])
+def test_what_is_no_text_is_refused_as_no_table(text):
+    with pytest.raises(SamplesError, match=r"^read_samples takes the text of a table, not "):
+        read_samples(text)
+
+
+@pytest.mark.parametrize("which", ["inputs", "targets"])
+@pytest.mark.parametrize("columns", ["ab", [1], [None]])
+def test_columns_are_chosen_by_a_list_of_names(which, columns):
+    with pytest.raises(SamplesError, match=f"^{which} is a list of names of columns, not "):
+        read_samples("a,b\n1,2\n3,4\n", **{which: columns})

@@ -577,3 +577,10 @@ def test_one_value_where_a_list_is_meant_is_named():
 
 def test_a_whole_number_of_numpy_is_written_out():
     assert "123456789 * 2" in steps(Value(np.int64(123456789), "n") * 2).to_text()
+
+
+@pytest.mark.parametrize("stranger", [1, "w", None])
+def test_what_learns_is_a_node(stranger):
+    w = Value(2.0)
+    with pytest.raises(ArgumentError, match="one of wrt"):
+        steps(w * w, eta=0.1, wrt=[w, stranger])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_bp import Network, note
-from tinygrad_bp.errors import NetworkError, SamplesError
+from tinygrad_bp.errors import DataError, NetworkError, SamplesError
 from tinygrad_bp.samples import Sample, Scale, read_samples, scaled, scales
 from tinygrad_bp.training import Trainer, accuracy, mean_error, predict, rescaled, train
 
@@ -114,6 +114,29 @@ def test_how_the_table_was_read_is_told_with_the_classes_and_their_counts():
     ) in about
     assert (said["header"], said["delimiter"], said["left_out"]) == (True, ";", (6,))
     assert (said["counts"], said["ignored"]) == ({"u": 2, "v": 1}, ("comments in line 1",))
+
+
+@pytest.mark.parametrize(
+    "samples", [3, [1.0], [((1.0,), (2.0,))], read_samples("1,2\n3,4\n", header=False)]
+)
+def test_what_is_no_list_of_samples_is_refused_by_what_it_is(samples):
+    net = Network([[[1.0]]], [[0.0]])
+    for call in (mean_error, accuracy, lambda *given: train(*given, epochs=1, eta=1, seed=0)):
+        with pytest.raises(
+            SamplesError, match=r"samples are a list of Sample\(x, t\), as the rows"
+        ):
+            call(net, samples)
+
+
+def test_what_a_trainer_cannot_take_is_refused_by_what_it_is():
+    with pytest.raises(
+        SamplesError, match="a Trainer takes a Dataset, as of read_samples, not '1,2'"
+    ):
+        Trainer("1,2")
+    with pytest.raises(NetworkError, match=r"sizes of layers in a list: \(3,\)"):
+        Trainer(read_samples("1,2\n3,4\n", header=False), hidden=3)
+    with pytest.raises(DataError, match="the learning rate eta must be a real number, not str"):
+        train(Network([[[1.0]]], [[0.0]]), [], epochs=1, eta="1", seed=0)
 
 
 def test_an_activation_that_has_no_value_is_told_with_its_epoch():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from tinygrad_bp.errors import (
+    ArgumentError,
     BackpropError,
     DataError,
     DomainError,
@@ -19,6 +20,7 @@ from tinygrad_bp.errors import (
 )
 from tinygrad_bp.floats import BARE, EXTENDED, dot, ieee_sum, is_nan, lost, named, nearer_root
 from tinygrad_bp.kernels import Arithmetic
+from tinygrad_bp.quoting import quoted
 from tinygrad_bp.rules import RULES, Rule
 
 TYPE_CHECKING = False
@@ -455,6 +457,27 @@ def whole(number: object) -> int | None:
         return index(number)  # type: ignore[arg-type]
     except TypeError:
         return None
+
+
+def whole_number(what: str, number: object) -> int:
+    """The whole number as Python's own, where one is asked for.
+
+    Args:
+        what: it is, for the message.
+        number: what was given.
+
+    Raises:
+        ArgumentError: it is none.
+
+    >>> whole_number("epochs", "3")
+    Traceback (most recent call last):
+        ...
+    tinygrad_bp.errors.ArgumentError: epochs is a whole number, not '3'
+    """
+    found = whole(number)
+    if found is None:
+        raise ArgumentError(f"{what} is a whole number, not {quoted(number)}")
+    return found
 
 
 def are_numbers(data: Collection[object]) -> bool:

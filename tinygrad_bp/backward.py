@@ -38,15 +38,16 @@ def backward(e: Value) -> None:
             _pass_down(order, zero)
         except ArithmeticError:  # a Decimal has no product of 0 and infinity
             _pass_through_kinks(order, zero)
+        if not {type(before) for _, before in leaves} <= PLAIN:
+            leaves = [(leaf, python_number(before)) for leaf, before in leaves]
         totals = [before + leaf.grad for leaf, before in leaves]
         kinds = {*map(type, totals)}
         if not kinds <= PLAIN:
-            totals = [python_number(before) + leaf.grad for leaf, before in leaves]
             for (leaf, _), total in zip(leaves, totals, strict=True):
                 check_number(total, where=f"the grad of {leaf.label or 'a leaf'}")
         if is_nan(sum(totals)) if kinds == {float} else _any_nan(totals):
             _pass_through_kinks(order, zero)
-            totals = [python_number(before) + leaf.grad for leaf, before in leaves]
+            totals = [before + leaf.grad for leaf, before in leaves]
         for (leaf, _), total in zip(leaves, totals, strict=True):
             leaf.grad = total
     except BaseException:

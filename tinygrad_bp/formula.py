@@ -22,6 +22,8 @@ from tinygrad_bp.text import format_number, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from decimal import Decimal
+    from typing import Any
 
     from tinygrad_bp.kernels import Number
     from tinygrad_bp.rules import Rule
@@ -302,6 +304,8 @@ def number_text(number: Quantity) -> str:
     ('0.1235', '1/3')
     >>> number_text(Quantity(Fraction(10**60, 3 * 10**60 + 1)))
     '≈0.3333'
+    >>> number_text(Quantity(2**5001)), number_text(Quantity(Fraction(-1, 2**5001)))
+    ('≈2.825e+1505', '≈-3.540e-1506')
     """
     text = format_number(number.value, number.digits)
     text = "0" if text == "-0" else text
@@ -309,9 +313,20 @@ def number_text(number: Quantity) -> str:
     if len(text) <= (LONGEST_EXPRESSION if is_symbolic(number.value) else LONGEST):
         return plus + text
     try:
-        return f"≈{float(number.value):{plus}.{number.digits}g}"
-    except (TypeError, ValueError, OverflowError):  # symbols, or too large for a float
+        return f"≈{_rounded(number.value, number.digits):{plus}.{number.digits}g}"
+    except (TypeError, ValueError, OverflowError):  # symbols
         return shown(text, LONGEST_EXPRESSION)
+
+
+def _rounded(number: Any, digits: int) -> float | Decimal:
+    """The number to some digits; a whole number or a fraction may lie beyond all floats."""
+    from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal  # few numbers need it
+    from numbers import Rational
+
+    if not isinstance(number, Rational):
+        return float(number)
+    context = Context(prec=digits + 2, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return context.divide(Decimal(int(number.numerator)), Decimal(int(number.denominator)))
 
 
 # ---- text

@@ -17,7 +17,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import exchange
-from tinygrad_bp.arithmetic import check_number, family_of, whole
+from tinygrad_bp.arithmetic import check_number, family_of, whole, whole_number
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError, TooManyPathsError
 from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.functions import dot, fsum
@@ -152,7 +152,7 @@ class Network:
                 f"sizes {quoted(sizes)}: give the input and at least one layer, as whole numbers > 0"
             )
         _check_size(layers)
-        draw = random.Random(seed).uniform  # noqa: S311 - weights, not secrets
+        draw = random.Random(seed if seed is None else whole_number("seed", seed)).uniform  # noqa: S311 - weights, not secrets
         weights, biases = [], []
         for below, size in pairwise(layers):
             bound = math.sqrt(6.0 / (below + size))
@@ -451,7 +451,7 @@ class Run:
 
     def _terms(self, i: int, j: int, k: int | None, limit: int) -> list[Term]:
         number = math.prod(self.network.sizes[i + 1 :])
-        if number > limit:
+        if number > whole_number("limit", limit):
             raise TooManyPathsError(
                 f"there are {number} terms, more than the limit of {limit}: run.largest_terms(i, j, "
                 "k, n) has the largest and the sum of the others, and path_sum(run.e, w) the total, "

@@ -20,7 +20,7 @@ from heapq import heapify, heappop, heappush
 from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from tinygrad_bp.arithmetic import arithmetic_of, meeting
+from tinygrad_bp.arithmetic import arithmetic_of, meeting, whole_number
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.errors import ArgumentError, DataError, TooManyPathsError
 from tinygrad_bp.floats import is_nan
@@ -312,7 +312,7 @@ def paths(e: Value, w: Value, limit: int = LIMIT) -> Iterator[Path]:
 
     Raises:
         TooManyPathsError: there are more than ``limit``.
-        ArgumentError: ``e`` or ``w`` is not a Value.
+        ArgumentError: ``e`` or ``w`` is not a Value, or ``limit`` not a whole number.
 
     >>> from tinygrad_bp import Value
     >>> x = Value(3.0)
@@ -321,7 +321,7 @@ def paths(e: Value, w: Value, limit: int = LIMIT) -> Iterator[Path]:
     """
     edges = between(e, w)
     number = edges.total(repeat(1))
-    if number > limit:
+    if number > whole_number("limit", limit):
         raise TooManyPathsError(
             f"there are {printed(number)} paths, more than the limit of {limit}: "
             f"largest_paths(e, w, 20) lists the largest, and path_sum(e, w) has the total of all; "
@@ -612,12 +612,7 @@ def largest(edges: Edges[Any], n: int) -> list[list[int]]:
         DataError: the local derivatives are symbols, which have no size.
         ArgumentError: ``n`` is not a whole number.
     """
-    try:
-        n = operator.index(n)
-    except TypeError:
-        raise ArgumentError(
-            f"n is a whole number of paths, not {type(n).__name__} {n!r:.60}"
-        ) from None
+    n = whole_number("n", n)
     if n <= 0 or not edges.nodes:
         return []
     if len(edges.nodes) == 1:

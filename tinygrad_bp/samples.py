@@ -15,6 +15,7 @@ from importlib.resources import files
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, NamedTuple
 
+from tinygrad_bp.arithmetic import check_number, whole_number
 from tinygrad_bp.delimited import (
     Grid,
     called,
@@ -27,7 +28,7 @@ from tinygrad_bp.delimited import (
     to_float,
 )
 from tinygrad_bp.errors import SamplesError
-from tinygrad_bp.quoting import visible
+from tinygrad_bp.quoting import quoted, visible
 from tinygrad_bp.text import counted
 
 if TYPE_CHECKING:
@@ -151,6 +152,11 @@ def read_samples(
     """
     if missing not in ("refuse", "skip"):
         raise SamplesError(f"missing is 'refuse' or 'skip', not {missing!r}")
+    if not isinstance(text, str):
+        raise SamplesError(f"read_samples takes the text of a table, not {quoted(text)}")
+    for what, columns in (("inputs", inputs), ("targets", targets)):
+        if isinstance(columns, str) or not all(isinstance(each, str) for each in columns):
+            raise SamplesError(f"{what} is a list of names of columns, not {quoted(columns)}")
     choice = _Choice(tuple(inputs), tuple(targets), classes, skip=missing == "skip")
     grid = Grid.read(text, name, delimiter)
     if header is None:
@@ -327,9 +333,10 @@ def split(
     >>> len(train), sorted(each.t for each in test)
     (8, [(0.0,), (1.0,)])
     """
+    check_number(share, where="the share to hold out")
     if not 0 <= share < 1:
         raise SamplesError(f"the share to hold out is at least 0 and less than 1, not {share}")
-    shuffle = random.Random(seed).shuffle  # noqa: S311 - a split, not a secret
+    shuffle = random.Random(whole_number("seed", seed)).shuffle  # noqa: S311 - a split, not a secret
     train: list[Sample] = []
     test: list[Sample] = []
     seen = 0

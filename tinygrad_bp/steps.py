@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from tinygrad_bp.arithmetic import check_number, meeting, python_number
+from tinygrad_bp.arithmetic import check_number, meeting, python_number, whole_number
 from tinygrad_bp.collector import collector_paused
 from tinygrad_bp.differentiate import still_gives
 from tinygrad_bp.errors import TooManyPathsError
@@ -226,7 +226,10 @@ class Steps(Sequence[Step]):
         self._eta: Number = eta
         leaves = [node for node in nodes if node.rule is None]
         self._leaf_data = {leaf: data_of(leaf) for leaf in leaves}
-        learning = set(leaves if wrt is None else as_list("steps(e, wrt=)", wrt))
+        chosen = leaves if wrt is None else as_list("steps(e, wrt=)", wrt)
+        for each in chosen:
+            check_value("one of wrt", each)
+        learning = set(chosen)
         self._updated = tuple(leaf for leaf in leaves if eta is not None and leaf in learning)
 
     def __len__(self) -> int:
@@ -450,7 +453,7 @@ def steps(
 
     Raises:
         DataError: ``eta`` is no real number.
-        ArgumentError: ``e`` is not a Value.
+        ArgumentError: ``e`` or one of ``wrt`` is not a Value.
 
     >>> from tinygrad_bp import Value
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
@@ -653,7 +656,7 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
     """
     check_value("e", e)
     count = _visits(topological_order(e))
-    if count > limit:
+    if count > whole_number("limit", limit):
         raise TooManyPathsError(
             f"the naive pass would take {f'{count}' if count < _COUNTED else 'more than 10**100'} "
             f"steps, more than the limit of {limit}, for it goes down every path: steps(e) takes one "

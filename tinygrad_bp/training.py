@@ -14,7 +14,7 @@ import warnings
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.arithmetic import check_number
+from tinygrad_bp.arithmetic import check_number, whole_number
 from tinygrad_bp.errors import (
     DomainError,
     NetworkError,
@@ -63,6 +63,7 @@ def train(
     >>> [*train(net, [Sample((1.0,), (1.0,))], epochs=3, eta=0.125, seed=0)]
     [1.0, 0.25, 0.0625]
     """
+    epochs = whole_number("epochs", epochs)
     check_number(eta, where="the learning rate eta")
     if not eta > 0:
         raise NetworkError(f"the learning rate eta is above 0, not {eta}")
@@ -72,7 +73,7 @@ def train(
             raise SamplesError(
                 f"sample {place} has {strange[0]}, which is not finite: leave it out"
             )
-    return _epochs(net, samples, epochs, eta, random.Random(seed))  # noqa: S311 - orders, not secrets
+    return _epochs(net, samples, epochs, eta, random.Random(whole_number("seed", seed)))  # noqa: S311 - orders, not secrets
 
 
 def _epochs(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
+from tinygrad_bp.arithmetic import whole_number
 from tinygrad_bp.steps import steps
 from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label
@@ -166,7 +167,7 @@ def frames(
         raise ArgumentError(f"frames takes a Value, not {type(e).__name__} {e!r:.60}{way_out}")
     palette(theme)
     record = steps(e, eta)
-    if len(record) > max_steps:
+    if len(record) > whole_number("max_steps", max_steps):
         raise DrawingError(
             f"the pass has {len(record)} steps, more than max_steps={max_steps}: take an inner node, "
             "raise max_steps, or read them in the terminal, tinygrad-bp step"

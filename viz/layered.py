@@ -14,6 +14,7 @@ from itertools import count, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError
+from tinygrad_bp.arithmetic import whole_number
 from tinygrad_bp.paths import contract, multiply
 from tinygrad_bp.text import format_number, plain_number
 from tinygrad_bp.value import data_of
@@ -103,7 +104,9 @@ def network(
     for number in (run.e.data, *(run.o(run.network.depth, 1).local_derivatives)):
         _float(number)  # symbols are refused before they are compared
     i, j, *k = weight
-    terms = run.largest_terms(i, j, k[0] if k else None, max(max_terms, 0))
+    terms = run.largest_terms(
+        i, j, k[0] if k else None, max(whole_number("max_terms", max_terms), 0)
+    )
     drawing = _Drawing(run, weight, _kept_layers(weight[0], run.network.depth), theme)
     heading = _heading(weight, terms, run.network.depth)
     drawing.sketch.title = heading

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
+from tinygrad_bp.arithmetic import whole_number
 from tinygrad_bp.graph import dependents, names, topological_order
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.text import format_number, plain_number
@@ -79,6 +80,7 @@ def draw(
     if not isinstance(e, Value):
         way_out = ": give its error, run.e, or call viz.network" * (type(e).__name__ == "Run")
         raise ArgumentError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}{way_out}")
+    max_nodes = whole_number("max_nodes", max_nodes)
     order = everything = topological_order(e)
     if wrt is not None:
         order = _between(wrt, everything)
@@ -110,8 +112,8 @@ class _Lit(NamedTuple):
 
 def _between(wrt: Value, order: Sequence[Value]) -> list[Value]:
     """The nodes on the paths from ``wrt`` to the last node, in order."""
-    reaching = dependents(order, [wrt])
-    if wrt not in order or order[-1] not in reaching:
+    reaching = dependents(order, [wrt]) if isinstance(wrt, Value) and wrt in order else ()
+    if order[-1] not in reaching:
         raise DrawingError(f"wrt={quoted(wrt)} is no node of this graph")
     return [node for node in order if node in reaching]
 

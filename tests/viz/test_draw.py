@@ -351,3 +351,10 @@ def test_the_background_is_painted_so_that_any_page_can_show_it(read):
         picture = read(viz.draw(diamond(), theme=theme))
         polygon = picture.root.find(".//{http://www.w3.org/2000/svg}polygon")
         assert polygon.get("fill") == expected.paper
+
+
+@pytest.mark.parametrize("stranger", [[1.0], {}, "w", Value(2.0)])
+def test_what_paths_are_to_end_in_is_a_node_of_the_graph(stranger):
+    x = Value(2.0)
+    with pytest.raises(DrawingError, match="is no node of this graph"):
+        viz.draw(x * x, wrt=stranger)
