@@ -51,7 +51,11 @@ def test_a_traceback_shows_the_line_of_generated_code():
     assert line == "return otherwise(rule, a, b)"
     own = primitive("own\nname\0", "x * x", ("2.0 * x",), domain="x > 0.0")
     assert own(Value(1.0)).data == 1.0
-    assert linecache.getline("<float: ownU+000AnameU+0000>", 2).strip() == "out = x * x"
+    files = [file for file in linecache.cache if "ownU+000AnameU+0000" in file]
+    assert {linecache.getline(file, 2).strip() for file in files} == {
+        "return x > 0.0",
+        "out = x * x",
+    }
 
 
 def test_an_error_within_a_row_s_own_code_shows_its_expression():
