@@ -50,12 +50,11 @@ from tinygrad_bp.table.expression import (
     ATOM,
     CHOICE,
     COMPARISON,
-    CONSTANTS,
     OR,
     PYTHON,
     Dialect,
 )
-from tinygrad_bp.table.rules import PARAMETERS, RULES, Rule
+from tinygrad_bp.table.rules import CONSTANTS, PARAMETERS, RULES, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

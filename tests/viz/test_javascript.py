@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from tinygrad_bp import BackpropError, DomainError, ExpressionError, Value, primitive
 from tinygrad_bp.engine.functions import function_of
 from tinygrad_bp.numbers.of_python import BARE_FLOAT, FLOAT
-from tinygrad_bp.table.expression import CONSTANTS
-from tinygrad_bp.table.rules import PARAMETERS, RULES, Rule
+from tinygrad_bp.table.rules import CONSTANTS, PARAMETERS, RULES, Rule
 from tinygrad_bp.testing.accuracy import points
 from tinygrad_bp.testing.oracles import ORACLES, ulps_off
 from viz import javascript

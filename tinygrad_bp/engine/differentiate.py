@@ -31,8 +31,7 @@ from tinygrad_bp.numbers.families import (
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.numbers.kernels import Arithmetic
 from tinygrad_bp.numbers.text import counted
-from tinygrad_bp.table.expression import CONSTANTS
-from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES, Rule
+from tinygrad_bp.table.rules import CONSTANTS, FUNCTION_NAMES, RULES, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

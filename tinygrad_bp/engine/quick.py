@@ -265,7 +265,8 @@ def _define(
         "reader": _Readers(_REAL.format("{}._number"), float64) if float64 else _READERS,
         "otherwise": otherwise if float64 else _after_floats(template, otherwise),
     }
-    return BARE_FLOAT.define(template.format_map(parts), names, title=rule.name)
+    title = rule.name + " of float64" * bool(float64)
+    return BARE_FLOAT.define(template.format_map(parts), names, title=title)
 
 
 def _after_floats(template: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,8 +10,8 @@ from tinygrad_bp.errors import ExactnessError
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.quoting import visible
 from tinygrad_bp.sources import file_name
-from tinygrad_bp.table.expression import CONSTANTS, DEFERRED, PYTHON, Dialect
-from tinygrad_bp.table.rules import HELPERS, PARAMETERS, RULES, Rule
+from tinygrad_bp.table.expression import Dialect
+from tinygrad_bp.table.rules import CONSTANTS, HELPERS, PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, TypeAlias
 
-    from tinygrad_bp.table.expression import Tree
+    from tinygrad_bp.table.expression import Dialect, Tree
 
     Number: TypeAlias = Any
     """Anything that behaves as a real number: the types are open, so no closed union says it."""
@@ -75,11 +75,9 @@ class Arithmetic:
         self._convert = convert
         self.missing = missing
         self.derivatives = derivatives or {}
-        self._dialect = Dialect(
-            DEFERRED if symbolic else PYTHON,
-            number=self._literal if literal else repr,
-            name=self._constant,
-        )
+        # The notation is Python, so that the table's texts are code for a type that reads them as floats do.
+        self._reads_texts = not literal and not symbolic and own.keys() >= {*CONSTANTS}
+        self._own_dialect: Dialect | None = None
         self._result = result
         self._namespace: dict[str, Any] = {"zip": zip, "result": result}
 
@@ -147,26 +145,52 @@ class Arithmetic:
         The value is a call of this type's own function of that name, where it has one, which knows
         better.  Of a variadic row a derivative is that of the whole list.
         """
-        trees = [self._derivative_tree(rule, slot) for slot in wrt]
-        derivatives = [self._derivative_text(rule, tree) for tree in trees]
-        if rule.name in self.own and rule.in_table:
-            value = f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
-        else:
-            trees.append(rule.value_tree())
-            value = self._dialect.text(trees[-1])
-        return self._shared(rule, *trees), value, derivatives
+        derivatives = [self._derivative_text(rule, slot) for slot in wrt]
+        own = rule.name in self.own and rule.in_table
+        value = f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
+        if not own:
+            value = self._text(rule, rule.value, rule.value_tree)
+        return self._shared(rule, wrt, value=not own), value, derivatives
 
-    def _shared(self, rule: Rule, *trees: Tree) -> list[str]:
+    @property
+    def _dialect(self) -> Dialect:
+        if self._own_dialect is None:
+            from tinygrad_bp.table.expression import DEFERRED, PYTHON, Dialect
+
+            self._own_dialect = Dialect(
+                DEFERRED if self.symbolic else PYTHON,
+                number=self._literal if self.literal else repr,
+                name=self._constant,
+            )
+        return self._own_dialect
+
+    def _text(self, rule: Rule, text: Any, tree: Callable[[], Tree]) -> str:
+        """An expression of the row in Python: as it stands, or else printed from its tree."""
+        if self._reads_texts and rule.in_table and not rule.let:
+            return str(text)
+        return self._dialect.text(tree())
+
+    def _shared(self, rule: Rule, wrt: Iterable[int], *, value: bool = False) -> list[str]:
+        """Statements for the parts that these derivatives share, and the value if wanted."""
+        if not rule.let:
+            return []
+        trees = [self._derivative_tree(rule, slot) for slot in wrt] + [rule.value_tree()] * value
         return [f"{name} = {self._dialect.text(tree)}" for name, tree in rule.lets(*trees)]
 
+    def _own_derivatives(self, rule: Rule) -> tuple[Any, ...]:
+        """The row's derivatives, or this type's."""
+        return (rule.in_table and self.derivatives.get(rule.name)) or rule.derivatives
+
     def _derivative_tree(self, rule: Rule, slot: int) -> Tree:
-        """That of the row's derivative for an operand, or of this type's own."""
         own = self.derivatives.get(rule.name) if rule.in_table else None
         return rule.tree(own[slot], "derivative") if own else rule.derivative_tree(slot)
 
-    def _derivative_text(self, rule: Rule, tree: Tree) -> str:
+    def _derivative_text(self, rule: Rule, slot: int) -> str:
         """A derivative; that of a variadic row, written for one element, as one of whole lists."""
-        text, parameters = self._dialect.text(tree), PARAMETERS[: rule.arity]
+        parameters = PARAMETERS[: rule.arity]
+        text = self._text(
+            rule, self._own_derivatives(rule)[slot], lambda: self._derivative_tree(rule, slot)
+        )
         if not rule.variadic or text in parameters:  # a parameter is a list as it is
             return text
         each = ", ".join(parameters)
@@ -175,10 +199,8 @@ class Arithmetic:
     def _value(self, rule: Rule) -> Callable[..., Any]:
         if not isinstance(rule.value, str):
             return rule.value
-        tree = rule.value_tree()
-        return self._function(
-            rule, (*self._shared(rule, tree), f"return {self._dialect.text(tree)}")
-        )
+        answer = f"return {self._text(rule, rule.value, rule.value_tree)}"
+        return self._function(rule, (*self._shared(rule, (), value=True), answer))
 
     def derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
         """One derivative of the row, as a function of the operands and then the output.
@@ -191,12 +213,11 @@ class Arithmetic:
         return function
 
     def _derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
-        derivative = rule.derivatives[slot]
+        derivative: Callable[..., Any] | str = self._own_derivatives(rule)[slot]
         if not isinstance(derivative, str):
             return derivative
-        tree = self._derivative_tree(rule, slot)
-        answer = f"return {self._derivative_text(rule, tree)}"
-        return self._function(rule, (*self._shared(rule, tree), answer), "out")
+        answer = f"return {self._derivative_text(rule, slot)}"
+        return self._function(rule, (*self._shared(rule, (slot,)), answer), "out")
 
     def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the operation has a value at the operands; nan meets every condition on it."""
@@ -235,8 +256,8 @@ class Arithmetic:
     def _condition(self, rule: Rule, text: str) -> Callable[..., Any]:
         """A test on the operands."""
         if (self, text) not in rule.compiled:
-            tree = rule.tree(text, "condition")
-            function = self._function(rule, (f"return {self._dialect.text(tree)}",))
+            answer = self._text(rule, text, lambda: rule.tree(text, "condition"))
+            function = self._function(rule, (f"return {answer}",))
             rule.compiled[self, text] = self._reading(rule, function)
         test: Callable[..., Any] = rule.compiled[self, text]
         return test

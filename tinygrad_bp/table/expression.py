@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     Tree = ast.expr
 
-CONSTANTS = ("inf", "nan", "pi")
 TESTS = ("normal",)
 """The functions that are tests."""
 

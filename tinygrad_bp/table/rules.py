@@ -17,7 +17,7 @@ This module may not know any number type, nor `Value`.
 
 from __future__ import annotations
 
-from tinygrad_bp.table.expression import CONSTANTS, Dialect, names_in, parse
+from tinygrad_bp.table.expression import Dialect, names_in
 
 TYPE_CHECKING = False  # typing costs more to import than the whole engine
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tinygrad_bp.table.expression import Tree
 
 PARAMETERS = ("x", "y", "z")
+CONSTANTS = ("inf", "nan", "pi")
 DEEPEST = 150
 """So deep an expression may be nested: far deeper Python itself refuses what is printed of it."""
 
@@ -128,6 +129,7 @@ class Rule:
     def _written_out(self, part: str | Callable[..., Any]) -> str | Callable[..., Any]:
         if not self.let or not isinstance(part, str):
             return part
+
         parts = {name: self.tree(text) for name, text in self.let.items()}
         return Dialect(parts=parts).text(self.tree(part, "derivative"))
 
@@ -150,6 +152,8 @@ class Rule:
     def exact(self) -> bool:
         """Whether exact numbers are left as they are: see the class."""
         if self._exact is None:
+            from tinygrad_bp.table.expression import names_in
+
             texts = (*self.let.values(), self._value, *self._derivatives)
             trees = [self.tree(each, "derivative") for each in texts if isinstance(each, str)]
             names = {name for tree in trees for name in names_in(tree)}
@@ -162,7 +166,10 @@ class Rule:
     @property
     def domain_operands(self) -> tuple[str, ...]:
         """The operands that the domain is a condition on."""
-        names = names_in(self.tree(self.domain, "condition")) if self.domain else ()
+        if not self.domain:
+            return ()
+
+        names = names_in(self.tree(self.domain, "condition"))
         return tuple([each for each in PARAMETERS if each in names])
 
     @property
@@ -185,6 +192,10 @@ class Rule:
             ExpressionError: it is not in the notation.
         """
         if (text, part) not in self.compiled:
+            from tinygrad_bp.table.expression import (
+                parse,  # a first gradient in floats does not need it
+            )
+
             names = (
                 *CONSTANTS,
                 *PARAMETERS[: self.arity] * (part != "convention"),
