@@ -79,18 +79,19 @@ def draw(
     if not isinstance(e, Value):
         way_out = ": give its error, run.e, or call viz.network" * (type(e).__name__ == "Run")
         raise ArgumentError(f"draw takes a Value, not {type(e).__name__} {e!r:.60}{way_out}")
+    max_nodes = whole_number("max_nodes", max_nodes)
     tape = Tape.from_result(e)
     drawn = bytearray([1]) * len(tape.nodes)
     if wrt is not None:
-        known = isinstance(wrt, Value) and wrt in tape.places
-        drawn = tape.edges.reaching([tape.places[wrt]] if known else [])
+        there = isinstance(wrt, Value) and wrt in tape.places
+        drawn = tape.edges.reaching([tape.places[wrt]] if there else [])
         if not drawn[-1]:
             raise DrawingError(f"wrt={quoted(wrt)} is no node of this graph")
     if fold is not None:
         if highlight is not None:
             raise DrawingError("a folded graph has other edges: give fold or highlight, not both")
         return fold_graph(tape, fold, wrt=wrt, max_nodes=max_nodes, theme=theme)
-    if sum(drawn) > whole_number("max_nodes", max_nodes):
+    if sum(drawn) > max_nodes:
         raise DrawingError(
             f"the graph has {sum(drawn)} nodes, more than max_nodes={max_nodes}: fold it, as in "
             "draw(run.e, fold=run) or draw(e, fold=[some of its nodes]), draw an inner node, or "

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import traceback
+from dataclasses import replace
 from itertools import chain, count, islice
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,13 +25,14 @@ from rich.cells import cell_len
 import tinygrad_bp
 from tinygrad_bp.engine.differentiate import check_fresh
 from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError, BackpropError, ExpressionError, GradientError
 from tinygrad_bp.explain.differences import Estimate
 from tinygrad_bp.explain.paths import largest_paths, path_sum
 from tinygrad_bp.explain.steps import order as turns_of
-from tinygrad_bp.explain.steps import steps as record_of
-from tinygrad_bp.network.derivation import derivation
+from tinygrad_bp.explain.steps import steps_of
+from tinygrad_bp.network.derivation import derivation, derivation_of
 from tinygrad_bp.network.network import Run
 from tinygrad_bp.numbers.text import format_number, takes_signs
 from tinygrad_bp.quoting import MESSAGE, first_few, quoted, shortened, visible
@@ -134,7 +136,7 @@ def tree(what: Value | Run) -> Shown:
     └─ x (see above)                  3
     """
     e = _result("tree", what)
-    named = _names(e)
+    named = _tape(e).names
     rows = rows_of(e)
     table = [("node", "data", "grad", "local")]
     for row in rows[:LIMIT]:
@@ -167,8 +169,7 @@ def steps(what: Value | Run) -> Shown:
     x.grad: 0 + (1.0 × 3.0) = 3.0
     x.grad: 3.0 + (1.0 × 3.0) = 6.0
     """
-    e = _result("steps", what)
-    record = record_of(e, named=_names(e))
+    record = steps_of(_tape(_result("steps", what)))
     lines = [step.text() for step in islice(record, LIMIT)]
     return Shown("\n".join(lines + _more(len(record), "steps")))
 
@@ -184,7 +185,7 @@ def order(what: Value | Run) -> Shown:
     3  a   waits for e, v1
     """
     e = _result("order", what)
-    named = _names(e)
+    named = _tape(e).names
     turns = turns_of(e)
     left = max(cell_len(named[turn.node]) for turn in turns[:LIMIT])
     lines = []
@@ -205,8 +206,8 @@ def why(what: Value | Run, *by: Value | int) -> Shown:
     """
     if isinstance(what, Run) and by:
         return Shown(derivation(what, *by).to_text())
-    e = _result("why", what)
-    return Shown(derivation(e, _node("why", e, by), named=_names(e)).to_text())
+    tape = _tape(_result("why", what))
+    return Shown(derivation_of(tape, _node("why", tape, by)).to_text())
 
 
 def terms(what: Value | Run, *by: Value | int, n: int = 20) -> Shown:
@@ -227,8 +228,8 @@ def terms(what: Value | Run, *by: Value | int, n: int = 20) -> Shown:
     if isinstance(what, Run) and not any(isinstance(each, Value) for each in by):
         return _network_terms(what, _place("terms", by), n)
     e = _result("terms", what)
-    w = _node("terms", e, by)
-    named = _names(e)
+    tape = _tape(e)
+    w, named = _node("terms", tape, by), tape.names
     rows = [
         (
             f"{_signed(path.product)} = {_factors(path.local_derivatives)}",
@@ -272,20 +273,20 @@ def check(what: Value | Run | Callable[..., Any], *rest: Value | Number) -> Repo
     """
     if callable(what) and not isinstance(what, (Value, Run)):
         return gradcheck(what, *rest)
-    e = _result("check", what)
-    named = _names(e)
+    tape = _tape(_result("check", what))
+    named = tape.names
     if isinstance(what, Run) and rest and not any(isinstance(each, Value) for each in rest):
         i, j, *k = _place("check", rest)
         rest = ((what.network.w(i, j, *k) if k else what.network.b(i, j)),)
     wrt = [*dict.fromkeys(rest)] or [node for node in named if node.rule is None]
     if len(wrt) > CHECKED and not rest:
         raise ArgumentError(f"there are {len(wrt)} leaves: say which, as check(e, w, b)")
-    wrt = [_node("check", e, (each,)) for each in wrt]
+    wrt = [_node("check", tape, (each,)) for each in wrt]
     if isinstance(what, Value):
         for node, name in named.items():
             check_fresh(node, name)
-    rows = [_check(what, w, named) for w in wrt]
-    report = Report(named[e], tuple(rows))
+    rows = [_check(what, tape, w) for w in wrt]
+    report = Report(named[tape.e], tuple(rows))
     if report.verdict == "differs":
         row = next(row for row in rows if row.verdict == "differs")
         raise GradientError(
@@ -296,14 +297,12 @@ def check(what: Value | Run | Callable[..., Any], *rest: Value | Number) -> Repo
     return report
 
 
-def _check(what: Value | Run, w: Value, named: Mapping[Value, str]) -> Check:
-    if isinstance(what, Run):
-        derived = derivation(what, w, terms=1)
-    else:
-        derived = derivation(what, w, terms=1, named=named)
+def _check(what: Value | Run, tape: Tape, w: Value) -> Check:
+    is_run = isinstance(what, Run)
+    derived = derivation(what, w, terms=1) if is_run else derivation_of(tape, w, terms=1)
     estimate = with_rounding(or_zero(derived.estimate or Estimate(math.nan, math.inf)))
     given = float(derived.gradient)
-    about = 0, named[w], w.data, derived.gradient
+    about = 0, tape.names[w], w.data, derived.gradient
     return Check(*about, *estimate, method="differences", verdict=verdict_of(given, estimate))
 
 
@@ -324,18 +323,15 @@ def _run(verb: str, what: Value | Run) -> Run:
     return what
 
 
-def _node(verb: str, e: Value, by: Sequence[Any]) -> Value:
+def _node(verb: str, tape: Tape, by: Sequence[Any]) -> Value:
     """The one node that a verb was asked about, which the result was made of."""
     if len(by) != 1 or not isinstance(by[0], Value):
         given = ", ".join(f"{quoted(each)}" for each in by) or "nothing"
         raise ArgumentError(
             f"{verb}(e, w) takes a result and a node that it was made of, not {given}"
         )
-    nodes = topological_order(e)
-    if by[0] not in set(nodes):
-        leaves = [node for node in nodes if node.rule is None]
-        named = _names(e)
-        known = first_few(named[leaf] for leaf in leaves)
+    if by[0] not in tape.places:
+        known = first_few(tape.names[leaf] for leaf in tape.nodes if leaf.rule is None)
         raise ArgumentError(
             f"{quoted(by[0], 160)} is none of what it was made of; its leaves are {known}"
         )
@@ -354,9 +350,9 @@ def _place(verb: str, by: Sequence[Any]) -> tuple[int, ...]:
     return tuple(by)
 
 
-def _names(e: Value) -> dict[Value, str]:
-    named = names(topological_order(e), root="e")
-    return {node: visible(name) for node, name in named.items()}
+def _tape(e: Value) -> Tape:
+    tape = Tape.from_result(e)
+    return replace(tape, names={node: visible(name) for node, name in tape.names.items()})
 
 
 def _free_name(what: Value | Run, suffix: str) -> str:

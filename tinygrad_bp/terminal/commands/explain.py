@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ExpressionError, NetworkError
 from tinygrad_bp.explain.report import (
@@ -22,7 +22,7 @@ from tinygrad_bp.explain.report import (
     to_text,
 )
 from tinygrad_bp.files import write_atomically
-from tinygrad_bp.network.derivation import TERMS, derivation, forward
+from tinygrad_bp.network.derivation import TERMS, derivation, derivation_of, forward
 from tinygrad_bp.numbers.text import format_number, plain_number, takes_signs
 from tinygrad_bp.quoting import first_few, quoted, shortened, visible
 from tinygrad_bp.terminal.expressions import record_expression
@@ -165,7 +165,8 @@ def _explain_expression(
     options: argparse.Namespace, settings: dict[str, Any]
 ) -> tuple[list[Block], list[Page], dict[str, Any]]:
     leaves, e = read_expression(options)
-    named = names(topological_order(e), root=root_name(leaves))
+    tape = Tape.from_result(e, root=root_name(leaves))
+    named = tape.names
     nodes = {name: node for node, name in named.items()} | leaves
     wrt = _named("--wrt", options.wrt, nodes) if options.wrt else leaves
     if not options.wrt and len(wrt) > 1 and len(wrt) * max(len(named), _PAGE) > _PAGES:
@@ -178,11 +179,10 @@ def _explain_expression(
     # Where a name moves another branch may be taken; but to read a long text again and again takes long.
     branches = re.search(r"\bif\b", options.what) and len(options.what) * len(wrt) <= _READ_AGAIN
     pages = [
-        derivation(
-            *(e, node),
+        derivation_of(
+            *(tape, node),
             landmarks=landmarks,
             again=_again(options.what, numbers, name) if branches and name in leaves else None,
-            named=named,
             **settings,
         )
         for name, node in wrt.items()

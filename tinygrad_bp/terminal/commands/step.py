@@ -7,9 +7,9 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.errors import ExpressionError
-from tinygrad_bp.explain.steps import naive, steps
+from tinygrad_bp.explain.steps import naive_of, steps_of
 from tinygrad_bp.quoting import first_few, quoted
 from tinygrad_bp.terminal.printing import show
 from tinygrad_bp.terminal.reading import (
@@ -60,19 +60,19 @@ def run(options: argparse.Namespace) -> None:
     """Show the steps, in whatever form was asked for."""
     if is_network(options.what):
         run = read_forward(options)
-        e, named = run.e, names(topological_order(run.e), root="e")
-        learning = [leaf for leaf in run.network.parameters() if leaf in named]
+        tape = Tape.from_result(run.e)
+        learning = [leaf for leaf in run.network.parameters() if leaf in tape.places]
     else:
         leaves, e = read_expression(options)
-        named = names(topological_order(e), root=root_name(leaves))
-        learning = [leaf for leaf in leaves.values() if leaf in named]
+        tape = Tape.from_result(e, root=root_name(leaves))
+        learning = [leaf for leaf in leaves.values() if leaf in tape.places]
     eta = None if options.eta is None else read_number("--eta", options.eta)
     if options.wrt is not None:
         if eta is None:
             raise ExpressionError("--wrt says what learns: say how fast too, as --eta 0.1")
-        learning = _chosen(options.wrt, {named[leaf]: leaf for leaf in learning})
-    record = steps(e, eta, wrt=learning, named=named)
-    wrong = naive(e, named=named) if options.naive else None
+        learning = _chosen(options.wrt, {tape.names[leaf]: leaf for leaf in learning})
+    record = steps_of(tape, eta, wrt=learning)
+    wrong = naive_of(tape) if options.naive else None
     length = max(len(record), len(wrong or ()))
     many = length > _TREES and not (options.all or sys.stdout.isatty())
     if options.json:
