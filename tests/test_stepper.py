@@ -20,7 +20,8 @@ from rich.cells import cell_len
 
 from tinygrad_bp import Network, Value
 from tinygrad_bp.engine.graph import topological_order
-from tinygrad_bp.explain.steps import naive, show, steps
+from tinygrad_bp.explain.naive import naive
+from tinygrad_bp.explain.steps import show, steps
 from tinygrad_bp.terminal import stepper
 from tinygrad_bp.terminal.cli import main
 from tinygrad_bp.terminal.stepper import Screen, tree

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from tinygrad_bp.engine.declarations import *  # noqa: F403 - the functions of the table
     from tinygrad_bp.engine.differentiate import grad, gradients, hessian, jacobian, value_and_grad
     from tinygrad_bp.engine.functions import isclose, logsumexp, primitive, softmax, where
+    from tinygrad_bp.explain.naive import naive
     from tinygrad_bp.explain.paths import contract, flow, largest_paths, path_count, path_sum, paths
-    from tinygrad_bp.explain.steps import naive, order, steps
+    from tinygrad_bp.explain.steps import order, steps
     from tinygrad_bp.network.derivation import derivation
     from tinygrad_bp.network.network import Network
 
@@ -49,7 +50,7 @@ _LATER = {
     "jacobian": "engine.differentiate",
     "largest_paths": "explain.paths",
     "note": "note",
-    "naive": "explain.steps",
+    "naive": "explain.naive",
     "order": "explain.steps",
     "path_count": "explain.paths",
     "path_sum": "explain.paths",

@@ -24,7 +24,8 @@ from tinygrad_bp.engine.differentiate import still_gives
 from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.engine.value import data_of
 from tinygrad_bp.explain.escaping import for_html
-from tinygrad_bp.explain.steps import naive_of, show, steps_of
+from tinygrad_bp.explain.naive import naive_of
+from tinygrad_bp.explain.steps import show, steps_of
 from tinygrad_bp.files import write_atomically
 from tinygrad_bp.network.network import Run, recorded_tape
 from tinygrad_bp.numbers.text import format_number

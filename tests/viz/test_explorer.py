@@ -33,7 +33,8 @@ from tinygrad_bp import (
 )
 from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.engine.operations import FUNCTIONS, apply
-from tinygrad_bp.explain.steps import naive, steps
+from tinygrad_bp.explain.naive import naive
+from tinygrad_bp.explain.steps import steps
 from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.numbers.text import format_number
 from tinygrad_bp.table.rules import RULES

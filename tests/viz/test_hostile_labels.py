@@ -37,6 +37,7 @@ from tinygrad_bp import Network, Value, fsum, primitive, tanh
 from tinygrad_bp.engine.graph import names, topological_order
 from tinygrad_bp.explain.escaping import for_html, for_latex
 from tinygrad_bp.explain.formula import Words
+from tinygrad_bp.explain.naive import naive
 from tinygrad_bp.explain.paths import flow
 from tinygrad_bp.explain.report import (
     Facts,
@@ -48,7 +49,7 @@ from tinygrad_bp.explain.report import (
     to_latex,
     to_text,
 )
-from tinygrad_bp.explain.steps import naive, steps
+from tinygrad_bp.explain.steps import steps
 from tinygrad_bp.network.derivation import derivation, forward
 from tinygrad_bp.network.samples import Dataset, Sample
 from tinygrad_bp.terminal import repl

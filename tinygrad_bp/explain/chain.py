@@ -23,7 +23,8 @@ from tinygrad_bp.explain.formula import (
     is_symbolic,
     text,
 )
-from tinygrad_bp.explain.paths import largest, listed, multiply
+from tinygrad_bp.explain.largest_paths import largest, listed
+from tinygrad_bp.explain.paths import multiply
 from tinygrad_bp.numbers.text import format_number
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from tinygrad_bp.engine.operations import FUNCTIONS
 from tinygrad_bp.engine.tape import Edges, Tape
 from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError, TooManyPathsError
-from tinygrad_bp.explain.paths import LIMIT, contract, largest, listed, multiply, path_sum
+from tinygrad_bp.explain.largest_paths import largest, listed
+from tinygrad_bp.explain.paths import LIMIT, contract, multiply, path_sum
 from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.network import exchange
 from tinygrad_bp.numbers.families import check_number, family_of, whole, whole_number

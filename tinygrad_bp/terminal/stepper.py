@@ -21,7 +21,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from tinygrad_bp.explain.steps import naive, show, steps, written
+from tinygrad_bp.explain.naive import naive
+from tinygrad_bp.explain.steps import show, steps, written
 from tinygrad_bp.numbers.text import plain, takes_signs
 from tinygrad_bp.quoting import first_few, quoted, shortened, visible
 
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from tinygrad_bp.engine.value import Value
-    from tinygrad_bp.explain.steps import Naive, Step, Steps
+    from tinygrad_bp.explain.naive import Naive
+    from tinygrad_bp.explain.steps import Step, Steps
     from tinygrad_bp.numbers.kernels import Number
 
 KEYS = "n next  b back  j jump  r run to node  f first  l last  h help  q quit"

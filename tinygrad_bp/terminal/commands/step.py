@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.errors import ExpressionError
-from tinygrad_bp.explain.steps import naive_of, steps_of
+from tinygrad_bp.explain.naive import naive_of
+from tinygrad_bp.explain.steps import steps_of
 from tinygrad_bp.quoting import first_few, quoted
 from tinygrad_bp.terminal.printing import show
 from tinygrad_bp.terminal.reading import (
