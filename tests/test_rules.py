@@ -41,6 +41,7 @@ from tinygrad_bp.numbers.arithmetic import arithmetic_of
 from tinygrad_bp.numbers.kernels import Arithmetic
 from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.table import rules
+from tinygrad_bp.table.expression import Dialect
 from tinygrad_bp.table.rules import PARAMETERS, Rule
 from tinygrad_bp.testing.oracles import DIGITS, HARD, ORACLES, Oracle, hard_points, results
 from tinygrad_bp.testing.strategies import OPERATIONS, numbers, operands
@@ -411,6 +412,38 @@ def test_rows_are_written_in_the_notation_with_literals_that_binary_holds(name, 
         if isinstance(node, ast.Constant):
             assert type(node.value) is float, "an int literal would make exact types inexact"
             assert Fraction(ast.get_source_segment(text, node)) == Fraction(node.value)
+
+
+class Unchained(ast.NodeTransformer):
+    """``a < b < c`` as ``a < b and b < c``, as other languages have it."""
+
+    def visit_Compare(self, node):
+        sides = [node.left, *node.comparators]
+        tests = [
+            ast.Compare(left, [op], [right])
+            for left, op, right in zip(sides, node.ops, sides[1:], strict=False)
+        ]
+        return tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
+
+
+def unchained(text):
+    """The tree of a text, without chains."""
+    return ast.dump(Unchained().visit(ast.parse(text, mode="eval")))
+
+
+@ROWS
+def test_a_row_is_printed_in_python_as_it_stands(rule):
+    """So that floats may read its texts without their trees."""
+    texts = {
+        "derivative": (rule.value, *rule.derivatives, *rule.textbook),
+        "condition": (rule.domain, rule.kink, rule.bend),
+    }
+    for part, listed in texts.items():
+        for text in filter(None, listed):
+            printed = Dialect().text(rule.tree(text, part))
+            assert "**" not in text or text in rule.textbook
+            if "**" not in text:
+                assert printed == text or unchained(printed) == unchained(text)
 
 
 @ROWS

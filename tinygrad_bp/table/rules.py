@@ -152,11 +152,9 @@ class Rule:
     def exact(self) -> bool:
         """Whether exact numbers are left as they are: see the class."""
         if self._exact is None:
-            from tinygrad_bp.table.expression import names_in
-
             texts = (*self.let.values(), self._value, *self._derivatives)
             trees = [self.tree(each, "derivative") for each in texts if isinstance(each, str)]
-            names = {name for tree in trees for name in names_in(tree)}
+            names = {name for tree in trees for name in _names_in(tree)}
             others = names - {*PARAMETERS, *self.let, "out", "inf", "nan", "normal", "lost"}
             self._exact = self.written and all(
                 name in RULES and name != self.name and RULES[name].exact for name in others
@@ -166,10 +164,7 @@ class Rule:
     @property
     def domain_operands(self) -> tuple[str, ...]:
         """The operands that the domain is a condition on."""
-        if not self.domain:
-            return ()
-
-        names = names_in(self.tree(self.domain, "condition"))
+        names = _names_in(self.tree(self.domain, "condition")) if self.domain else ()
         return tuple([each for each in PARAMETERS if each in names])
 
     @property
@@ -224,13 +219,13 @@ class Rule:
 
     def lets(self, *trees: Tree) -> list[tuple[str, Tree]]:
         """The shared parts that these expressions use, each after those that it uses itself."""
-        used = {name for tree in trees for name in names_in(tree)}
+        used = {name for tree in trees for name in _names_in(tree)}
         found = []
         for name, text in reversed([*self.let.items()]):
             if name in used:
                 tree = self.tree(text)
                 found.append((name, tree))
-                used.update(names_in(tree))
+                used.update(_names_in(tree))
         return found[::-1]
 
     def parse_all(self) -> None:
@@ -266,6 +261,11 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"Rule({self.name!r}, {self.value!r}, {self.derivatives!r})"
+
+
+def _names_in(tree: Tree) -> list[str]:
+
+    return names_in(tree)
 
 
 def _row(
