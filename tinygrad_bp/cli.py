@@ -715,8 +715,8 @@ def _repl(options: argparse.Namespace) -> None:
 
 
 def _conformance(options: argparse.Namespace) -> int:
+    from tinygrad_bp.testing.cases import base_of
     from tinygrad_bp.testing.conformance import check_name, suite_of
-    from tinygrad_bp.testing.properties import base_of
 
     named = {name: getattr(options, name) for name in ("data", "grad", "backward", "bits")}
     settings = {name: each for name, each in named.items() if each}
