@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from mutants import MUTANTS, finding
 from right import RIGHT
+from right_lean import LEAN
 
 from tinygrad_bp.testing import conformance
 
@@ -31,7 +32,9 @@ def one_of_each():
     return [each[place % len(each)] for place, each in enumerate(by_defect().values())]
 
 
-@pytest.mark.parametrize("engine", RIGHT if ALL else RIGHT[1::5], ids=lambda engine: engine.name)
+@pytest.mark.parametrize(
+    "engine", [*(RIGHT if ALL else RIGHT[1::5]), *LEAN], ids=lambda engine: engine.name
+)
 def test_a_right_engine_conforms(engine):
     report = conformance(engine)
     assert report.holds, report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import wrong_engines
 import wrong_formulas
 import wrong_manners
 import wrong_operations
@@ -28,4 +29,10 @@ def finding(mutant: Mutant, seed: int = 0) -> Finding | None:
 
 
 __all__ = ["MUTANTS", "Mutant", "finding"]
-del wrong_formulas, wrong_manners, wrong_operations, wrong_passes  # which have added theirs
+del (
+    wrong_engines,
+    wrong_formulas,
+    wrong_manners,
+    wrong_operations,
+    wrong_passes,
+)  # which have added theirs

@@ -14,7 +14,7 @@ from wrong_operations import to_single
 
 IN_A_GRAPH = ("a + b in a graph", "a * b in a graph")
 ORDER = (*IN_A_GRAPH, "repeated operand", "shared node", "equal numbers", "random programs")
-SECOND = ("second pass", "two results", "another graph")
+SECOND = ("second pass", "two results", "continued graph", "another graph")
 ANY = ("a + b", "a * b", "same every time", *ORDER)
 LOOKING = ("looking", *ANY)
 GRADIENTS = ("tiny gradients", "huge gradients", "infinite gradients", "nan gradients", *ANY)

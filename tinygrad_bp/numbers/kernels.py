@@ -9,8 +9,6 @@ from __future__ import annotations
 from tinygrad_bp.errors import ExactnessError
 from tinygrad_bp.numbers.floats import is_nan
 from tinygrad_bp.quoting import visible
-from tinygrad_bp.sources import file_name
-from tinygrad_bp.table.expression import Dialect
 from tinygrad_bp.table.rules import CONSTANTS, HELPERS, PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
@@ -289,6 +287,8 @@ class Arithmetic:
         self, source: str, namespace: dict[str, Any], title: str, found: dict[str, Any]
     ) -> None:
         """Execute definitions in a namespace, which gets what they call of this type's functions."""
+        from tinygrad_bp.sources import file_name  # when a row is first used
+
         file = file_name(
             source, f"{self.name}: {visible(title)}"
         )  # compile refuses NUL and surrogates

@@ -17,8 +17,6 @@ This module may not know any number type, nor `Value`.
 
 from __future__ import annotations
 
-from tinygrad_bp.table.expression import Dialect, names_in
-
 TYPE_CHECKING = False  # typing costs more to import than the whole engine
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,6 +127,7 @@ class Rule:
     def _written_out(self, part: str | Callable[..., Any]) -> str | Callable[..., Any]:
         if not self.let or not isinstance(part, str):
             return part
+        from tinygrad_bp.table.expression import Dialect
 
         parts = {name: self.tree(text) for name, text in self.let.items()}
         return Dialect(parts=parts).text(self.tree(part, "derivative"))
@@ -187,9 +186,7 @@ class Rule:
             ExpressionError: it is not in the notation.
         """
         if (text, part) not in self.compiled:
-            from tinygrad_bp.table.expression import (
-                parse,  # a first gradient in floats does not need it
-            )
+            from tinygrad_bp.table.expression import parse  # likewise
 
             names = (
                 *CONSTANTS,
@@ -264,6 +261,7 @@ class Rule:
 
 
 def _names_in(tree: Tree) -> list[str]:
+    from tinygrad_bp.table.expression import names_in  # a first gradient in floats does not need it
 
     return names_in(tree)
 

@@ -17,19 +17,12 @@ from textwrap import indent, wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.testing.causes import Cause, diagnose
+from tinygrad_bp.testing.cases import IN_A_GRAPH, TAILS, NotOffered, NotTried, Plan, base_of
+from tinygrad_bp.testing.causes import Cause, Tried, diagnose
 from tinygrad_bp.testing.engines import OURS, Engine, check_nodes, check_path
 from tinygrad_bp.testing.forms import FORMS
 from tinygrad_bp.testing.modules import make_callable
-from tinygrad_bp.testing.properties import (
-    IN_A_GRAPH,
-    PROPERTIES,
-    TAILS,
-    NotOffered,
-    NotTried,
-    Plan,
-    base_of,
-)
+from tinygrad_bp.testing.properties import PROPERTIES
 from tinygrad_bp.testing.trial import (
     FAILS,
     HOLDS,
@@ -37,7 +30,7 @@ from tinygrad_bp.testing.trial import (
     NOT_TRIED,
     Answer,
     Failure,
-    shown_unfinished,
+    shown_lost,
     try_property,
 )
 from tinygrad_bp.testing.worker import Greeting, Lost, Worker
@@ -248,7 +241,7 @@ class Suite:
         here = isinstance(engine, Engine) and not hasattr(os, "fork")
         self._worker = None if here else Worker(engine, limit, folder, settings)
         self._found: dict[str, Finding] = {}
-        self._failures: dict[str, tuple[Failure, ...]] = {}
+        self._tried: dict[str, Tried] = {}
         self._hangs = self._losses = 0
 
     @property
@@ -295,7 +288,6 @@ class Suite:
             if answer.failures:
                 first = answer.failures[0]
                 found = Finding(name, statement, FAILS, first.text, first.found)
-                self._failures[name] = answer.failures
             else:
                 found = Finding(name, statement, answer.verdict, found=answer.reason)
             self._found[name] = found
@@ -309,15 +301,27 @@ class Suite:
             NotTried: one of them fails.
         """
         for need in PROPERTIES[name].needs:
-            finding = self.check(need)
-            if finding.verdict == NOT_OFFERED:
-                raise NotOffered(f"there is no {need}")
-            if finding.verdict == NOT_TRIED:
-                raise NotTried(finding.found)
-            if finding.verdict == FAILS:
-                raise NotTried(f"{need} fails")
+            self._need_one((need,) if isinstance(need, str) else need)
         for used in PROPERTIES[name].uses:
             self.check(used)
+
+    def _need_one(self, names: tuple[str, ...]) -> None:
+        """Go on only if one of some properties holds.
+
+        Raises:
+            NotOffered: the engine has none of them.
+            NotTried: those that it has fail.
+        """
+        found = []
+        for each in names:
+            found.append(self.check(each))
+            if found[-1].verdict == HOLDS:
+                return
+        offered = [each for each in found if each.verdict != NOT_OFFERED]
+        if not offered:
+            raise NotOffered(f"there is no {names[0]}")
+        first = offered[0]
+        raise NotTried(f"{first.name} fails" if first.verdict == FAILS else first.found)
 
     def _try(self, name: str) -> Answer:
         if self._hangs >= _HANGS:
@@ -325,13 +329,21 @@ class Suite:
         if self._losses >= _LOSSES:
             raise NotTried(f"the process was lost {_LOSSES} times in a row")
         what = PROPERTIES[name]
-        known = {*what.needs, *what.uses}
-        held = frozenset(each for each in known if self._found[each].verdict == HOLDS)
+        known = {*what.uses}.union(
+            *({need} if isinstance(need, str) else need for need in what.needs)
+        )
+        found = [self._found[each] for each in known if each in self._found]
+        held = frozenset(each.name for each in found if each.verdict == HOLDS)
         plan = self._plan._replace(held=held, bits=self.greeting.bits)
+        answer = self._answer(name, plan)
+        self._tried[name] = Tried(plan, answer)
+        return answer
+
+    def _answer(self, name: str, plan: Plan) -> Answer:
         if self._worker is None:
             assert isinstance(self._engine, Engine)  # noqa: S101 - a path has a worker
             with redirect_stdout(StringIO()):
-                return try_property(what, self._engine, plan)
+                return try_property(PROPERTIES[name], self._engine, plan)
         answer = self._worker.try_property(name, plan)
         if isinstance(answer, Lost):
             self._losses += 1
@@ -342,9 +354,10 @@ class Suite:
 
     def _lost(self, name: str, plan: Plan, lost: Lost) -> Failure:
         """The script that the process was lost with."""
-        each = next(islice(PROPERTIES[name].tries(plan, OURS), lost.place, None), None)
-        text = shown_unfinished(each, self.greeting.spelling, lost.why) if each else ""
-        return Failure(None, text, lost.why, error="hang" if lost.hangs else "end")
+        each = next(islice(PROPERTIES[name].tries(plan, OURS), lost.case, None), None)
+        case, text = shown_lost(each, self.greeting.spelling, lost.place, lost.why)
+        error = "hang" if lost.hangs else "end"
+        return Failure(case, text, lost.why, error=error, place=lost.place)
 
     def findings(self, names: tuple[str, ...] | None = None) -> Iterator[Finding]:
         """Try some properties, or all, one after another."""
@@ -358,8 +371,8 @@ class Suite:
         """
         found = tuple(self.findings(names))
         name = self.greeting.name
-        failures = {each.name: self._failures[each.name] for each in found if each.verdict == FAILS}
-        causes = tuple(diagnose(failures))
+        failing = [each.name for each in found if each.verdict == FAILS]
+        causes = diagnose(self._tried, failing)
         sentences = {name: cause.sentence for cause in causes for name in cause.explains}
         found = tuple(each._replace(cause=sentences.get(each.name, "")) for each in found)
         return Report(name, found, causes, self._notices())

@@ -40,6 +40,13 @@ IN_PLACE: dict[str, Callable[..., Any]] = {
     "/": operator.itruediv,
     "**": operator.ipow,
 }
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+"""The order of numbers; equality may be that of nodes."""
 _METHODS = {"+": "__add__", "-": "__sub__", "*": "__mul__", "/": "__truediv__", "**": "__pow__", "neg": "__neg__", "abs": "__abs__"}  # fmt: skip
 
 
@@ -167,7 +174,9 @@ def _found(module: str, name: str) -> Any:
 
 
 OURS = Engine(
-    Value, "tinygrad_bp:Value", functions={name: FUNCTIONS[name] for name in FUNCTION_NAMES}
+    lambda x: Value(float(x)),
+    "tinygrad_bp:Value",
+    functions={name: FUNCTIONS[name] for name in FUNCTION_NAMES},
 )
 """The engine of this package, which gives the right answers."""
 
@@ -182,6 +191,31 @@ def told(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - it is the engine's own class
         text = "an error that cannot be printed"
     return f"{type(error).__name__}: {' '.join(text.split())}".removesuffix(": ")[:200]
+
+
+def place_of(error: BaseException) -> str:
+    """The file and line where an error came about, of what is not ours; empty if it is not in a file.
+
+    That it came from too deep a recursion is not said: it comes about anywhere.
+    """
+    found = ""
+    trace = error.__traceback__
+    while trace and not isinstance(error, RecursionError):
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.parent != Path(__file__).parent and file.suffix == ".py":
+            found = f"{file.name}, line {trace.tb_lineno}, in {trace.tb_frame.f_code.co_name}"
+        trace = trace.tb_next
+    return found
+
+
+def is_unimplemented(error: BaseException) -> bool:
+    """Whether an error says that something is not there."""
+    return isinstance(error, NotImplementedError)
+
+
+def is_any(_: BaseException) -> bool:
+    """Whether it is an error."""
+    return True
 
 
 def is_refusal(error: BaseException) -> bool:

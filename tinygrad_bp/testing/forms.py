@@ -21,12 +21,12 @@ from tinygrad_bp.testing.scripts import Apply, Plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODERATE = (2.0, 0.7, -1.3, 3.0, 0.3, -0.6, 1.1, -2.7, 0.0)
+MODERATE = (2.0, 0.7, -1.3, 3.0, -0.6, 0.0, 0.3, 1.1, -2.7)
 """Where a straightforward formula has its digits; few are floats of single precision."""
 EXPONENTS = (2, 3, -1, -2, 1)
 FRACTIONAL = (0.5, 1.5, -0.5)
-_CONSTANTS = (3, -2, 0.7)
-_POSITIVE = (2, 0.7, 3)
+_CONSTANTS = (3, -2, 0.7, 0, 1, -1)
+_POSITIVE = (2, 0.7, 3, 1)
 _FAR_EXPONENTS = (2.0, 3.0, -1.0, -2.0, 0.5, -0.5, 10.0, 0.001)
 _SIZES = (
     *(1e-300, 1e-200, 1e-160, 1e-100, 1e-30, 1e-16, 1e-12, 1e-8, 1e-4, 0.01, 0.9999, 1.0001),
@@ -144,7 +144,7 @@ def answer(form: Form, at: Point) -> tuple[float, ...] | None:
 
 
 @cache
-def moderate_points(form: Form, count: int = 12) -> tuple[Point, ...]:
+def moderate_points(form: Form, count: int = 24) -> tuple[Point, ...]:
     """Points of moderate numbers, all different in one point, the simplest first."""
     return tuple(islice(_moderate_points(form), count))
 

@@ -6,13 +6,16 @@ registers are called ``a, b, c, ...`` when it is printed.
 
 from __future__ import annotations
 
+import operator
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from tinygrad_bp.table.rules import RULES
-from tinygrad_bp.testing.engines import IN_PLACE, told
+from tinygrad_bp.testing.engines import COMPARISONS, IN_PLACE, place_of, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tinygrad_bp.testing.engines import Engine, Spelling
 
@@ -62,7 +65,32 @@ class Clear(NamedTuple):
     register: int
 
 
-Statement: TypeAlias = Leaf | Apply | Back | Move | Clear
+class Look(NamedTuple):
+    """Do what should change nothing.
+
+    Attributes:
+        how: one of `LOOKS`.
+        registers: at what.
+    """
+
+    how: str
+    registers: tuple[int, ...]
+
+
+LOOKS: dict[str, Callable[..., Any]] = {
+    "repr({})": repr,
+    "str({})": str,
+    "format({})": format,
+    "hash({})": hash,
+    "bool({})": bool,
+    "float({})": float,
+    **{f"{{}} {sign} {{}}": compare for sign, compare in COMPARISONS.items()},
+    "{} == {}": operator.eq,
+    "{} != {}": operator.ne,
+}
+"""What can be done with a node, or with two, that should change nothing; the engine need not offer it."""
+
+Statement: TypeAlias = Leaf | Apply | Back | Move | Clear | Look
 Script: TypeAlias = tuple[Statement, ...]
 
 
@@ -72,7 +100,7 @@ class Outcome(NamedTuple):
     Attributes:
         values: each register when it was made.
         data: each register at the end.
-        gradients: each leaf's gradient at the end, by its register; of all registers if asked for.
+        gradients: each leaf's gradient at the end, by its register; those of inner nodes if asked for.
     """
 
     values: list[float]
@@ -86,21 +114,30 @@ class Broken(Exception):  # noqa: N818 - it is no error of ours
     Attributes:
         place: of the statement that raised it.
         error: the engine's own.
+        where: in the engine's file.
     """
 
     def __init__(self, error: BaseException, place: int | None = None) -> None:
         super().__init__(told(error))
         self.place = place
         self.error = error
+        self.where = place_of(error)
 
 
-def run(script: Script, engine: Engine, *, inner: bool = False) -> Outcome:
+def run(
+    script: Script,
+    engine: Engine,
+    *,
+    inner: bool = False,
+    announce: Callable[[int], None] = lambda _: None,
+) -> Outcome:
     """Run a script on an engine.
 
     Args:
         script: the statements.
         engine: the engine.
         inner: whether the gradients of inner nodes are read too.
+        announce: told the place of each statement before it is done.
 
     Raises:
         Broken: the engine raised something, `SystemExit` too.
@@ -109,11 +146,12 @@ def run(script: Script, engine: Engine, *, inner: bool = False) -> Outcome:
     >>> run((Leaf(3.0), Apply("*", (0, 0)), Back(1)), OURS)
     Outcome(values=[3.0, 9.0], data=[3.0, 9.0], gradients={0: 6.0})
     """
-    place = 0
+    place: int | None = 0
     try:
         registers: list[Any] = []
         values, leaves = [], []
-        for place, statement in enumerate(script):  # noqa: B007 - used where it breaks
+        for place, statement in enumerate(script):
+            announce(place)
             match statement:
                 case Leaf(number):
                     leaves.append(len(registers))
@@ -128,11 +166,19 @@ def run(script: Script, engine: Engine, *, inner: bool = False) -> Outcome:
                     engine.move(registers[register], number)
                 case Clear(register):
                     engine.clear(registers[register])
-        read = range(len(registers)) if inner else leaves
+                case Look(how, looked_at):
+                    with suppress(Exception):
+                        LOOKS[how](*(registers[each] for each in looked_at))
+        place = None
+        if inner:  # of registers with a node of their own: 0 + a may be a
+            times = Counter(map(id, registers))
+            leaves += [
+                k for k, node in enumerate(registers) if times[id(node)] == 1 and k not in leaves
+            ]
         return Outcome(
             values,
             [engine.number(node) for node in registers],
-            {register: engine.gradient(registers[register]) for register in read},
+            {register: engine.gradient(registers[register]) for register in sorted(leaves)},
         )
     except KeyboardInterrupt:
         raise
@@ -192,6 +238,8 @@ def source(script: Script, spelling: Spelling) -> list[str]:
                 lines.append(f"{name_of(at)}.{spelling.data} = {number!r}")
             case Clear(at):
                 lines.append(f"{name_of(at)}.{spelling.grad} = 0")
+            case Look(how, several):
+                lines.append(how.format(*map(name_of, several)))
         register += isinstance(statement, (Leaf, Apply))
     return lines
 
@@ -250,6 +298,8 @@ def pruned(script: Script, keep: Iterable[int] = ()) -> Script:
             register -= 1
             if register in needed and isinstance(statement, Apply):
                 needed.update(_registers(statement.operands))
+        elif isinstance(statement, Look):
+            needed.update(statement.registers)
         else:
             needed.add(statement.register)
     kept: list[Statement] = []
@@ -259,10 +309,10 @@ def pruned(script: Script, keep: Iterable[int] = ()) -> Script:
         if isinstance(statement, (Leaf, Apply)):
             if register in needed:
                 places[register] = len(places)
-                kept.append(_renumbered(statement, places))
+                kept.append(renumbered(statement, places))
             register += 1
         else:
-            kept.append(_renumbered(statement, places))
+            kept.append(renumbered(statement, places))
     return tuple(kept)
 
 
@@ -270,8 +320,11 @@ def smaller(script: Script) -> Iterator[Script]:
     """The scripts with one register less, where another can stand in its place.
 
     For an operation that is one of its operands, for a leaf an earlier one; and those with a
-    simpler number in a leaf.
+    simpler number in a leaf, or with one thing less that should change nothing.
     """
+    for place, each in enumerate(script):
+        if isinstance(each, Look):
+            yield script[:place] + script[place + 1 :]
     filled = registers_of(script)
     for left_out, what in enumerate(filled):
         others = (
@@ -284,23 +337,48 @@ def smaller(script: Script) -> Iterator[Script]:
                 continue
             places = {old: old - (old > left_out) for old in range(len(filled))}
             places[left_out] = places[other]
-            yield tuple(_renumbered(each, places) for each in script if each is not what)
+            yield tuple(renumbered(each, places) for each in script if each is not what)
     for simple in (2.0, 3.0):
         for what in filled:
             if isinstance(what, Leaf) and what.number not in (2.0, 3.0):
                 yield tuple(Leaf(simple) if each is what else each for each in script)
 
 
+def numbers_of(script: Script) -> list[Leaf | Plain]:
+    """The numbers that are written in a script."""
+    plain = [each for what in registers_of(script) for each in _plain(what)]
+    return [*(each for each in script if isinstance(each, Leaf)), *plain]
+
+
+def _plain(what: Leaf | Apply) -> list[Plain]:
+    return (
+        [each for each in what.operands if isinstance(each, Plain)]
+        if isinstance(what, Apply)
+        else []
+    )
+
+
+def flat(operands: Iterable[Any]) -> Iterator[Any]:
+    """The operands, and those in lists."""
+    for each in operands:
+        if type(each) is tuple:
+            yield from flat(each)
+        else:
+            yield each
+
+
 def _registers(operands: Iterable[Any]) -> set[int]:
-    inner = [_registers(each) for each in operands if type(each) is tuple]
-    return {each for each in operands if type(each) is int}.union(*inner)
+    return {each for each in flat(operands) if type(each) is int}
 
 
-def _renumbered(statement: Statement, places: dict[int, int]) -> Statement:
+def renumbered(statement: Statement, places: dict[int, int]) -> Statement:
+    """A statement for registers in other places."""
     if isinstance(statement, Leaf):
         return statement
     if isinstance(statement, Apply):
         return statement._replace(operands=_renumber(statement.operands, places))
+    if isinstance(statement, Look):
+        return statement._replace(registers=_renumber(statement.registers, places))
     return statement._replace(register=places[statement.register])
 
 

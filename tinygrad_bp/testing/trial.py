@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.table.rules import RULES
+from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
+from tinygrad_bp.testing.cases import Case, Measure, NotOffered, NotTried, Plan, Property
 from tinygrad_bp.testing.engines import OURS, is_refusal, told
-from tinygrad_bp.testing.properties import Case, Measure, NotOffered, NotTried, Plan, Property
 from tinygrad_bp.testing.scripts import (
     Apply,
     Back,
     Broken,
-    Leaf,
     Outcome,
+    Plain,
     Script,
+    Statement,
     name_of,
+    numbers_of,
     pruned,
     registers_of,
     run,
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tinygrad_bp.testing.engines import Engine, Spelling
-    from tinygrad_bp.testing.forms import Form
 
 HOLDS, FAILS, NOT_OFFERED, NOT_TRIED = "holds", "fails", "not offered", "not tried"
 ENOUGH = 60
@@ -58,16 +60,22 @@ class Failure(NamedTuple):
         case: the script, if it is one.
         text: the same as Python to paste, with what is wrong in a comment.
         found: what is wrong, on one line.
+        reading: the number that is wrong, if it came to one.
         outcome: what the engine made of it, if it came to an end.
-        error: the name of what the engine raised.
+        error: the name of what the engine raised; ``"hang"`` or ``"end"`` if it never came back.
+        place: of the statement at which that happened.
+        where: in the engine's file.
         steady: whether it does the same each time.
     """
 
     case: Case | None
     text: str
     found: str
+    reading: Reading | None = None
     outcome: Outcome | None = None
     error: str = ""
+    place: int | None = None
+    where: str = ""
     steady: bool = True
 
 
@@ -78,15 +86,25 @@ class Answer(NamedTuple):
         verdict: as in a `Finding`.
         reason: why it is not offered or not tried.
         failures: the most telling first.
+        passed: the numbers of the cases that the engine gets right.
     """
 
     verdict: str
     reason: str = ""
     failures: tuple[Failure, ...] = ()
+    passed: tuple[int, ...] = ()
+
+
+NOWHERE = -1
+"""Instead of a place in a script: between scripts, or in one that has no places."""
+
+
+def _hush(_: int, __: int) -> None:
+    """Announce nothing."""
 
 
 def try_property(
-    what: Property, engine: Engine, plan: Plan, announce: Callable[[int], None] = lambda _: None
+    what: Property, engine: Engine, plan: Plan, announce: Callable[[int, int], None] = _hush
 ) -> Answer:
     """Try a property on an engine.
 
@@ -94,99 +112,123 @@ def try_property(
         what: the property.
         engine: the engine.
         plan: how much is tried, and what holds.
-        announce: told the number of each case before it is tried.
+        announce: told the number of each case, and the place of each statement in it, before it is done.
     """
     failures: list[Failure] = []
-    compared = 0
+    passed: list[int] = []
+    number = 0
     try:
-        if what.form is not None:
-            _require(what.form, engine)
+        if what.offered:
+            _require(what.offered, engine)
         for number, each in enumerate(what.tries(plan, engine)):
-            announce(number)
+            announce(number, NOWHERE)
             if isinstance(each, Measure):
                 failure = _measured(each, engine)
-                compared += 1
             else:
-                right = run(each.script, OURS, inner=each.inner)
+                case = each._replace(allowed=each.allowed or plan.near)
+                right = run(case.script, OURS, inner=case.inner)
                 try:
-                    failure = failure_of(each, right, engine)
-                    compared += 1
+                    failure = failure_of(case, right, engine, partial(announce, number))
                 except NotImplementedError:
                     continue
             if failure:
                 failures.append(failure)
+            else:
+                passed.append(number)
             if len(failures) == ENOUGH or (failure and isinstance(each, Measure)):
                 break
     except NotOffered as reason:
         return Answer(NOT_OFFERED, str(reason))
     except NotTried as reason:
-        return Answer(NOT_TRIED, str(reason)) if not failures else _failed(failures, engine)
+        if not failures:
+            return Answer(NOT_TRIED, str(reason))
     if failures:
-        return _failed(failures, engine)
-    return Answer(HOLDS) if compared else Answer(NOT_TRIED, "the engine refuses all of its numbers")
+        told = _told(failures, engine, lambda: announce(number, NOWHERE))
+        return Answer(FAILS, "", told, tuple(passed))
+    if not passed:
+        return Answer(NOT_TRIED, "the engine refuses all of its numbers")
+    return Answer(HOLDS, passed=tuple(passed))
 
 
-def _failed(failures: list[Failure], engine: Engine) -> Answer:
+def _told(failures: list[Failure], engine: Engine, tick: Callable[[], None]) -> tuple[Failure, ...]:
+    """The failures, the simplest first, which is made smaller and run again."""
     failures.sort(key=_ease)
     first = failures[0]
     if first.case is not None:
-        first = _smallest(first, engine)
-        first = first._replace(steady=_is_steady(first.case, engine)) if first.case else first
-    return Answer(FAILS, failures=(first, *failures[1:]))
+        first = _smallest(first, engine, tick)
+        first = first._replace(steady=_is_steady(first, engine, tick))
+    return (first, *failures[1:])
 
 
-def _ease(failure: Failure) -> tuple[bool, int, int]:
-    """Short scripts are told first, and wrong numbers before errors."""
-    length = len(failure.case.script) if failure.case else 0
-    return bool(failure.error), length, len(failure.text)
+def _ease(failure: Failure) -> tuple[bool, int, float, int]:
+    """Wrong numbers are told before errors, then short scripts, usual operations, and numbers near 1."""
+    script = failure.case.script if failure.case else ()
+    return bool(failure.error), sum(map(_weight, script)), _farness(script), len(failure.text)
 
 
-def _require(form: Form, engine: Engine) -> None:
+def _weight(statement: Statement) -> int:
+    if isinstance(statement, Apply):
+        return 1 + (statement.op not in "+*") + 2 * statement.in_place
+    return 1
+
+
+def _farness(script: Script) -> float:
+    """How far its numbers are from the most telling, which are 2 and 3: orders of magnitude."""
+    sizes = (abs(each.number) for each in numbers_of(script))
+    return sum(abs(math.log10(x / 2.5)) if 0.0 < x < math.inf else 1.0 for x in sizes)
+
+
+def _require(script: Script, engine: Engine) -> None:
     """Try an operation once.
 
     Raises:
         NotOffered: the engine has it not, or says so.
     """
-    from tinygrad_bp.testing.forms import moderate_points
-
-    at = moderate_points(form)[0]
+    last = script[-1]
     try:
-        if (not form.nodes or form.nodes[0]) and not engine.offers(form.op):
-            raise NotOffered(f"there is no {form.op}")
-        script: list[Leaf | Apply] = [Leaf(x) for x in at.nodes]
-        run((*script, form.apply(tuple(range(len(at.nodes))), at.plain)), engine)
+        if isinstance(last, Apply) and last.op in RULES:
+            first = last.operands[0]
+            if not isinstance(first, Plain) and not engine.offers(last.op):
+                raise NotOffered(f"there is no {last.op}")
+        run(script, engine)
     except Broken as broken:
         error = broken.error
-        own = form.name not in RULES and form.name.endswith(")")  # a method with a plain number
-        in_place = form.in_place and isinstance(error, RuntimeError)  # as PyTorch, for a leaf
-        if (
-            is_refusal(error)
-            or in_place
-            or (own and isinstance(error, (TypeError, AttributeError)))
+        refused = is_refusal(error)
+        if isinstance(last, Apply) and last.in_place:  # as PyTorch, for a leaf
+            refused |= isinstance(error, RuntimeError)
+        elif (
+            isinstance(last, Apply)
+            and last.op in FUNCTION_NAMES
+            and Plain in map(type, last.operands)
         ):
+            refused |= isinstance(error, (TypeError, AttributeError))  # it takes nodes only
+        if refused:
             raise NotOffered(f"refused: {broken}") from error
 
 
 # ---- one case
 
 
-def failure_of(case: Case, right: Outcome, engine: Engine) -> Failure | None:
+def failure_of(
+    case: Case, right: Outcome, engine: Engine, announce: Callable[[int], None] = lambda _: None
+) -> Failure | None:
     """What the engine does wrong with a script.
 
     Raises:
         NotImplementedError: it refuses these numbers.
     """
     try:
-        outcome = run(case.script, engine, inner=case.inner)
+        outcome = run(case.script, engine, inner=case.inner, announce=announce)
     except Broken as broken:
-        if case.lenient or isinstance(broken.error, NotImplementedError):
+        if case.refused(broken.error):
             raise NotImplementedError from broken
-        text = _shown_broken(case.script, engine.spelling, broken)
-        return Failure(case, text, str(broken), error=type(broken.error).__name__)
+        text = shown_broken(case.script, engine.spelling, broken.place, str(broken))
+        error = type(broken.error).__name__
+        return Failure(case, text, str(broken), error=error, place=broken.place, where=broken.where)
     wrong = wrong_reading(case, right, outcome)
     if wrong is None:
         return None
-    return Failure(case, _shown(case.script, engine.spelling, wrong), _found(wrong), outcome)
+    return Failure(case, _shown(case.script, engine.spelling, wrong), _found(wrong), wrong, outcome)
 
 
 def wrong_reading(case: Case, right: Outcome, outcome: Outcome) -> Reading | None:
@@ -201,6 +243,8 @@ def wrong_reading(case: Case, right: Outcome, outcome: Outcome) -> Reading | Non
         ("gradient", right.gradients.items(), outcome.gradients),
     ):
         for register, want in wanted:
+            if kind == "gradient" and register not in outcome.gradients:
+                continue
             have = had[register]
             unread = kind == "gradient" and register in case.unread
             if not unread and not is_near(want, have, case.allowed, least):
@@ -216,10 +260,13 @@ def is_near(want: float, have: float, allowed: float, least: float) -> bool:
     return abs(have - want) <= max(allowed * max(abs(want), least), floor) < math.inf
 
 
-def _is_steady(case: Case, engine: Engine) -> bool:
+def _is_steady(failure: Failure, engine: Engine, tick: Callable[[], None]) -> bool:
     """Whether a script comes to the same each time."""
-    outcomes = set()
-    for _ in range(_AGAIN):
+    outcomes = {failure.error or repr(failure.outcome)}
+    case = failure.case
+    for _ in range(_AGAIN if case else 0):
+        assert case is not None  # noqa: S101 - it is asked above
+        tick()
         try:
             outcomes.add(repr(run(case.script, engine, inner=case.inner)))
         except Broken as broken:
@@ -227,7 +274,7 @@ def _is_steady(case: Case, engine: Engine) -> bool:
     return len(outcomes) == 1
 
 
-def _smallest(failure: Failure, engine: Engine) -> Failure:
+def _smallest(failure: Failure, engine: Engine, tick: Callable[[], None]) -> Failure:
     """The same failure with a register less, for as long as there is one."""
     while True:
         case = failure.case
@@ -235,6 +282,7 @@ def _smallest(failure: Failure, engine: Engine) -> Failure:
         for script in (pruned(case.script), *map(pruned, smaller(case.script))):
             if script == case.script or _roots(script) != _roots(case.script):
                 continue
+            tick()
             try:
                 less = case._replace(script=script, unread=frozenset())
                 right = run(script, OURS, inner=case.inner)
@@ -255,7 +303,6 @@ def _roots(script: Script) -> list[bool]:
 
 
 def _measured(measure: Measure, engine: Engine) -> Failure | None:
-    text = spelled(measure.text, engine.spelling)
     try:
         got = measure.take()
     except KeyboardInterrupt:
@@ -265,26 +312,14 @@ def _measured(measure: Measure, engine: Engine) -> Failure | None:
     except BaseException as error:  # noqa: BLE001 - an engine may raise anything
         found = str(error) if type(error) is ValueError else told(error)
         name = "" if type(error) is ValueError else type(error).__name__
-        return Failure(None, f"{text}  # {found}", found, error=name)
-    if got == measure.wanted:
-        return None
-    found = f"should be {measure.wanted!r}, is {got!r}"
-    return Failure(None, f"{text}  # {found}", found)
+    else:
+        if got == measure.wanted:
+            return None
+        found, name = f"should be {measure.wanted!r}, is {got!r}", ""
+    return Failure(None, f"{measure.text(engine.spelling)}  # {found}", found, error=name)
 
 
 # ---- shown
-
-
-def spelled(text: str, spelling: Spelling) -> str:
-    """A measure's text for an engine."""
-    for ours, theirs in (
-        ("Value(", f"{spelling.make}("),
-        (".data", f".{spelling.data}"),
-        (".grad", f".{spelling.grad}"),
-        (".backward()", f".{spelling.backward}()"),
-    ):
-        text = text.replace(ours, theirs)
-    return f"{spelling.imports}\n{text}"
 
 
 def _found(wrong: Reading) -> str:
@@ -306,15 +341,19 @@ def _shown(script: Script, spelling: Spelling, wrong: Reading) -> str:
     return "\n".join([*lines, f"print({name_of(register)}.{attribute})  {comment}"])
 
 
-def _shown_broken(script: Script, spelling: Spelling, broken: Broken) -> str:
-    end = len(script) if broken.place is None else broken.place + 1
-    lines = source(script[:end], spelling)
-    lines[-1] += f"  # {broken}"
+def shown_broken(script: Script, spelling: Spelling, place: int | None, why: str) -> str:
+    """A script as far as it came, with what happened there in a comment."""
+    lines = source(script if place is None else script[: place + 1], spelling)
+    lines[-1] += f"  # {why}"
     return "\n".join(lines)
 
 
-def shown_unfinished(each: Case | Measure, spelling: Spelling, why: str) -> str:
-    """A script that did not come to an end."""
+def shown_lost(
+    each: Case | Measure | None, spelling: Spelling, place: int, why: str
+) -> tuple[Case | None, str]:
+    """The case with which a process was lost, if it is one, and the script."""
     if isinstance(each, Measure):
-        return f"{spelled(each.text, spelling)}  # {why}"
-    return "\n".join([*source(each.script, spelling), f"# {why}"])
+        return None, f"{each.text(spelling)}  # {why}"
+    if each is None:
+        return None, ""
+    return each, shown_broken(each.script, spelling, None if place == NOWHERE else place, why)

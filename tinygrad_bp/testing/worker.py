@@ -22,24 +22,26 @@ import warnings
 import weakref
 from contextlib import suppress
 from pathlib import Path
+from struct import Struct
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.testing.engines import check_nodes, load, told
 from tinygrad_bp.testing.properties import PROPERTIES
-from tinygrad_bp.testing.trial import try_property
+from tinygrad_bp.testing.trial import NOWHERE, try_property
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tinygrad_bp.testing.cases import Plan
     from tinygrad_bp.testing.engines import Engine, Spelling
-    from tinygrad_bp.testing.properties import Plan
     from tinygrad_bp.testing.trial import Answer
 
 START_LIMIT = 60.0
 """Seconds that the import of an engine may take."""
 _FIRST_LINES = 3
-_COUNTER = 8
+_PROGRESS = Struct("<qqq")
+"""The number of the case, the place of the statement in it, and how many there were so far."""
 
 
 class Greeting(NamedTuple):
@@ -61,11 +63,13 @@ class Lost(NamedTuple):
 
     Attributes:
         why: in words.
-        place: of the case.
+        case: its number.
+        place: of the statement in it.
         hangs: whether it had to be ended.
     """
 
     why: str
+    case: int
     place: int
     hangs: bool
 
@@ -106,7 +110,7 @@ def serve(receive: IO[bytes], send: IO[bytes], counter: str, find: Callable[[], 
     Args:
         receive: pickled pairs of a name and a `Plan`.
         send: where each pickled answer goes.
-        counter: a file that always has the number of the present case in it.
+        counter: a file that always has in it how far this is.
         find: finds the engine.
     """
 
@@ -123,25 +127,27 @@ def serve(receive: IO[bytes], send: IO[bytes], counter: str, find: Callable[[], 
     except ArgumentError as error:
         reply(str(error))
         return
-    with Path(counter).open("r+b") as file, mmap.mmap(file.fileno(), _COUNTER) as memory:
-        number = 0
+    with Path(counter).open("r+b") as file, mmap.mmap(file.fileno(), _PROGRESS.size) as memory:
+        ticks = 0
 
-        def announce(count: int) -> None:
-            nonlocal number
-            number = count
-            memory[:_COUNTER] = count.to_bytes(_COUNTER, "little")
+        def announce(case: int, place: int) -> None:
+            nonlocal ticks
+            ticks += 1
+            _PROGRESS.pack_into(memory, 0, case, place, ticks)
+            if sys.getrecursionlimit() < usual:  # we need it ourselves
+                sys.setrecursionlimit(usual)
 
         while True:
             try:
                 name, plan = pickle.load(receive)  # noqa: S301 - from the process that started this
             except EOFError:
                 return
-            if sys.getrecursionlimit() < usual:  # we need it ourselves
-                sys.setrecursionlimit(usual)
+            announce(0, NOWHERE)
             try:
                 reply(try_property(PROPERTIES[name], engine, plan, announce))
             except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt, of the engine's own
-                reply(Lost(told(error), number, hangs=False))
+                case, place, _ = _PROGRESS.unpack_from(memory)
+                reply(Lost(told(error), case, place, hangs=False))
 
 
 def _take_over() -> tuple[IO[bytes], IO[bytes]]:
@@ -243,7 +249,7 @@ class Worker:
         self._replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._errors: threading.Thread | None = None
         handle, self._counter = tempfile.mkstemp()
-        os.write(handle, bytes(_COUNTER))
+        os.write(handle, bytes(_PROGRESS.size))
         os.close(handle)
         self._finalizer = weakref.finalize(self, _remove, self._counter)
 
@@ -274,7 +280,7 @@ class Worker:
     def try_property(self, name: str, plan: Plan) -> Answer | Lost:
         """Try a property in the process."""
         self.greet()
-        self._set_number(0)
+        self._begin()
         try:
             pickle.dump((name, plan), self._stdin)
             self._stdin.flush()
@@ -333,34 +339,35 @@ class Worker:
 
     def _receive(self, limit: float) -> Any:
         """The next reply, or how the process was lost."""
-        number, since = self._number(), time.monotonic()
+        progress, since = self._progress(), time.monotonic()
         while True:
             try:
                 reply = self._replies.get(timeout=limit / 20)
                 break
             except queue.Empty:
-                if self._number() != number:
-                    number, since = self._number(), time.monotonic()
+                if self._progress() != progress:
+                    progress, since = self._progress(), time.monotonic()
                 elif time.monotonic() - since > limit:
-                    number = self._number()
                     self.close()
-                    return Lost(f"no answer in {limit:g} seconds", number, hangs=True)
+                    case, place, _ = progress
+                    return Lost(f"no answer in {limit:g} seconds", case, place, hangs=True)
         if reply is None:
-            number = self._number()
+            case, place, _ = self._progress()
             assert self._process is not None  # noqa: S101 - it was running
             code = self._process.wait()
             self.close()
-            return Lost(_ended(code), number, hangs=False)
+            return Lost(_ended(code), case, place, hangs=False)
         found, asked = reply
         self.reads_input |= asked
         return found
 
-    def _number(self) -> int:
-        return int.from_bytes(Path(self._counter).read_bytes(), "little")
+    def _progress(self) -> tuple[int, int, int]:
+        case, place, ticks = _PROGRESS.unpack(Path(self._counter).read_bytes())
+        return case, place, ticks
 
-    def _set_number(self, number: int) -> None:
-        with Path(self._counter).open("r+b") as file:
-            file.write(number.to_bytes(_COUNTER, "little"))
+    def _begin(self) -> None:
+        with Path(self._counter).open("r+b") as file:  # which the process has mapped
+            file.write(_PROGRESS.pack(0, NOWHERE, 0))
 
 
 def _remove(counter: str) -> None:

@@ -66,8 +66,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the report; returns 1 where a property fails."""
+    from tinygrad_bp.testing.cases import base_of
     from tinygrad_bp.testing.conformance import check_name, suite_of
-    from tinygrad_bp.testing.properties import base_of
 
     named = {name: getattr(options, name) for name in ("data", "grad", "backward", "bits")}
     settings = {name: each for name, each in named.items() if each}
