@@ -6,6 +6,7 @@ import ast
 import doctest
 import math
 import random
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -63,20 +64,7 @@ def test_a_program_runs_as_pasted(program):
     last = program.run(program.leaves)[-1]
     assert last == pasted(repr(program)).run(program.leaves)[-1]
     scope = {**OPERATIONS, "Fraction": Fraction}
-    text = ast.parse(str(program))
-    for node in ast.walk(text):  # as Python, with each number a Fraction
-        for name, child in ast.iter_fields(node):
-            if isinstance(child, ast.Constant):
-                call = ast.Call(ast.Name("Fraction", ast.Load()), [child], [])
-                setattr(node, name, call)
-            if isinstance(child, list):
-                child[:] = [
-                    ast.Call(ast.Name("Fraction", ast.Load()), [each], [])
-                    if isinstance(each, ast.Constant)
-                    else each
-                    for each in child
-                ]
-    exec(compile(ast.fix_missing_locations(text), "<program>", "exec"), scope)
+    exec(re.sub(r"(?<![v\d])\d+", r"Fraction(\g<0>)", str(program)), scope)  # as Python
     assert scope[f"v{len(program.leaves) + size(program) - 1}"] == last
 
 
@@ -115,10 +103,13 @@ def test_a_row_is_rational_if_it_leaves_fractions_fractions():
         at = ([Fraction(2)],) if op == "fsum" else ([Fraction(2)],) * 2 if op == "dot" else None
         out = OPERATIONS[op](*(at or (Fraction(2),) * RULES[op].arity))
         assert isinstance(out, (Fraction, int)), op
-    for op in {*RULES} - {*RATIONAL}:
-        with pytest.raises((ExactnessError, ValueError)):
-            for x in (Fraction(-1, 3), Fraction(1, 3)):
-                OPERATIONS[op](*(x,) * RULES[op].arity)
+
+
+@pytest.mark.parametrize("op", [op for op in RULES if op not in RATIONAL])
+def test_a_row_that_is_not_rational_refuses_a_fraction(op):
+    at = Fraction(1, 3) if op != "elu" else Fraction(-1, 3)
+    with pytest.raises((ExactnessError, ValueError)):
+        OPERATIONS[op](*(at,) * RULES[op].arity)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +180,7 @@ DEFECTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_failing_program_shrinks_to_a_few_instructions_in_hundreds_of_calls(defect, seed):
     contribution, fewest = DEFECTS[defect]
