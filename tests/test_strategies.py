@@ -56,7 +56,7 @@ def size(program):
 # ---- programs
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(programs())
 def test_a_program_runs_as_pasted(program):
     assert pasted(repr(program)) == program
@@ -68,7 +68,7 @@ def test_a_program_runs_as_pasted(program):
     assert scope[f"v{len(program.leaves) + size(program) - 1}"] == last
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(programs())
 def test_everything_in_a_program_leads_to_its_last_register(program):
     leaves = [*map(Value, program.leaves)]
@@ -77,25 +77,25 @@ def test_everything_in_a_program_leads_to_its_last_register(program):
     assert all(each in needed for each in registers)
 
 
-@pytest.mark.parametrize("op", RATIONAL)
-def test_each_rational_operation_is_drawn_with_registers_and_numbers(op):
-    found = find(
-        programs(), lambda program: size(program) == 1 and program.instructions[0].op == op
-    )
-    assert all(type(each) is int for each in st_flat(found.instructions[0].operands)) or op == "**"
-    if RULES[op].arity == 2:
-        for slot in (0, 1) if op != "**" else (1,):
-            find(
-                programs([op]),
-                lambda program, slot=slot: any(
-                    Fraction in {type(x) for x in st_flat(operands[slot : slot + 1])}
-                    for _, operands in program.instructions
-                ),
+def test_each_rational_operation_is_drawn_with_registers_and_numbers():
+    drawn = set()
+
+    @settings(max_examples=600)
+    @given(programs())
+    def draw(program):
+        for op, read in program.instructions:
+            for slot, each in enumerate(read):
+                drawn.update((op, slot, type(x)) for x in (each if type(each) is tuple else [each]))
+
+    draw()
+    for op in RATIONAL:
+        for slot in range(RULES[op].arity):
+            assert (op, slot, int) in drawn or (op, slot) == ("**", 1)
+            assert (
+                (op, slot, Fraction) in drawn
+                or (RULES[op].arity == 1 and op != "fsum")
+                or (op, slot) == ("**", 0)
             )
-
-
-def st_flat(drawn):
-    return [x for each in drawn for x in (each if isinstance(each, tuple) else [each])]
 
 
 def test_a_row_is_rational_if_it_leaves_fractions_fractions():
@@ -221,7 +221,7 @@ def test_a_pass_that_recurses_without_an_order_is_shown_by_two_instructions():
 # ---- expressions
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(expressions())
 def test_an_expression_runs_as_pasted_and_in_the_terminals_notation(expression):
     assert pasted(repr(expression)) == expression
@@ -234,7 +234,7 @@ def test_an_expression_runs_as_pasted_and_in_the_terminals_notation(expression):
     assert expression.at
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(expressions())
 def test_no_local_derivative_in_an_expression_is_large(expression):
     out = expression(*map(Value, expression.at.values()))
@@ -289,7 +289,7 @@ def test_operands_are_counted():
 
 
 def test_an_expression_shrinks_to_the_operation_that_fails():
-    found = find(expressions(), lambda expression: "softplus(" in expression.text)
+    found = find(expressions(names=["x"]), lambda expression: "softplus(" in expression.text)
     assert found == Expression("softplus(x)", {"x": 0.0})
 
 
