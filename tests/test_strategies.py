@@ -6,6 +6,7 @@ import ast
 import doctest
 import math
 import random
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -55,7 +56,7 @@ def size(program):
 # ---- programs
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(programs())
 def test_a_program_runs_as_pasted(program):
     assert pasted(repr(program)) == program
@@ -63,24 +64,11 @@ def test_a_program_runs_as_pasted(program):
     last = program.run(program.leaves)[-1]
     assert last == pasted(repr(program)).run(program.leaves)[-1]
     scope = {**OPERATIONS, "Fraction": Fraction}
-    text = ast.parse(str(program))
-    for node in ast.walk(text):  # as Python, with each number a Fraction
-        for name, child in ast.iter_fields(node):
-            if isinstance(child, ast.Constant):
-                call = ast.Call(ast.Name("Fraction", ast.Load()), [child], [])
-                setattr(node, name, call)
-            if isinstance(child, list):
-                child[:] = [
-                    ast.Call(ast.Name("Fraction", ast.Load()), [each], [])
-                    if isinstance(each, ast.Constant)
-                    else each
-                    for each in child
-                ]
-    exec(compile(ast.fix_missing_locations(text), "<program>", "exec"), scope)
+    exec(re.sub(r"(?<![v\d])\d+", r"Fraction(\g<0>)", str(program)), scope)  # as Python
     assert scope[f"v{len(program.leaves) + size(program) - 1}"] == last
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(programs())
 def test_everything_in_a_program_leads_to_its_last_register(program):
     leaves = [*map(Value, program.leaves)]
@@ -89,25 +77,25 @@ def test_everything_in_a_program_leads_to_its_last_register(program):
     assert all(each in needed for each in registers)
 
 
-@pytest.mark.parametrize("op", RATIONAL)
-def test_each_rational_operation_is_drawn_with_registers_and_numbers(op):
-    found = find(
-        programs(), lambda program: size(program) == 1 and program.instructions[0].op == op
-    )
-    assert all(type(each) is int for each in st_flat(found.instructions[0].operands)) or op == "**"
-    if RULES[op].arity == 2:
-        for slot in (0, 1) if op != "**" else (1,):
-            find(
-                programs([op]),
-                lambda program, slot=slot: any(
-                    Fraction in {type(x) for x in st_flat(operands[slot : slot + 1])}
-                    for _, operands in program.instructions
-                ),
+def test_each_rational_operation_is_drawn_with_registers_and_numbers():
+    drawn = set()
+
+    @settings(max_examples=600)
+    @given(programs())
+    def draw(program):
+        for op, read in program.instructions:
+            for slot, each in enumerate(read):
+                drawn.update((op, slot, type(x)) for x in (each if type(each) is tuple else [each]))
+
+    draw()
+    for op in RATIONAL:
+        for slot in range(RULES[op].arity):
+            assert (op, slot, int) in drawn or (op, slot) == ("**", 1)
+            assert (
+                (op, slot, Fraction) in drawn
+                or (RULES[op].arity == 1 and op != "fsum")
+                or (op, slot) == ("**", 0)
             )
-
-
-def st_flat(drawn):
-    return [x for each in drawn for x in (each if isinstance(each, tuple) else [each])]
 
 
 def test_a_row_is_rational_if_it_leaves_fractions_fractions():
@@ -115,10 +103,13 @@ def test_a_row_is_rational_if_it_leaves_fractions_fractions():
         at = ([Fraction(2)],) if op == "fsum" else ([Fraction(2)],) * 2 if op == "dot" else None
         out = OPERATIONS[op](*(at or (Fraction(2),) * RULES[op].arity))
         assert isinstance(out, (Fraction, int)), op
-    for op in {*RULES} - {*RATIONAL}:
-        at_both = [(x,) * RULES[op].arity for x in (Fraction(-1, 3), Fraction(1, 3))]
-        with pytest.raises((ExactnessError, ValueError)):
-            [OPERATIONS[op](*each) for each in at_both]
+
+
+@pytest.mark.parametrize("op", [op for op in RULES if op not in RATIONAL])
+def test_a_row_that_is_not_rational_refuses_a_fraction(op):
+    at = Fraction(1, 3) if op != "elu" else Fraction(-1, 3)
+    with pytest.raises((ExactnessError, ValueError)):
+        OPERATIONS[op](*(at,) * RULES[op].arity)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +180,7 @@ DEFECTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_failing_program_shrinks_to_a_few_instructions_in_hundreds_of_calls(defect, seed):
     contribution, fewest = DEFECTS[defect]
@@ -230,7 +221,7 @@ def test_a_pass_that_recurses_without_an_order_is_shown_by_two_instructions():
 # ---- expressions
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(expressions())
 def test_an_expression_runs_as_pasted_and_in_the_terminals_notation(expression):
     assert pasted(repr(expression)) == expression
@@ -243,7 +234,7 @@ def test_an_expression_runs_as_pasted_and_in_the_terminals_notation(expression):
     assert expression.at
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(expressions())
 def test_no_local_derivative_in_an_expression_is_large(expression):
     out = expression(*map(Value, expression.at.values()))
@@ -298,7 +289,7 @@ def test_operands_are_counted():
 
 
 def test_an_expression_shrinks_to_the_operation_that_fails():
-    found = find(expressions(), lambda expression: "softplus(" in expression.text)
+    found = find(expressions(names=["x"]), lambda expression: "softplus(" in expression.text)
     assert found == Expression("softplus(x)", {"x": 0.0})
 
 

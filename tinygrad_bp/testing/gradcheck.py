@@ -277,8 +277,7 @@ def _rounding(
     # A constant as 0.1 is off by the same everywhere, which no scatter shows; and of values that are 0
     # all around it is not seen what was lost, and beside what.
     unseen = noise / max(abs(x), step) + (0.0 if f(at) else math.ulp(max(abs(x), 1.0)))
-    doubtful = own + unseen + _far(derivative, at) + _far(f, at) / step
-    return _SURE * min(own, noise / step), _SURE * doubtful
+    return _SURE * min(own, noise / step), _SURE * (own + unseen)
 
 
 def _between_jumps(
@@ -297,16 +296,6 @@ def _between_jumps(
     ):
         return False
     return apart * step <= _SURE * scatter_beside(f, subject.at, index)
-
-
-def _far(f: Callable[[Sequence[float]], float], at: Sequence[float]) -> float:
-    """The scatter of steps of any size, up to a sixteenth of the arguments; 0 if it is not of one size.
-
-    Rounding is of one size whatever the step, and what a function does is not.  Within a step of a few
-    floats rounding may seem a slope, and only from afar it is seen to be none.
-    """
-    found = [scatter(f, at, [abs(x) / part for x in at]) for part in (2.0**4, 2.0**10, 2.0**16)]
-    return min(found) if max(found) < 16.0 * min(found) else 0.0
 
 
 def _message(report: Report, arguments: int, *, by_hand: bool) -> str:

@@ -491,7 +491,7 @@ def expressions(
         ArgumentError: an operation is not in the table, or takes a list.
 
     >>> from hypothesis import find
-    >>> find(expressions(), lambda expression: "log(" in expression.text)
+    >>> find(expressions(names=["x"]), lambda expression: "log(" in expression.text)
     Expression(text='log(x)', at={'x': 1.0})
     """
     chosen = [*operations] or [op for op, rule in RULES.items() if not rule.variadic]
