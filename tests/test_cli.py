@@ -231,19 +231,18 @@ def through_shell(arguments, redirected, cwd=None):
     )
 
 
+COMMANDS = [
+    ["explain", *NOTE_1_1],
+    ["step", *NOTE_1_1],
+    ["step", *NOTE_1_1, "--json"],
+    ["draw", *NOTE_1_1, "-o", "a.dot"],
+    ["explore", *NOTE_1_1, "-o", "a.html"],
+    ["train", "iris", "--epochs", "1"],
+    ["repl", *NOTE_1_1, "--plain"],
+    ["explain", "--help"],
+]
 EVERY_COMMAND = pytest.mark.parametrize(
-    "arguments",
-    [
-        ["explain", *NOTE_1_1],
-        ["step", *NOTE_1_1],
-        ["step", *NOTE_1_1, "--json"],
-        ["draw", *NOTE_1_1, "-o", "a.dot"],
-        ["explore", *NOTE_1_1, "-o", "a.html"],
-        ["train", "iris", "--epochs", "1"],
-        ["repl", *NOTE_1_1, "--plain"],
-        ["explain", "--help"],
-    ],
-    ids=" ".join,
+    "arguments", depth(COMMANDS, by_default=COMMANDS[::3]), ids=" ".join
 )
 
 

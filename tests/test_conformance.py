@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from depth import depth
 
 from tinygrad_bp import ArgumentError, Value
 from tinygrad_bp.terminal.cli import main
@@ -132,7 +133,7 @@ def verdicts(report):
 
 
 def test_a_right_engine_conforms():
-    report = conformance(Scalar, examples=60)
+    report = conformance(Scalar, examples=depth(60, by_default=15))
     assert report.holds, report
     found = verdicts(report)
     for name in ("a / b", "2 / a", "relu", "kinks", "tanh", "tanh: tails", "random programs"):
@@ -204,7 +205,7 @@ class Single(Scalar):
 
 
 def test_an_engine_of_single_precision_conforms_with_its_bits_and_not_without():
-    suite = Suite(Engine(Single, bits=24), examples=120)
+    suite = Suite(Engine(Single, bits=24), examples=depth(120, by_default=30))
     for name in ("random programs", "second pass", "a / b", "tanh", "log"):
         assert suite.check(name).verdict == "holds", suite.check(name)
     assert suite.check("tanh: tails").verdict == "not offered"
@@ -483,7 +484,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("engine", FAULTS, ids=[each.__name__ for each in FAULTS])
 def test_each_kind_of_wrong_engine_is_found_by_the_property_of_its_name(engine):
-    suite = Suite(engine, examples=100)
+    suite = Suite(engine, examples=depth(100, by_default=40))
     for name in FAULTS[engine]:
         assert suite.check(name).verdict == "fails", suite.check(name)
 
