@@ -13,7 +13,7 @@ from functools import cache, wraps
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.engine.graph import backward, dependents, topological_order
+from tinygrad_bp.engine.graph import backward, topological_order
 from tinygrad_bp.engine.kinks import ChainRule, at_bend, warn_of_constants
 from tinygrad_bp.engine.made import MadeFunction
 from tinygrad_bp.engine.operations import FUNCTIONS, apply, arguments_of, as_read, raise_named
@@ -370,7 +370,10 @@ def gradients(e: Value | Number, wrt: Iterable[Value], *, create_graph: bool = F
 
 def _recorded_gradients(e: Value, wrt: Sequence[Value]) -> list[Any]:
     order = topological_order(e)
-    reaching = dependents(order, wrt)
+    reaching = {*wrt}
+    for node in order:
+        if not reaching.isdisjoint(node.parents):
+            reaching.add(node)
     sums: dict[Value, Any] = {e: 1}
     kinks = []
     chain_rule = ChainRule()

@@ -9,23 +9,29 @@ This module knows a node only by its attributes.
 from __future__ import annotations
 
 import threading
-from itertools import chain, count, islice, repeat
+from itertools import count, repeat
 from typing import TYPE_CHECKING
 from weakref import ref
 
 from tinygrad_bp.engine.collector import collector_paused
-from tinygrad_bp.engine.graph import is_node, operands_of, rebuilt, topological_order
+from tinygrad_bp.engine.graph import (
+    node_of,
+    row_of,
+    topological_order,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from tinygrad_bp.engine.node import Node
-    from tinygrad_bp.numbers.kernels import Number
 
 
 class Flat:
     """Inner nodes that results were made of, in order: the form in which they are pickled.
+
+    It is no `Tape`, for it may be of a part of a graph, of which another form has the rest, and nodes
+    come back from their own slots sooner than from operands and derivatives.
 
     Pickle meets one such object for all of its nodes, so that what was shared is shared again; and it
     holds lists, so that it need not follow a chain of operands.
@@ -46,32 +52,16 @@ class Flat:
         return self.nodes[place]
 
     def __reduce__(self) -> tuple[Callable[..., Flat], tuple[Any, ...]]:
-        nodes = self.nodes
-        places = _Places(zip(nodes, count()))
+        outside: list[Node] = []  # leaves, and nodes of another flat form
+        places = {id(node): place for place, node in enumerate(self.nodes)}
+        for node in self.nodes:
+            for parent in node.parents:
+                if id(parent) not in places:
+                    outside.append(parent)
+                    places[id(parent)] = -len(outside)
         with collector_paused():
-            operands, numbers = operands_of(nodes, places)
-            outside = [*islice(places, len(nodes), None)]  # leaves, and nodes of other forms
-            columns = (
-                [node.rule for node in nodes],
-                [node.data for node in nodes],
-                [node.grad for node in nodes],
-                [node.label for node in nodes],
-            )
-            locals_ = [*chain.from_iterable([node.local_derivatives for node in nodes])]
-            sizes = [*map(len, operands)]
-        places_of_operands = [*chain.from_iterable(operands)]
-        return _unflatten, (
-            *(type(nodes[0]), outside, columns),
-            *(sizes, places_of_operands, numbers, locals_),
-        )
-
-
-class _Places(dict["Node", int]):
-    """Places of nodes, in which one that has none is given the next."""
-
-    def __missing__(self, node: Node) -> int:
-        place = self[node] = len(self)
-        return place
+            rows = [row_of(node, places) for node in self.nodes]
+        return _unflatten, (type(self.nodes[0]), outside, rows)
 
 
 class UnderWay:
@@ -125,23 +115,16 @@ def flatten(e: Node) -> tuple[Flat, int]:
     return under_way.flatten(e)
 
 
-def _unflatten(
-    kind: type[Node],
-    outside: list[Node],
-    columns: tuple[list[Any], ...],
-    sizes: list[int],
-    places: list[int],
-    numbers: list[Number],
-    locals_: list[Number],
-) -> Flat:
-    nodes: list[Any] = [None] * len(sizes) + outside
-    place, local = iter(places), iter(locals_)
+def _unflatten(kind: type[Node], outside: list[Node], rows: list[tuple[Any, ...]]) -> Flat:
+    nodes: list[Node] = []
+
+    def at(place: int) -> Node:
+        return outside[-1 - place] if place < 0 else nodes[place]
+
     with collector_paused():
-        rows = zip(*columns, strict=True)
-        for number, (row, size) in enumerate(zip(rows, sizes, strict=True)):
-            operands = [nodes[k] if k >= 0 else numbers[k] for k in islice(place, size)]
-            nodes[number] = rebuilt(kind, row, operands, local)
-    return Flat(nodes[: len(sizes)])
+        for row in rows:
+            nodes.append(node_of(kind, row, at))  # noqa: PERF401 - each is made of those before
+    return Flat(nodes)
 
 
 # ---- deepcopy
@@ -162,7 +145,6 @@ def deep_copy(e: Node, memo: dict[int, Any]) -> Any:
             elif missing := [v for v in node.parents if id(v) not in memo]:
                 waiting += missing
             else:
-                row = node.rule, node.data, node.grad, node.label
-                operands = [memo[id(each)] if is_node(each) else each for each in node.operands]
-                memo[id(node)] = rebuilt(type(node), row, operands, iter(node.local_derivatives))
-    return memo[id(e)]
+                memo[id(node)] = node_of(type(node), row_of(node, memo), lambda copied: copied)
+    copied: Node = memo[id(e)]
+    return copied

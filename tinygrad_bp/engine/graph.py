@@ -9,7 +9,7 @@ by its attributes and imports nothing of `Value`.
 from __future__ import annotations
 
 import sys
-from itertools import compress, count, islice
+from itertools import count
 from operator import ne
 
 from tinygrad_bp.numbers.arithmetic import arithmetic_of
@@ -18,7 +18,7 @@ from tinygrad_bp.numbers.floats import is_nan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, TypeAlias, TypeVar
 
     from tinygrad_bp.engine.node import Node
@@ -96,26 +96,6 @@ def topological_order(e: _Node, mark: object = None) -> list[_Node]:
         node = parent
 
 
-def dependents(order: Iterable[_Node], wrt: Iterable[_Node]) -> set[_Node]:
-    """The nodes that were made of any of ``wrt``, and these themselves.
-
-    Args:
-        order: the nodes to look at, each after its parents.
-        wrt: where paths end.
-
-    >>> from tinygrad_bp import Value
-    >>> a, b = Value(2.0), Value(3.0)
-    >>> c = a * b
-    >>> dependents([a, b, c], [a]) == {a, c}
-    True
-    """
-    found = set(wrt)
-    for node in order:
-        if not found.isdisjoint(node.parents):
-            found.add(node)
-    return found
-
-
 # ---- the edges
 
 
@@ -188,75 +168,28 @@ def is_node(operand: object) -> bool:
     return hasattr(operand, "_mark")
 
 
-def operands_of(
-    nodes: Iterable[_Node], places: dict[_Node, int]
-) -> tuple[list[tuple[int, ...]], list[Number]]:
-    """For each node the places of its operands, and the plain numbers among all operands.
-
-    These have their places from the end backwards: ``numbers[-1]`` is the first of them.
-
-    Args:
-        nodes: the nodes.
-        places: the place of each of their parents.
-
-    >>> from tinygrad_bp import Value
-    >>> x = Value(3.0)
-    >>> operands_of([x, x * 2.0], {x: 0})
-    ([(), (0, -1)], [2.0])
-    """
-    numbers: list[Number] = []
-
-    def place(operand: _Node | Number) -> int:
-        if is_node(operand):
-            return places[operand]
-        numbers.append(operand)
-        return -len(numbers)
-
-    rows: list[tuple[int, ...]] = []
-    for node in nodes:
-        rule, dx, dy = node._rule, node._dx, node._dy
-        if rule is None or (dx is None and dy is None):  # a leaf, or an operation on a list
-            rows.append(tuple([place(each) for each in node.operands]))
-        else:
-            x = place(node._x) if dx is None else places[node._x]
-            if rule.arity == 1:
-                rows.append((x,))
-            else:
-                rows.append((x, place(node._y) if dy is None else places[node._y]))
-    return rows, numbers[::-1]
+def row_of(node: Node, known: Mapping[int, Any]) -> tuple[Any, ...]:
+    """All that an inner node holds, with what is known, by id, of each parent in the parent's stead."""
+    x, dx, y, dy = node._x, node._dx, node._y, node._dy
+    if dx is not None:
+        x = known[id(x)]
+    if dy is not None:
+        y = known[id(y)]
+    elif dx is None:
+        x = tuple([known[id(parent)] for parent in x])
+    return node._rule, node.data, node.grad, node.label, x, dx, y, dy
 
 
-def rebuilt(
-    kind: type[_Node],
-    row: Sequence[Any],
-    operands: Sequence[Any],
-    locals_: Iterator[Number],
-) -> _Node:
-    """An inner node made anew.
-
-    Args:
-        kind: its class.
-        row: its rule, data, grad and label.
-        operands: its operands, plain numbers among them.
-        locals_: gives the next of the local derivatives for each operand that is a node.
-    """
+def node_of(kind: type[Node], row: tuple[Any, ...], parent: Callable[[Any], Node]) -> Node:
+    """The node of a row of `row_of`, where a function gives the parent for what was known of it."""
     node = kind.__new__(kind)
-    rule, node.data, node.grad, label = row
-    if label:
-        node.label = label
-    node._rule, node._mark = rule, 0
-    if rule.arity <= 2 and not rule.variadic:
-        node._x = operands[0]
-        node._dx = next(locals_) if hasattr(node._x, "_mark") else None
-        node._y = operands[1] if rule.arity == 2 else None
-        node._dy = next(locals_) if hasattr(node._y, "_mark") else None
-        return node
-    nodes = [*map(is_node, operands)]
-    node._x, node._dx, node._dy = tuple(compress(operands, nodes)), None, None
-    node._y = tuple(islice(locals_, len(node._x)))
-    if len(node._x) < len(operands):
-        pairs = zip(nodes, operands, strict=True)
-        node._y += (tuple([None if each_is_node else each for each_is_node, each in pairs]),)
+    node._mark = 0
+    node._rule, node.data, node.grad, node.label, x, dx, y, dy = row
+    node._dx, node._dy = dx, dy
+    node._x = parent(x) if dx is not None else x
+    node._y = parent(y) if dy is not None else y
+    if dx is None and dy is None:
+        node._x = tuple(map(parent, x))
     return node
 
 

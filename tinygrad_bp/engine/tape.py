@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tinygrad_bp.engine.graph import edges_of, names, operands_of, topological_order
+from tinygrad_bp.engine.graph import edges_of, is_node, names, topological_order
 from tinygrad_bp.numbers.families import python_number
 
 if TYPE_CHECKING:
@@ -73,10 +73,6 @@ class Tape:
         """The result."""
         return self.nodes[-1]
 
-    def between(self, w: Value) -> Edges[Value]:
-        """The edges on the paths from the result to a node."""
-        return edges_between(self.nodes, w)
-
     def operands(self) -> tuple[list[tuple[int, ...]], list[Number]]:
         """For each node the places of its operands, and the plain numbers among all operands.
 
@@ -88,7 +84,15 @@ class Tape:
         >>> Tape.from_result(x * 2.0 - 1.0).operands()
         ([(), (0, -1), (1, -2)], [1.0, 2.0])
         """
-        return operands_of(self.nodes, self.places)
+        numbers: list[Number] = []
+
+        def place(operand: Value | Number) -> int:
+            if is_node(operand):
+                return self.places[operand]
+            numbers.append(operand)
+            return -len(numbers)
+
+        return [tuple(map(place, node.operands)) for node in self.nodes], numbers[::-1]
 
 
 class _Names(Mapping["Value", str]):

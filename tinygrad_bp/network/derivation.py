@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp.engine.differentiate import gradients
 from tinygrad_bp.engine.functions import fsum
 from tinygrad_bp.engine.graph import names
-from tinygrad_bp.engine.tape import Edges, Tape
+from tinygrad_bp.engine.tape import Edges, Tape, edges_between
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError
 from tinygrad_bp.explain.chain import RESULT, Chain, Summand, elided, multiplications, size_of
@@ -855,7 +855,7 @@ def _of_graph(tape: Tape, w: Value, landmarks: Iterable[Value | Iterable[Value]]
     by = Name(named.get(w) or names([*tape.nodes, w])[w])
     notes: list[str] = []
     if landmarks is None:
-        edges = tape.between(w)
+        edges = edges_between(tape.nodes, w)
         labels = {node: Name(named[node]) for node in edges.nodes}
         chain = Chain(edges, labels)
         return _Made("paths", tape, w, by, of, (), chain, (Derivative(of, by),), (), (), ())
