@@ -13,30 +13,17 @@ from typing import TYPE_CHECKING
 
 import departures
 
-from tinygrad_bp import (
-    RULES,
-    Network,
-    Value,
-    cos,
-    elu,
-    exp,
-    functions,
-    grad,
-    hessian,
-    log,
-    relu,
-    sqrt,
-    tanh,
-)
-from tinygrad_bp.derivation import derivation
-from tinygrad_bp.paths import flow
-from tinygrad_bp.report import latex_document
-from tinygrad_bp.rules import FUNCTION_NAMES
+from tinygrad_bp import RULES, Network, Value, cos, elu, exp, grad, hessian, log, relu, sqrt, tanh
+from tinygrad_bp.engine import functions
+from tinygrad_bp.explain.paths import flow
+from tinygrad_bp.explain.report import latex_document
+from tinygrad_bp.network.derivation import derivation
+from tinygrad_bp.table.rules import FUNCTION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tinygrad_bp.network import Run
+    from tinygrad_bp.network.network import Run
     from viz.picture import Content
 
 DOCS = Path(__file__).parent
@@ -45,11 +32,13 @@ DOCS = Path(__file__).parent
 def operations() -> str:
     """The page of operations, from the table."""
     rows = [
-        "| operation | what it is | value | derivatives | domain | at a kink |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| operation | what it is | value | derivatives | computed as | domain | at a kink |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for rule in RULES.values():
-        derivatives = ", ".join(f"`{each}`" for each in rule.derivatives)
+        textbook = ", ".join(f"`{each}`" for each in rule.textbook)
+        computed = ", ".join(f"`{each}`" for each in rule.derivatives)
+        derivatives = f"{textbook} | {computed if computed != textbook else ''}"
         kink = f"`{rule.kink}`: {', '.join(rule.convention)}" if rule.kink else ""
         bend = f"second derivatives: `{rule.bend}`" if rule.bend else ""
         domain = f"`{rule.domain}`" if rule.domain else ""
@@ -60,9 +49,11 @@ def operations() -> str:
     return f"""\
 # The operations
 
-Built from the table in `tinygrad_bp/rules.py` by `python docs/build.py`: one row each, and nothing
-else in the project knows an operation.  `x` and `y` are the operands, `out` is the output.  Outside
-the domain there is a `DomainError`; at a kink the derivative is what the last column says: see
+Built from the table in `tinygrad_bp/table/rules.py` by `python docs/build.py`: one row each, and nothing
+else in the project knows an operation.  `x` and `y` are the operands, `out` is the output.  The
+derivatives are those of a textbook; beside them stands the form in which they are computed, where it is
+another one: right to the last places, and without overflow on the way.  Outside the domain there is a
+`DomainError`; at a kink the derivative is what the last column says: see
 [singular points](#singular-points).  `fsum` and `dot` take lists; their derivatives are those for one element.
 `normal(x)` is true unless `x` is 0, infinite, or a float short of digits (subnormal), and `lost(x, y)` is
 what `x - y` has lost to rounding: they keep floats right to the last places.  For symbols some rows have
@@ -139,8 +130,8 @@ def declarations() -> str:
 from collections.abc import Iterable
 from typing import Any, Protocol, overload
 
-from tinygrad_bp.kernels import Number
-from tinygrad_bp.value import Value
+from tinygrad_bp.engine.value import Value
+from tinygrad_bp.numbers.kernels import Number
 
 class _Unary(Protocol):
     @overload

@@ -11,12 +11,12 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_bp import Network, note, primitive
-from tinygrad_bp.derivation import derivation
+from tinygrad_bp.network.derivation import derivation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinygrad_bp.network import Run
+    from tinygrad_bp.network.network import Run
 
     Matrix = Sequence[Sequence[float]]
 

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from depth import depth
 
 from tinygrad_bp import RULES
-from tinygrad_bp.rules import Rule
+from tinygrad_bp.table.rules import Rule
 from tinygrad_bp.testing import accuracy
 from tinygrad_bp.testing.accuracy import fair, main, measure, peer_results, points, summary, worst
 from tinygrad_bp.testing.oracles import ORACLES
@@ -21,7 +22,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 @ROWS
 def test_every_bound_holds(rule):
-    for each in worst(rule, measure(rule, 100)):
+    for each in worst(rule, measure(rule, depth(100, by_default=25))):
         assert each.off <= each.bound, str(each)
 
 

@@ -15,19 +15,16 @@ import time
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from depth import depth
 
-from tinygrad_bp import ArgumentError, Value, functions
-from tinygrad_bp.cli import main
-from tinygrad_bp.rules import FUNCTION_NAMES
-from tinygrad_bp.testing import claims, conformance
-from tinygrad_bp.testing.conformance import Engine, Suite, load
-from tinygrad_bp.testing.exact import FORMS, exact_answer, exact_programs, pruned, smaller
-from tinygrad_bp.testing.strategies import Instruction, Program
+from tinygrad_bp import ArgumentError, Value
+from tinygrad_bp.terminal.cli import main
+from tinygrad_bp.testing import conformance
+from tinygrad_bp.testing.conformance import Engine, Suite
+from tinygrad_bp.testing.engines import OURS, load
 
 
 class Scalar:
@@ -66,9 +63,8 @@ class Scalar:
 
     def tanh(self):
         out = math.tanh(self.data)
-        return self.result(
-            out, (self, 1.0 / math.cosh(self.data) ** 2 if abs(self.data) < 300 else 0.0)
-        )
+        e = math.exp(-2.0 * abs(self.data))
+        return self.result(out, (self, 4.0 * e / (1.0 + e) ** 2))
 
     def log(self):
         return self.result(math.log(self.data), (self, 1.0 / self.data))
@@ -83,7 +79,9 @@ class Scalar:
         return self.of(other) - self
 
     def __truediv__(self, other):
-        return self * self.of(other) ** -1
+        other = self.of(other)
+        out = self.data / other.data
+        return self.result(out, (self, 1.0 / other.data), (other, -out / other.data))
 
     def __rtruediv__(self, other):
         return self.of(other) / self
@@ -127,10 +125,6 @@ def exp_of(node):
     return node.result(out, (node, out))
 
 
-NAMED = {name: getattr(functions, name) for name in FUNCTION_NAMES if name not in ("neg", "abs")}
-OURS = Engine(Value, "ours", functions=NAMED)
-
-
 # ---- right engines
 
 
@@ -139,19 +133,19 @@ def verdicts(report):
 
 
 def test_a_right_engine_conforms():
-    report = conformance(Scalar, examples=60)
+    report = conformance(Scalar, examples=depth(60, by_default=15))
     assert report.holds, report
     found = verdicts(report)
-    for name in ("a / b", "2 / a", "relu", "kinks", "tanh", "tanh, everywhere", "random programs"):
+    for name in ("a / b", "2 / a", "relu", "kinks", "tanh", "tanh: tails", "random programs"):
         assert found[name] == "holds"
     for name in ("second pass", "two results", "recording", "training", "deep graph", "no cycles"):
         assert found[name] == "holds"
-    for name in ("abs", "exp", "exp, everywhere", "a ** b", "2 ** a", "dot"):
+    for name in ("abs", "exp", "exp: tails", "a ** b", "2 ** a", "dot"):
         assert found[name] == "not offered"
 
 
 def test_ours_conforms_in_every_property():
-    report = conformance(OURS, examples=20)
+    report = conformance(OURS)
     assert {*verdicts(report).values()} == {"holds"}, report
 
 
@@ -159,15 +153,10 @@ PAGE = (Path(__file__).parent.parent / "docs" / "conformance.md").read_text(enco
 
 
 def test_micrograd_as_the_page_has_it():
-    engine = Engine(pytest.importorskip("micrograd.engine").Value, "micrograd.engine:Value")
-    report = conformance(engine)
-    heading, *lines = str(report).splitlines()
-    of_python = ("RecursionError", "should give 0.0")  # which versions say and count differently
-    assert heading in PAGE
-    assert all(line in PAGE for line in lines if not line.strip().startswith(of_python))
-    assert {each.name for each in report.having("fails")} == {
-        *("second pass", "two results", "recording", "powers of 0", "deep graph", "no cycles"),
-    }
+    pytest.importorskip("micrograd.engine")
+    of_python = ("RecursionError", "should be 0.0")  # which versions say and count differently
+    for line in str(conformance("micrograd.engine:Value")).splitlines():
+        assert line in PAGE or any(each in line for each in of_python), line
 
 
 def test_the_session_on_the_page_runs_as_printed():
@@ -193,10 +182,10 @@ class Shuffled(Scalar):
                 coming[id(parent)].append(grad * local)
 
 
-def test_programs_are_exact_in_whatever_order_an_engine_adds():
-    suite = Suite(Shuffled, examples=150)
-    assert suite.check("random programs").verdict == "holds"
-    assert suite.check("second pass").verdict == "holds"
+def test_the_order_in_which_an_engine_adds_does_not_matter():
+    suite = Suite(Shuffled)
+    for name in ("random programs", "second pass"):
+        assert suite.check(name).verdict == "holds", suite.check(name)
 
 
 def single(x):
@@ -216,10 +205,10 @@ class Single(Scalar):
 
 
 def test_an_engine_of_single_precision_conforms_with_its_bits_and_not_without():
-    suite = Suite(Engine(Single, bits=24), examples=120)
+    suite = Suite(Engine(Single, bits=24), examples=depth(120, by_default=30))
     for name in ("random programs", "second pass", "a / b", "tanh", "log"):
         assert suite.check(name).verdict == "holds", suite.check(name)
-    assert suite.check("tanh, everywhere").verdict == "not offered"
+    assert suite.check("tanh: tails").verdict == "not offered"
     assert Suite(Single).check("tanh").verdict == "fails"
 
 
@@ -461,20 +450,20 @@ class EachPathByItself(Scalar):
 
 FAULTS = {
     EachPathByItself: {"many paths"},
-    ParentsInASet: {"repeated operand", "random programs"},
-    NoOrder: {"shared node", "random programs"},
-    Overwrites: {"repeated operand", "shared node", "random programs", "second pass"},
+    ParentsInASet: {"repeated operand"},
+    NoOrder: {"shared node"},
+    Overwrites: {"a + b in a graph", "a * b in a graph"},
     KeepsInnerGradients: {"second pass", "two results"},
     ClearsLeaves: {"second pass", "two results"},
-    BreadthFirst: {"shared node", "random programs"},
+    BreadthFirst: {"shared node"},
     WrongReflected: {"2 - a"},
     WrongDivisor: {"a / b", "2 / a"},
-    WrongPower: {"a ** n", "a / b"},
+    WrongPower: {"a ** n"},
     WrongRelu: {"relu"},
     WrongAtTheKink: {"kinks"},
     WrongTanh: {"tanh"},
     AlmostTanh: {"tanh"},
-    NaiveTanh: {"tanh, everywhere"},
+    NaiveTanh: {"tanh: tails"},
     Recurses: {"deep graph", "no cycles"},
     ReadsTheLeavesAgain: {"recording"},
     MovesItsData: {"a + b", "a * b"},
@@ -482,11 +471,11 @@ FAULTS = {
     NoSum: {"2 + a"},
     ZeroToThePower: {"powers of 0"},
     LeafPassFails: {"pass from a leaf"},
-    KeepsPositiveGradients: {"upstream gradient", "random programs"},
+    KeepsPositiveGradients: {"relu in a graph"},
     DropsTheFifthUse: {"shared node"},
-    AddsInPlace: {"+="},
+    AddsInPlace: {"a += b", "a += 2"},
     Misspelt: {"relu", "a * b"},
-    Exits: {"random programs"},
+    Exits: {"a + b in a graph"},
     Unprintable: {"relu"},
     RoundsToSingle: {"a * b"},
     WrongFractionalPower: {"a ** 0.5"},
@@ -495,7 +484,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("engine", FAULTS, ids=[each.__name__ for each in FAULTS])
 def test_each_kind_of_wrong_engine_is_found_by_the_property_of_its_name(engine):
-    suite = Suite(engine, examples=100)
+    suite = Suite(engine, examples=depth(100, by_default=40))
     for name in FAULTS[engine]:
         assert suite.check(name).verdict == "fails", suite.check(name)
 
@@ -506,22 +495,37 @@ def test_a_fault_is_found_only_where_it_is():
         assert suite.check(name).verdict == ("fails" if name == "2 - a" else "holds")
 
 
-def test_the_smallest_program_is_told():
-    finding = Suite(NoOrder, examples=100).check("random programs")
-    assert finding.example == "v0 = 0; v1 = v0 + v0; v2 = v1 + v1"
-    finding = Suite(KeepsInnerGradients).check("second pass")
-    assert finding.example == "v0 = 0; v1 = v0 + v0; v2 = v1 + v0"
-    assert finding.found == (
-        "after the pass from v2 and then from v2 the gradient of v0 is 6; the engine has 8.0"
+def printed_by(script):
+    """What a script prints when it is pasted, and what its comment says it does."""
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, env={**os.environ, **path}, capture_output=True, text=True, timeout=60, check=False
     )
-    finding = Suite(NaiveTanh).check("tanh, everywhere")
-    assert finding.example == "tanh(a), at a = 12.0: the value and the derivatives"
-    assert finding.found.startswith("should give 0.999999999924497")
+    return done.stdout + done.stderr, script.rpartition("is ")[2]
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "lines"),
+    [
+        (NoOrder, "shared node", 6),
+        (KeepsInnerGradients, "second pass", 7),
+        (NaiveTanh, "tanh: tails", 5),
+        (WrongReflected, "2 - a", 4),
+        (StartsWithFive, "gradient before", 3),
+        (ReadsTheLeavesAgain, "recording", 7),
+    ],
+)
+def test_the_smallest_script_is_told_and_runs_as_pasted(engine, name, lines):
+    finding = Suite(Engine(engine, f"{__name__}:{engine.__name__}")).check(name)
+    assert len(finding.example.splitlines()) <= lines, finding.example
+    printed, said = printed_by(finding.example)
+    assert printed.strip() == said
 
 
 def test_a_pass_that_moves_data_is_told():
     finding = Suite(MovesItsData).check("a + b")
-    assert finding.found == "after the pass v2 is 0; the engine has 1.0"
+    assert finding.found == "b.data at the end should be 4.0, is 5.0"
 
 
 def test_a_second_pass_may_be_refused():
@@ -550,19 +554,23 @@ class FailsSometimes(Scalar):
 def test_an_engine_that_is_wrong_only_sometimes_is_found_all_the_same():
     finding = Suite(FailsSometimes).check("relu")
     assert finding.verdict == "fails"
-    assert "relu(v0)" in finding.example
+    assert ".relu()" in finding.example
 
 
 class BreaksOnTheWay(Scalar):
     def backward(self):
-        if self.data == 27.0:
-            raise KeyError("27")
+        self.seen = getattr(self, "seen", 0) + 1
+        if self.seen == 2:
+            raise KeyError("again")
         super().backward()
+
+    __slots__ = ("seen",)
 
 
 def test_an_error_on_the_way_to_a_property_is_a_failure_and_no_crash():
-    finding = Suite(BreaksOnTheWay, examples=10).check("second pass")
-    assert finding[2:] == ("fails", "v0 = 3; v1 = v0 * v0; v2 = v1 * v0", "KeyError: '27'")
+    finding = Suite(BreaksOnTheWay).check("second pass")
+    assert (finding.verdict, finding.found) == ("fails", "KeyError: 'again'")
+    assert finding.example.endswith(".backward()  # KeyError: 'again'")
 
 
 def hang():
@@ -574,7 +582,7 @@ def hang():
 
 class NeverComesBack(Scalar):
     def backward(self):
-        if self.data == 27.0 or len({id(parent) for parent, _ in self.parents}) < len(self.parents):
+        if len({id(parent) for parent, _ in self.parents}) < len(self.parents):
             hang()
         super().backward()
 
@@ -585,59 +593,42 @@ class NeverComesBack(Scalar):
         return hang() if self.data < 0.0 else super().tanh()
 
 
+class Finalized:
+    def __del__(self):  # in which Python drops what is raised
+        hang()
+
+
+class HangsTwice(Scalar):
+    def relu(self):
+        Finalized()
+        return hang()
+
+
 @pytest.mark.parametrize(
-    ("name", "example"),
+    ("engine", "name", "last"),
     [
-        ("second pass", "v0 = 3; v1 = v0 * v0; v2 = v1 * v0"),
-        ("random programs", "v0 = "),
-        ("repeated operand", "a + a, at a = 3"),
-        ("relu", "relu"),
-        ("tanh", "tanh(a), at a = -"),
+        (NeverComesBack, "repeated operand", "b.backward()"),
+        (NeverComesBack, "relu", "b = a.relu()"),
+        (NeverComesBack, "tanh", "b = a.tanh()"),
+        (HangsTwice, "relu", "b = a.relu()"),
     ],
 )
-def test_what_never_comes_back_is_stopped_and_told(name, example, monkeypatch):
-    monkeypatch.setattr(claims, "TIME_LIMIT", 0.2)
+def test_what_never_comes_back_is_stopped_and_told(engine, name, last):
     before = signal.getsignal(signal.SIGALRM)
-    finding = Suite(NeverComesBack, examples=20).check(name)
+    finding = Suite(engine, limit=0.2).check(name)
     assert (finding.verdict, finding.found) == ("fails", "no answer in 0.2 seconds")
-    assert finding.example.startswith(example)
+    assert f"{last}" in finding.example
+    assert "no answer in 0.2 seconds" in finding.example
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_what_hangs_is_stopped_though_python_drops_the_first_interrupt(monkeypatch):
-    """In a finalizer no error can be raised."""
-
-    class Finalized:
-        def __del__(self):
-            hang()
-
-    class HangsTwice(Scalar):
-        def relu(self):
-            Finalized()
-            return hang()
-
-    monkeypatch.setattr(claims, "TIME_LIMIT", 0.2)
-    finding = Suite(HangsTwice, examples=20).check("relu")
-    assert finding[2:] == ("fails", "relu", "no answer in 0.2 seconds")
-
-
-def test_another_s_timer_and_another_thread_are_left_alone(monkeypatch):
-    monkeypatch.setattr(claims, "TIME_LIMIT", 0.05)
-    rang = []
-    before = signal.signal(signal.SIGALRM, lambda *_: rang.append(True))
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    try:
-        with claims.guarded():
-            time.sleep(0.3)
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert rang
-    slow = threading.Thread(target=lambda: rang.append(Suite(Sleeps, 5).check("relu").verdict))
-    slow.start()
-    slow.join()
-    assert rang[1:] == ["holds"]
+def test_an_engine_can_be_tried_in_another_thread():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(Suite(Scalar).check("relu").verdict))
+    thread.start()
+    thread.join()
+    assert found == ["holds"]
 
 
 class Sleeps(Scalar):
@@ -646,37 +637,15 @@ class Sleeps(Scalar):
         return super().relu()
 
 
-def test_an_alarm_at_the_very_end_leaves_no_timer_behind(monkeypatch):
-    set_timer = signal.setitimer
-
-    def at_the_end(which, seconds, *again):
-        if not seconds:
-            os.kill(os.getpid(), signal.SIGALRM)
-        return set_timer(which, seconds, *again)
-
-    monkeypatch.setattr(signal, "setitimer", at_the_end)
-    before = signal.getsignal(signal.SIGALRM)
-    with claims.guarded():
-        pass
-    assert signal.getsignal(signal.SIGALRM) is before
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-
-
-def test_a_slow_engine_is_given_its_time_for_each_case(monkeypatch):
-    monkeypatch.setattr(claims, "TIME_LIMIT", 0.4)
-    assert Suite(Sleeps, 5).check("upstream gradient").verdict == "holds"  # of ten cases
+def test_a_slow_engine_is_given_its_time_for_each_case():
+    assert Suite(Sleeps, limit=0.5).check("relu").verdict == "holds"  # of twelve cases
 
 
 def test_what_would_tell_nothing_is_not_tried():
     suite = Suite(Misspelt, examples=10)
-    finding = suite.check("second pass")
+    finding = suite.check("a * b in a graph")
     assert (finding.verdict, finding.found) == ("not tried", "a * b fails")
-    assert "not tried: " in str(suite.report())
-
-
-@pytest.mark.parametrize("examples", [1, 2])
-def test_nothing_holds_for_want_of_examples(examples):
-    assert Suite(WrongRelu, examples).check("relu").verdict in ("not tried", "fails")
+    assert "\nnot tried, since a * b fails: " in str(suite.report())
 
 
 def test_a_refusal_of_some_operands_is_not_held_against_an_engine():
@@ -692,7 +661,7 @@ def test_a_refusal_of_some_operands_is_not_held_against_an_engine():
             return self.result(self.data / other.data, (self, slopes[0]), (other, slopes[1]))
 
     suite = Suite(OnlyPositivePowers, examples=40)
-    for name, verdict in (("a ** n", "holds"), ("a / b", "holds"), ("powers of 0", "not offered")):
+    for name, verdict in (("a ** n", "holds"), ("a / b", "holds"), ("powers of 0", "holds")):
         assert suite.check(name).verdict == verdict, suite.check(name)
 
 
@@ -766,7 +735,7 @@ def test_a_function_is_first_tried_where_it_has_a_value():
             return self.result(math.asin(self.data), (self, slope))
 
     assert Suite(Asserts).check("arcsin").verdict == "holds"
-    assert Suite(Asserts).check("arcsin, everywhere").verdict == "holds"
+    assert Suite(Asserts).check("arcsin: tails").verdict == "holds"
 
 
 def test_data_that_cannot_be_assigned_is_not_offered():
@@ -792,96 +761,14 @@ def test_other_names_and_functions_are_said_with_an_engine():
         Node, "node", data="value", grad="derivative", backward="run", functions={"exp": exp_of}
     )
     suite = Suite(engine, examples=40)
-    for name in ("a * b", "exp", "exp, everywhere", "random programs", "gradient before"):
+    for name in ("a * b", "exp", "exp: tails", "random programs", "gradient before"):
         assert suite.check(name).verdict == "holds", suite.check(name)
 
 
-# ---- the exact programs
-
-
-@given(exact_programs(FORMS))
-def test_a_program_without_what_it_does_not_need_gives_the_same(program):
-    answer = exact_answer(program, [-1])
-    if answer is None:
-        return
-    small = pruned(program, [-1])
-    found = exact_answer(small, [-1])
-    assert found.values[-1] == answer.values[-1]
-    assert [each for each in found.gradients if each] == [each for each in answer.gradients if each]
-    assert pruned(small, [-1]) == small
-
-
-@given(exact_programs(FORMS))
-def test_a_smaller_program_has_one_register_less_and_none_that_dangles(program):
-    for less in smaller(program):
-        assert (
-            len(less.instructions) + len(less.leaves)
-            == len(program.instructions) + len(program.leaves) - 1
-        )
-        size = len(less.leaves)
-        for instruction in less.instructions:
-            flat = [
-                x
-                for each in instruction.operands
-                for x in (each if isinstance(each, tuple) else [each])
-            ]
-            assert all(0 <= each < size for each in flat if type(each) is int)
-            size += 1
-
-
-def test_a_plain_number_is_no_register_when_programs_are_pruned():
-    one = Fraction(1)
-    program = Program((one, one), (Instruction("neg", (0,)), Instruction("+", (1, one))))
-    assert str(pruned(program, [-1])) == "v0 = 1; v1 = v0 + 1"
-
-
-def test_answers_that_floats_do_not_hold_are_not_asked_for():
-    third = Program((Fraction(3),), (Instruction("*", (0, Fraction(1, 4))),))
-    assert exact_answer(third, [-1]).gradients == [Fraction(1, 4)]
-    squares = tuple(Instruction("square", (place,)) for place in range(6))
-    assert exact_answer(Program((Fraction(3),), squares), [-1]) is None
-    assert exact_answer(Program((Fraction(2),), ()), [-2]) is None
-    for op, operands in (
-        ("/", (0, Fraction(3))),
-        ("/", (0, Fraction(0))),
-        ("**", (1, Fraction(0))),
-        ("relu", (1,)),
-    ):
-        program = Program((Fraction(6), Fraction(0)), (Instruction(op, operands),))
-        assert exact_answer(program, [-1]) is None
-
-
-@pytest.mark.parametrize(
-    ("leaves", "lines", "bits"),
-    [
-        # of each pair the first is held and the second is just beyond
-        ([5000], [("*", (0, 0))], 53),
-        ([5000], [("*", (0, 0))], 24),
-        ([1], [("*", (0, Fraction(1, 2**20))), ("*", (0, Fraction(2**20))), ("+", (1, 2))], 53),
-        ([1], [("*", (0, Fraction(1, 2**30))), ("*", (0, Fraction(2**22))), ("+", (1, 2))], 53),
-        ([0], [("*", (0, Fraction(1, 2**20))), ("*", (0, Fraction(2**20))), ("+", (1, 2))], 53),
-        ([0], [("*", (0, Fraction(1, 2**30))), ("*", (0, Fraction(2**22))), ("+", (1, 2))], 53),
-        ([2**40, 1], [("dot", ((0, 1), (1, 1)))], 53),
-        ([2**49, -(2**49), Fraction(1, 4)], [("fsum", ((0, 1, 2),))], 53),
-    ],
-)  # fmt: skip
-def test_a_program_is_held_or_not_by_its_bits(leaves, lines, bits, request):
-    program = Program(tuple(map(Fraction, leaves)), tuple(Instruction(*each) for each in lines))
-    held = request.node.callspec.indices["leaves"] % 2 == 0
-    assert (exact_answer(program, [-1], bits) is not None) == held
-
-
-def test_a_division_is_asked_for_only_where_an_engine_may_multiply_by_the_reciprocal():
-    for divisor, held in ((2, True), (3, False)):
-        for operands in ((0, 1), (Fraction(9), 1)):
-            program = Program((Fraction(9), Fraction(divisor)), (Instruction("/", operands),))
-            assert (exact_answer(program, [-1]) is not None) == held
-
-
 def test_a_leaf_is_no_result():
-    suite = Suite(LeafPassFails, examples=60)
-    assert suite.check("random programs").verdict == "holds"
-    assert suite.check("two results").verdict == "holds"
+    suite = Suite(LeafPassFails)
+    for name in ("random programs", "two results"):
+        assert suite.check(name).verdict == "holds", suite.check(name)
 
 
 # ---- loading, and the command
@@ -920,55 +807,73 @@ def test_what_cannot_be_loaded_is_said(path, message):
 
 def test_what_makes_no_nodes_is_said():
     with pytest.raises(ArgumentError) as caught:
-        Suite(Fraction)
+        Suite(Fraction).check("a + b")
     assert str(caught.value) == (
         "Fraction makes no node of a float with a number in 'data', its gradient in 'grad' and a "
         "method 'backward': AttributeError: 'Fraction' object has no attribute 'data'; say what they "
         "are called, or write an Engine"
     )
-    with pytest.raises(ArgumentError, match="'speed' is none of a \\+ b, "):
+    with pytest.raises(ArgumentError, match="'speed' is no property: "):
         Suite(Value).check("speed")
 
 
+ENGINES = """
+from right import Scalar as Right
+
+class Wrong(Right):
+    def __rsub__(self, other):
+        return self.apply("-", self, other)
+"""
+
+
 @pytest.fixture
-def rooms(monkeypatch):
-    """Modules with a right and a wrong engine, for the command to load."""
-    room = ModuleType("engines_of_this_test")
-    room.Right, room.Wrong = Scalar, WrongReflected
-    monkeypatch.setitem(sys.modules, room.__name__, room)
-    return room.__name__
+def engines(tmp_path, monkeypatch):
+    """The name of a module with a right and a wrong engine, for the command to load."""
+    (tmp_path / "two_engines.py").write_text(ENGINES)
+    monkeypatch.chdir(tmp_path)
+    return "two_engines"
 
 
-def test_the_command_prints_the_table_and_its_exit_code_tells(rooms, capsys):
-    assert main(["conformance", f"{rooms}:Right", "--examples", "4"]) == 0
-    assert f"{rooms}:Right: " in capsys.readouterr().out
-    assert main(["conformance", f"{rooms}:Wrong", "--examples", "40"]) == 1
+def test_the_command_prints_what_is_wrong_and_its_exit_code_tells(engines, capsys):
+    assert main(["conformance", f"{engines}:Right", "--examples", "4"]) == 0
+    assert f"{engines}:Right: " in capsys.readouterr().out
+    assert main(["conformance", f"{engines}:Wrong", "--examples", "40"]) == 1
     printed = capsys.readouterr().out
-    assert "\n  2 - a                   FAILS  Value and derivatives are exact\n" in printed
-    assert "v0 = 0; v1 = 0 - v0\n" in printed
-    assert "  not offered: abs, square, " in printed
+    assert "FAILS 2 - a: b.data should be 1.0, is -1.0\n" in printed
+    assert (
+        "2 - a swaps its operands\n"
+        "    from two_engines import Wrong\n"
+        "    a = Wrong(2.0)\n"
+        "    b = 3 - a\n"
+        "    print(b.data)  # should be 1.0, is -1.0\n"
+    ) in printed
+    assert "\nnot offered: " in printed
 
 
-def test_the_command_gives_json(rooms, capsys):
-    assert main(["conformance", f"{rooms}:Wrong", "--examples", "40", "--json"]) == 1
+def test_the_command_gives_json(engines, capsys):
+    assert main(["conformance", f"{engines}:Wrong", "--examples", "40", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
-    assert found["engine"] == f"{rooms}:Wrong"
+    assert found["engine"] == f"{engines}:Wrong"
     (finding,) = [each for each in found["findings"] if each["verdict"] == "fails"]
     assert finding == {
         "name": "2 - a",
-        "statement": "Value and derivatives are exact",
+        "statement": "Value and derivatives are right",
         "verdict": "fails",
-        "example": "v0 = 0; v1 = 0 - v0",
-        "found": "after the pass from v1 the gradient of v0 is -1; the engine has 1.0",
+        "example": (
+            "from two_engines import Wrong\na = Wrong(2.0)\nb = 3 - a\n"
+            "print(b.data)  # should be 1.0, is -1.0"
+        ),
+        "found": "b.data should be 1.0, is -1.0",
+        "cause": "2 - a swaps its operands",
     }
 
 
-def test_a_property_can_be_skipped(rooms, capsys):
-    command = ["conformance", f"{rooms}:Wrong", "--examples", "20", "--seed", "1"]
-    assert main([*command, "--skip", "2 - a"]) == 0
+def test_a_property_can_be_skipped(engines, capsys):
+    command = ["conformance", f"{engines}:Wrong", "--examples", "20", "--skip", "2 - a"]
+    assert main(command) == 0
     assert "2 - a" not in capsys.readouterr().out
     assert main([*command, "--skip", "speed"]) == 2
-    assert "--skip: 'speed' is none of a + b, " in capsys.readouterr().err
+    assert ": 'speed' is no property: " in capsys.readouterr().err
 
 
 def test_bad_input_to_the_command_is_one_line(capsys):
@@ -981,12 +886,12 @@ def test_bad_input_to_the_command_is_one_line(capsys):
     assert told.count("\n") == 1
 
 
-def test_without_hypothesis_the_way_out_is_said(rooms, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "hypothesis", None)
-    for name in [name for name in sys.modules if name.startswith("tinygrad_bp.testing.")]:
-        monkeypatch.delitem(sys.modules, name)
-    assert main(["conformance", f"{rooms}:Right"]) == 2
-    assert "it needs hypothesis: pip install 'tinygrad-bp[test]'" in capsys.readouterr().err
+def test_nothing_but_the_standard_library_is_needed():
+    script = (
+        "import sys; from tinygrad_bp import Value; from tinygrad_bp.testing.conformance import Suite; "
+        "assert Suite(Value).check('random programs').verdict == 'holds'; print({*sys.modules} & {'hypothesis', 'pytest', 'numpy'})"
+    )
+    assert printed_by(script)[0] == "set()\n"
 
 
 # ---- the plugin
@@ -1012,9 +917,9 @@ def test_the_plugin_tries_each_property_as_a_test(tmp_path):
     (tmp_path / "mine.py").write_text(ENGINE)
     done = pytest_on(tmp_path, "--scalar-engine=mine:Wrong", "-k", "relu or dot or shared", "-rfs")
     assert done.returncode == 1, done.stdout
-    assert "1 failed, 3 passed, 1 skipped" in done.stdout
-    assert "FAILED mine:Wrong::relu - Value and derivatives are exact" in done.stdout
-    assert "v0 = -1; v1 = relu(v0)\nv1 is 0; the engine has -1.0\n" in done.stdout
+    assert "1 failed, 4 passed, 5 skipped" in done.stdout
+    assert "FAILED mine:Wrong::relu - " in done.stdout
+    assert "a = Wrong(-1.3)\nb = a.relu()\nprint(b.data)  # should be 0.0, is -1.3" in done.stdout
     assert "not offered: there is no dot" in done.stdout
 
 
@@ -1036,7 +941,6 @@ def test_the_settings_are_those_of_the_root_and_leave_named_tests_alone(tmp_path
     (inner / "test_one.py").write_text("def test_one():\n    pass\n")
     done = pytest_on(inner, "-k", "sum or test_one")
     assert "2 passed" in done.stdout, done.stdout
-    assert "collected 113 items / 110 deselected / 3 selected" in done.stdout
     assert "1 passed" in pytest_on(inner, "test_one.py").stdout
 
 

@@ -11,12 +11,14 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_bp import RULES, Value, dot, flat, fsum, primitive, tanh
-from tinygrad_bp.flat import _threads
-from tinygrad_bp.graph import topological_order
+from tinygrad_bp import RULES, Value, dot, fsum, primitive, tanh
+from tinygrad_bp.engine import flat
+from tinygrad_bp.engine.flat import _threads
+from tinygrad_bp.engine.graph import topological_order
 
 
 def twice(x):
@@ -73,7 +75,7 @@ def graphs(draw):
 
 
 @WAYS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(pool=graphs())
 def test_a_graph_comes_back_the_same(again, pool):
     pool[-1].backward()
@@ -81,7 +83,7 @@ def test_a_graph_comes_back_the_same(again, pool):
 
 
 @WAYS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(pool=graphs(), order=st.randoms())
 def test_what_several_results_share_stays_shared(again, pool, order):
     nodes = [*pool, *pool]

@@ -14,6 +14,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -42,11 +43,11 @@ from tinygrad_bp import (
     tanh,
     value_and_grad,
 )
-from tinygrad_bp.differences import finite_difference
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.operations import FUNCTIONS
-from tinygrad_bp.rules import Rule
-from tinygrad_bp.value import data_of
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.engine.value import data_of
+from tinygrad_bp.explain.differences import finite_difference
+from tinygrad_bp.table.rules import Rule
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ RATIONAL = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=depth(25, by_default=8))
 @given(RATIONAL, st.fractions(-2, 2, max_denominator=5))
 def test_fifth_derivatives_of_rational_functions_are_sympys_exactly(text, at):
     symbol = sympy.Symbol("x")

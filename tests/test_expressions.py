@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import time
 from contextlib import suppress
 from fractions import Fraction
@@ -20,9 +21,9 @@ from tinygrad_bp import (
     NumberRangeError,
     Value,
 )
-from tinygrad_bp.exact import RESULT, ExactLimit
-from tinygrad_bp.expressions import CALLABLE, names_in, record_expression
-from tinygrad_bp.operations import FUNCTIONS
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.numbers.exact import RESULT, ExactLimit
+from tinygrad_bp.terminal.expressions import CALLABLE, names_in, record_expression
 
 NUMBERS = st.integers(-9, 9).map(Fraction)
 EXPRESSIONS = st.recursive(
@@ -85,6 +86,44 @@ def test_notation(text, value):
             record_expression(text, {"x": x})
     else:
         assert record_expression(text, {"x": x}).data == value
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("1e400", "beyond the largest float"),
+        ("1_0.5E+999", "beyond the largest float"),
+        ("1e-400", "below the smallest float"),
+        (".0000_1e-320", "below the smallest float"),
+        ("9007199254740993.0", "no float is this whole number: the nearest is 9007199254740992"),
+    ],
+)
+@pytest.mark.parametrize("text", ["{} * x", "x + min(2, {})", "(x\n - {})", "x if x < {} else 2"])
+def test_a_number_that_a_float_would_change_is_refused(text, written, why):
+    with pytest.raises(ExpressionError, match=f"^{re.escape(written)} would be changed: .*{why}"):
+        record_expression(text.format(written), {"x": Value(2.0)})
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["0.0", "0e400", ".0", "1.7976931348623157e308", "5e-324", "1e23", "9007199254740992.0"],
+)
+def test_a_number_is_the_nearest_float(written):
+    assert record_expression(f"x1e400 + {written}", {"x1e400": Value(0.0)}).data == float(written)
+    assert record_expression("9007199254740993 + 0*x", {"x": Value(0)}).data == 2**53 + 1
+
+
+@pytest.mark.parametrize("text", ["-" * 9000 + "x", "**".join(["x"] * 3000)])
+def test_what_is_nested_too_deep_is_refused_with_a_reason(text):
+    with pytest.raises(
+        ExpressionError, match=r"^not an expression that can be read: .* \([^)]+\)$"
+    ):
+        names_in(text)
+
+
+def test_what_has_no_exact_value_is_refused_with_the_way_out_of_an_expression():
+    with pytest.raises(ExpressionError, match=r"here, give decimals, as 0\.5 for 1/2"):
+        record_expression("exp(x)", {"x": Value(Fraction(1, 3))})
 
 
 def test_every_function_of_the_table_can_be_called():

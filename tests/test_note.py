@@ -16,6 +16,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,7 +163,7 @@ def test_the_fixed_case_hides_nothing():
 
 # --- every form, every weight ---------------------------------------------------------------------
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=depth(80, by_default=20))
 etas = st.fractions(-3, 3, max_denominator=9)
 
 
@@ -788,6 +789,39 @@ def test_numbers_are_never_converted(number):
     numbers += [*note.single_layer_forward(*single), note.single_layer_gradient(*single)]
     numbers += [note.single_layer_update(*single, number(3))]
     assert all(isinstance(result, number) for result in numbers)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64])
+def test_numpys_whole_numbers_are_read_as_pythons(kind):
+    """Each of them holds these numbers, and none but the last holds what is made of them."""
+
+    def of(nested, number):
+        return [of(item, number) for item in nested] if isinstance(nested, list) else number(nested)
+
+    def results(number):
+        case = (
+            of([[[100, 2], [3, 40]], [[50, 6]]], number),
+            of([[100, 1], [2]], number),
+            [[SQUARE, SQUARE], [SQUARE]],
+            of([100, 2], number),
+            of([3], number),
+        )
+        chain = of([20, 3], number), of([1, 1], number), [SQUARE] * 2, number(30), number(5)
+        single = number(20), number(1), SQUARE, number(30), number(50)
+        eta = number(3)
+        yield from every_number(case, eta)
+        yield from note.summation_terms(*case, 1, 1, 1)
+        yield from (note.double_layer_gradient(*chain), note.double_layer_update(*chain, eta))
+        yield from (note.multi_layer_gradient(*chain, 1), note.multi_layer_update(*chain, 2, eta))
+        yield from (*note.single_layer_forward(*single), note.single_layer_gradient(*single))
+        yield note.single_layer_update(*single, eta=eta)
+
+    assert [*results(kind)] == [*results(int)]
+    array = np.array([[[100, 2]]], dtype=kind)
+    assert note.matrix_forward(array, [[0]], [[IDENTITY]], np.array([100, 2], kind), [0]) == (
+        [[100, 2], [10004]],
+        10004**2,
+    )
 
 
 def test_fifty_digits_of_tanh_against_mpmaths_derivative():

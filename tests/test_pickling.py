@@ -40,8 +40,8 @@ from tinygrad_bp import (
     training,
     value_and_grad,
 )
-from tinygrad_bp.operations import FUNCTIONS
-from tinygrad_bp.samples import read_samples
+from tinygrad_bp.engine.operations import FUNCTIONS
+from tinygrad_bp.network.samples import read_samples
 from tinygrad_bp.testing.conformance import Engine, Finding
 from tinygrad_bp.testing.conformance import Report as ConformanceReport
 from tinygrad_bp.testing.gradcheck import gradcheck
@@ -100,7 +100,7 @@ def test_what_has_a_name_comes_back_as_itself(name):
 def test_the_names_are_those_that_users_import():
     expected = {"tinygrad_bp.tanh", "tinygrad_bp.Network", "tinygrad_bp.training.train", "viz.draw"}
     assert expected <= NAMED.keys()
-    assert {tanh.__module__, CUBE.__module__} == {"tinygrad_bp.functions"}
+    assert {tanh.__module__, CUBE.__module__} == {"tinygrad_bp.engine.functions"}
 
 
 # ---- what is made comes back with all that it holds

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tinygrad_bp.cli import main
+from tinygrad_bp.terminal.cli import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -63,13 +63,13 @@ def test_what_is_built_from_the_table_is_the_table(monkeypatch):
     import build
 
     assert (ROOT / "docs" / "operations.md").read_text(encoding="utf-8") == build.operations()
-    declared = ROOT / "tinygrad_bp" / "declarations.pyi"
+    declared = ROOT / "tinygrad_bp" / "engine" / "declarations.pyi"
     assert declared.read_text(encoding="utf-8") == build.declarations()
     sys.modules.pop("build")
 
 
 def test_every_link_leads_somewhere():
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), (page.name, target)

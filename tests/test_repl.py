@@ -28,12 +28,12 @@ from tinygrad_bp import (
     maximum,
     primitive,
     relu,
-    repl,
     tanh,
 )
-from tinygrad_bp.cli import main
-from tinygrad_bp.expressions import record_expression
-from tinygrad_bp.graph import names, topological_order
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.terminal import repl
+from tinygrad_bp.terminal.cli import main
+from tinygrad_bp.terminal.expressions import record_expression
 from tinygrad_bp.testing.strategies import programs
 
 COMMAND = [sys.executable, "-m", "tinygrad_bp", "repl"]

@@ -7,8 +7,10 @@ the table.
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import math
+import re
 import sys
 from decimal import Decimal
 from fractions import Fraction
@@ -18,6 +20,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from depth import depth
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -33,9 +36,13 @@ from tinygrad_bp import (
     logaddexp,
     silu,
 )
-from tinygrad_bp.arithmetic import FLOAT, arithmetic_of
-from tinygrad_bp.operations import function_of
-from tinygrad_bp.rules import CONSTANTS, HELPERS, PARAMETERS, Rule, parse
+from tinygrad_bp.engine.operations import function_of
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
+from tinygrad_bp.numbers.kernels import Arithmetic
+from tinygrad_bp.numbers.of_python import FLOAT
+from tinygrad_bp.table import rules
+from tinygrad_bp.table.expression import Dialect
+from tinygrad_bp.table.rules import PARAMETERS, Rule
 from tinygrad_bp.testing.oracles import DIGITS, HARD, ORACLES, Oracle, hard_points, results
 from tinygrad_bp.testing.strategies import OPERATIONS, numbers, operands
 
@@ -100,8 +107,7 @@ def test_the_oracles_derivatives_are_those_of_its_value(rule):
 # ---- accuracy
 
 ACCURACY = settings(
-    max_examples=120,
-    deadline=None,
+    max_examples=depth(120, by_default=20),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 
@@ -151,7 +157,7 @@ def assert_caught(wrong: Rule, rule: Rule, slot: int) -> None:
     find(
         operands(rule),
         lambda drawn: not passes(wrong, drawn, slot),
-        settings=settings(phases=[Phase.generate], database=None, deadline=None),
+        settings=settings(phases=[Phase.generate], max_examples=100),
     )
 
 
@@ -394,18 +400,153 @@ def test_cbrt_is_flat_at_infinity():
 TEXTS = [
     (name, text)
     for name, rule in RULES.items()
-    for text in (rule.value, *rule.derivatives, rule.domain, rule.kink, *rule.convention)
+    for text in (rule.value, *rule.derivatives, rule.domain, rule.kink, rule.bend, *rule.convention)
     if text
 ]
 
 
 @pytest.mark.parametrize(("name", "text"), TEXTS)
 def test_rows_are_written_in_the_notation_with_literals_that_binary_holds(name, text):
-    tree = parse(text, names=(*PARAMETERS, "out", *CONSTANTS), functions={*RULES, *HELPERS})
-    for node in ast.walk(tree):
+    RULES[name].parse_all()
+    for node in ast.walk(ast.parse(text, mode="eval")):
         if isinstance(node, ast.Constant):
             assert type(node.value) is float, "an int literal would make exact types inexact"
             assert Fraction(ast.get_source_segment(text, node)) == Fraction(node.value)
+
+
+class Unchained(ast.NodeTransformer):
+    """``a < b < c`` as ``a < b and b < c``, as other languages have it."""
+
+    def visit_Compare(self, node):
+        sides = [node.left, *node.comparators]
+        tests = [
+            ast.Compare(left, [op], [right])
+            for left, op, right in zip(sides, node.ops, sides[1:], strict=False)
+        ]
+        return tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
+
+
+def unchained(text):
+    """The tree of a text, without chains."""
+    return ast.dump(Unchained().visit(ast.parse(text, mode="eval")))
+
+
+@ROWS
+def test_a_row_is_printed_in_python_as_it_stands(rule):
+    """So that floats may read its texts without their trees."""
+    texts = {
+        "derivative": (rule.value, *rule.derivatives, *rule.textbook),
+        "condition": (rule.domain, rule.kink, rule.bend),
+    }
+    for part, listed in texts.items():
+        for text in filter(None, listed):
+            printed = Dialect().text(rule.tree(text, part))
+            assert "**" not in text or text in rule.textbook
+            if "**" not in text:
+                assert printed == text or unchained(printed) == unchained(text)
+
+
+@ROWS
+def test_a_row_that_shares_parts_is_the_same_with_each_written_out(rule):
+    """`TEXTS` has them so, and a user may write a primitive of a row's expressions."""
+    alone = Rule(rule.name, rule.value, rule.derivatives, variadic=rule.variadic)
+    assert not alone.let
+    assert (alone.value, alone.derivatives) == (rule.value, rule.derivatives)
+    assert not {*rule.let} & {*re.findall(r"\w+", f"{alone}")}
+
+
+def test_a_shared_part_is_computed_once():
+    calls = []
+    shared = {"r": "hypot(x, y)", "s": "r + 1.0"}
+    row = Rule("f", "s * s", ("2.0 * s * x / r", "2.0 * s * y / r"), let=shared)
+    counting = Arithmetic("float", {"hypot": lambda x, y: calls.append((x, y)) or math.hypot(x, y)})
+    assert counting.kernel(row, (0, 1))(3.0, 4.0) == (36.0, 7.2, 9.6)
+    assert calls == [(3.0, 4.0)]
+    assert row.value == "(hypot(x, y) + 1.0) * (hypot(x, y) + 1.0)"
+
+
+def test_the_lines_of_the_table_can_be_read():
+    lines = inspect.getsource(rules).splitlines()
+    assert max(map(len, lines)) <= 112
+
+
+POINTS = [sp.Rational(*each) for each in ((-7, 2), (-1, 3), (1, 4), (2, 3), (5, 2), (20, 1))]
+
+
+def settled(rule: Rule) -> list[tuple[Any, ...]]:
+    """Exact operands within the domain, away from kinks and from the joints of branches."""
+    columns = [[x + sp.Rational(k, 7) for x in POINTS] for k in range(rule.arity)]
+    found = []
+    for at in itertools.product(*columns):
+        floats = tuple(map(float, at))
+        if FLOAT.in_domain(rule, floats) and not FLOAT.at_kink(rule, floats):
+            found.append(at)
+    return found
+
+
+@pytest.mark.parametrize("part", ["derivatives", "textbook"])
+@ROWS
+def test_the_derivatives_are_those_of_the_value_as_computed_and_as_in_a_textbook(rule, part):
+    row = Rule(rule.name, rule.value, getattr(rule, part), variadic=rule.variadic)
+    names = sp.symbols("x y", real=True)[: rule.arity]
+    symbols = arithmetic_of(names)
+
+    def given(at):
+        return [[each] for each in at] if rule.variadic else at
+
+    value, *_ = symbols.kernel(rule, ())(*given(names))
+    points = settled(rule)
+    assert len(points) >= 2
+    for at in points:
+        _, *derivatives = symbols.kernel(row, tuple(range(rule.arity)))(*given(at))
+        for name, derivative in zip(names, derivatives, strict=True):
+            found = derivative[0] if rule.variadic else derivative
+            truth = sp.diff(value, name).subs(dict(zip(names, at, strict=True)))
+            if found is sp.nan:  # for the exponent of a negative base
+                assert not truth.is_real
+            else:
+                assert abs(sp.N(truth - found, 30)) < 1e-25, (name, at)
+
+
+def test_a_textbook_derivative_is_there_wherever_the_computed_one_keeps_floats_right():
+    for rule in RULES.values():
+        for computed, textbook in zip(rule.derivatives, rule.textbook, strict=True):
+            assert computed == textbook or len(textbook) < len(computed)
+            assert "normal" not in textbook
+            assert "inf" not in textbook
+
+
+CALLED_BY_THEMSELVES = {"**", "abs", "fsum", "dot"}  # Python's own functions on exact numbers
+
+
+@ROWS
+def test_a_row_says_that_it_is_exact_where_its_expressions_are(rule):
+    alone = Rule(rule.name, rule.value, rule.derivatives, variadic=rule.variadic)
+    assert rule.exact is (alone.exact or rule.name in CALLED_BY_THEMSELVES)
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.uint8, Fraction, sp.Integer])
+def test_a_new_row_is_as_exact_as_those_that_it_is_made_of(monkeypatch, kind):
+    cube = Rule("cube", "x * square(x)", ("3.0 * square(x)",))
+    monkeypatch.setitem(RULES, "cube", cube)
+    product = Rule("product", "x * y", ("y", "x"))
+    assert cube.exact
+    assert product.exact
+    assert not Rule("f", "x * exp(x)", ("out + exp(x)",)).exact
+    assert not Rule("f", "pi * x", ("pi",)).exact
+    assert not Rule("f", "x**0.5", ("0.5 / out",)).exact
+    assert not Rule("f", lambda x: x, ("1.0",)).exact
+    three, half = Value(kind(3)), Value(0.5)
+    for ours, tables in (
+        (function_of(cube)(three), OPERATIONS["*"](three, OPERATIONS["square"](three))),
+        (function_of(product)(three, half), OPERATIONS["*"](three, half)),
+        (function_of(product)(three, three), OPERATIONS["*"](three, three)),
+    ):
+        assert (ours.data, type(ours.data)) == (tables.data, type(tables.data))
+        assert [*map(type, ours.local_derivatives)] == [
+            type(tables.data) if ours.op == "cube" else type(each)
+            for each in tables.local_derivatives[: len(ours.parents)]
+        ]
 
 
 @ROWS
@@ -467,7 +608,7 @@ def fraction(number):
 
 
 @ROWS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=10))
 @given(data=st.data())
 def test_a_fraction_is_exact_or_refused_never_a_float(rule, data):
     drawn = data.draw(exact_operands(rule, Fraction))
@@ -489,7 +630,7 @@ def test_a_fraction_is_exact_or_refused_never_a_float(rule, data):
             function_of(rule)(*operand)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(numbers(Fraction), st.integers(-6, 6))
 def test_a_whole_power_of_a_fraction_is_exact(x, n):
     assume(x != 0 or n >= 0)
@@ -507,7 +648,7 @@ CLOSED_ON_INTS = {
 
 
 @ROWS
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=depth(40, by_default=8))
 @given(data=st.data())
 def test_an_int_stays_an_int_where_python_keeps_it(rule, data):
     drawn = data.draw(exact_operands(rule, int))
@@ -524,8 +665,7 @@ def test_an_int_stays_an_int_where_python_keeps_it(rule, data):
 
 
 SLOW_TO_OVERFLOW = settings(
-    max_examples=25,
-    deadline=None,
+    max_examples=depth(25, by_default=6),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 

@@ -6,16 +6,27 @@ import codecs
 import csv
 import io
 import re
+import time
 from collections import Counter
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_bp.delimited import decode, is_infinite, is_missing
 from tinygrad_bp.errors import SamplesError
-from tinygrad_bp.samples import Sample, Scale, iris_text, read_samples, scaled, scales, split
+from tinygrad_bp.network.delimited import decode, is_infinite, is_missing
+from tinygrad_bp.network.samples import (
+    MOST_CLASSES,
+    Sample,
+    Scale,
+    iris_text,
+    read_samples,
+    scaled,
+    scales,
+    split,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 BOTH = "line 1: names of columns or a sample, both are possible: say --header or --no-header"
@@ -357,8 +368,10 @@ def test_what_parts_the_columns_is_said():
             "column 1, which is empty in every line; column 4, which",
         ),
         ("# by hand\na,b\n1,2\n#5,6\n3,4\n", "comments in lines 1, 4"),
-        (",a,b\n0,1,2\n1,3,4\n", "column 1, which has no name and numbers the lines"),
-        ('"",a,b\n"one",1,2\n"two",3,4\n', "column 1, which has no name and numbers the lines"),
+        (",a,b\n0,1,2\n1,3,4\n", "column 1, which has no name and one for each line"),
+        (",a,b\n7,1,2\n-3,3,4\n", "column 1, which has no name and one for each line"),
+        ('"",a,b\n"one",1,2\n"two",3,4\n', "column 1, which has no name and one for each line"),
+        (",a,b\n2024-01-01,1,2\n2024-01-02,3,4\n", "column 1, which has no name and one"),
     ],
 )
 def test_what_is_ignored_is_told(text, ignored):
@@ -366,6 +379,60 @@ def test_what_is_ignored_is_told(text, ignored):
     assert table.inputs == ("a",)
     assert table.rows == (Sample((1.0,), (2.0,)), Sample((3.0,), (4.0,)))
     assert f"ignored: {ignored}" in table.reading()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",a,b\n3.2,1,2\n1.7,3,4\n",  # decimals measure something
+        ",a,b\n0,1,2\n1.5,3,4\n",
+        ",a,b\n0,1,2\n0,3,4\n",
+    ],
+)
+def test_a_column_of_data_is_not_ignored_for_want_of_a_name(text):
+    with pytest.raises(SamplesError, match="column 1 has no name: give it one"):
+        read_samples(text)
+    assert read_samples("c" + text).inputs == ("c", "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        # As R writes them: write.csv2, and write.table with its names of rows.
+        ('"";"a";"b"\n"1";1,5;2,5\n"2";3,5;4,5\n', "line 2, column a: '1,5' .*if 1.5 is meant"),
+        ('"a" "b"\n"1" 1 2\n"2" 3 4\n', "line 2: 3 columns, .* 2 above.*give it a name too"),
+        ('a,k\n1,"x\\"y"\n2,z\n', "line 2: .* a cell in quotes ends with one"),
+        ('a,k\n"1,2\n', "line 2: .* a cell in quotes ends with one"),
+    ],
+)
+def test_what_other_programs_write_is_refused_with_the_true_reason(text, message):
+    with pytest.raises(SamplesError, match=message):
+        read_samples(text)
+
+
+def test_names_of_samples_are_no_classes():
+    """They would take a number for each pair of lines: of a file of some megabytes, all memory."""
+    lines = [f"{place},n{place}\n" for place in range(MOST_CLASSES)]
+    table = read_samples("a,k\n" + "".join(lines))
+    assert len(table.targets) == MOST_CLASSES
+    assert {sum(each.t) for each in table.rows} == {1.0}
+    assert all(table.targets[each.t.index(1.0)] == f"n{each.x[0]:.0f}" for each in table.rows)
+    with pytest.raises(SamplesError, match=r"column k has 1001 different words, .*--targets"):
+        read_samples("a,k\n" + "".join(lines) + "0,another\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",".join(f"c{place}" for place in range(50_000)) + "\n" + "1," * 49_999 + "1\n",
+        "\n" * 2_000_000 + "1,2\n",
+    ],
+    ids=["columns", "empty lines"],
+)
+def test_a_large_table_is_read_in_time(text):
+    before = time.process_time()
+    assert len(read_samples(text).rows) == 1
+    assert time.process_time() - before < 5  # it was a minute
 
 
 def test_columns_keep_their_numbers_where_outer_ones_are_empty():
@@ -592,3 +659,9 @@ def test_what_is_no_text_is_refused_as_no_table(text):
 def test_columns_are_chosen_by_a_list_of_names(which, columns):
     with pytest.raises(SamplesError, match=f"^{which} is a list of names of columns, not "):
         read_samples("a,b\n1,2\n3,4\n", **{which: columns})
+
+
+def test_scales_of_numpy_integers_are_those_of_whole_numbers():
+    columns = [(200, 100, 7), (255, 255, 0)]
+    numpys = [tuple(map(np.uint8, column)) for column in columns]
+    assert scales(zip(*numpys, strict=True)) == scales(zip(*columns, strict=True))

@@ -13,17 +13,19 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_bp
 from tinygrad_bp import ArgumentError, DataError, Network, TooManyPathsError, Value, dot, fsum, tanh
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.paths import path_count
-from tinygrad_bp.steps import Answer, Steps, naive, order, show, steps
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.explain.naive import Answer, naive
+from tinygrad_bp.explain.paths import path_count
+from tinygrad_bp.explain.steps import Steps, order, show, steps
 from tinygrad_bp.testing.strategies import programs
 
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=depth(40, by_default=10))
 
 
 @st.composite

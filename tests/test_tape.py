@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_bp import Network, Value, steps
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.network import recorded_tape
-from tinygrad_bp.tape import Tape, edges_between
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.tape import Tape, edges_between
+from tinygrad_bp.network.network import recorded_tape
 from tinygrad_bp.testing.strategies import programs
 
 MANY = settings(max_examples=150, deadline=None)

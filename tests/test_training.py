@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tinygrad_bp import Network, note
 from tinygrad_bp.errors import DataError, NetworkError, SamplesError
-from tinygrad_bp.samples import Sample, Scale, read_samples, scaled, scales
+from tinygrad_bp.network.samples import Sample, Scale, read_samples, scaled, scales
 from tinygrad_bp.training import Trainer, accuracy, mean_error, predict, rescaled, train
 
 small = st.fractions(-3, 3, max_denominator=4)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import tinygrad_bp
-from tinygrad_bp import RULES, Value, functions
-from tinygrad_bp.rules import FUNCTION_NAMES
+from tinygrad_bp import RULES, Value
+from tinygrad_bp.engine import functions
+from tinygrad_bp.table.rules import FUNCTION_NAMES
 
 ROOT = Path(tinygrad_bp.__file__).parent.parent
 

@@ -15,6 +15,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +40,7 @@ from tinygrad_bp import (
     primitive,
     tanh,
 )
-from tinygrad_bp.operations import FUNCTIONS, _Method, _operator, apply
+from tinygrad_bp.engine.operations import FUNCTIONS, _Method, _operator, apply
 from tinygrad_bp.testing.strategies import numbers, values
 
 T = TypeVar("T")
@@ -468,7 +469,7 @@ def test_every_function_is_a_method(name):
     assert FUNCTIONS[name].__doc__.startswith(f"{shown}: {RULES[name].meaning}.\n\nValue: ")
 
 
-@settings(max_examples=50)
+@settings(max_examples=depth(50, by_default=15))
 @given(st.floats(0.1, 5.0))
 def test_functions_of_plain_numbers_are_plain_numbers(x):
     assert type(exp(x)) is type(log(x)) is type(maximum(x, 1.0)) is float

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tinygrad_bp import functions
+from tinygrad_bp.engine import functions
+from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import (
     ArgumentError,
     BackpropError,
@@ -22,41 +23,41 @@ from tinygrad_bp.errors import (
     StaleGraphError,
     TooManyPathsError,
 )
-from tinygrad_bp.rules import RULES
-from tinygrad_bp.value import Value
+from tinygrad_bp.table.rules import RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tinygrad_bp import note
-    from tinygrad_bp.collector import collector_paused
-    from tinygrad_bp.declarations import *  # noqa: F403 - the functions of the table
-    from tinygrad_bp.derivation import derivation
-    from tinygrad_bp.differentiate import grad, gradients, hessian, jacobian, value_and_grad
-    from tinygrad_bp.functions import isclose, logsumexp, primitive, softmax, where
-    from tinygrad_bp.network import Network
-    from tinygrad_bp.paths import contract, flow, largest_paths, path_count, path_sum, paths
-    from tinygrad_bp.steps import naive, order, steps
+    from tinygrad_bp.engine.collector import collector_paused
+    from tinygrad_bp.engine.declarations import *  # noqa: F403 - the functions of the table
+    from tinygrad_bp.engine.differentiate import grad, gradients, hessian, jacobian, value_and_grad
+    from tinygrad_bp.engine.functions import isclose, logsumexp, primitive, softmax, where
+    from tinygrad_bp.explain.naive import naive
+    from tinygrad_bp.explain.paths import contract, flow, largest_paths, path_count, path_sum, paths
+    from tinygrad_bp.explain.steps import order, steps
+    from tinygrad_bp.network.derivation import derivation
+    from tinygrad_bp.network.network import Network
 
 _LATER = {
-    "Network": "network",
-    "collector_paused": "collector",
-    "contract": "paths",
-    "derivation": "derivation",
-    "flow": "paths",
-    "grad": "differentiate",
-    "gradients": "differentiate",
-    "hessian": "differentiate",
-    "jacobian": "differentiate",
-    "largest_paths": "paths",
+    "Network": "network.network",
+    "collector_paused": "engine.collector",
+    "contract": "explain.paths",
+    "derivation": "network.derivation",
+    "flow": "explain.paths",
+    "grad": "engine.differentiate",
+    "gradients": "engine.differentiate",
+    "hessian": "engine.differentiate",
+    "jacobian": "engine.differentiate",
+    "largest_paths": "explain.paths",
     "note": "note",
-    "naive": "steps",
-    "order": "steps",
-    "path_count": "paths",
-    "path_sum": "paths",
-    "paths": "paths",
-    "steps": "steps",
-    "value_and_grad": "differentiate",
-    **dict.fromkeys(functions.__all__, "functions"),
+    "naive": "explain.naive",
+    "order": "explain.steps",
+    "path_count": "explain.paths",
+    "path_sum": "explain.paths",
+    "paths": "explain.paths",
+    "steps": "explain.steps",
+    "value_and_grad": "engine.differentiate",
+    **dict.fromkeys(functions.__all__, "engine.functions"),
 }  # the engine alone is loaded at once, and of the functions none is made before it is asked for
 
 

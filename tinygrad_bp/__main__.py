@@ -2,6 +2,6 @@
 
 import sys
 
-from tinygrad_bp.cli import main
+from tinygrad_bp.terminal.cli import main
 
 sys.exit(main())

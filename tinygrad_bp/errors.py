@@ -2,7 +2,7 @@
 
 A message names the operation, the operands and the way out.  Past the end of what is indexed there is
 Python's own ``IndexError`` or ``KeyError``; and `tinygrad_bp.note`, which knows nothing of the package,
-has Python's errors alone.  This room knows nothing of the others, so that each of them may raise what
+has Python's errors alone.  This module knows nothing of the others, so that each of them may raise what
 it needs.
 """
 

@@ -2,13 +2,13 @@
 
 One function for each row of "Back Propagation Explanation" (Xing Chao, 2016), named after the row,
 so that a reader goes from a formula to the code, and a test can hold the engine to the formula.
-That is worth something only while the two share nothing: this room may know neither `Value` nor any
-other room of the package. It imports the standard library alone, and no derivative is found here,
+That is worth something only while the two share nothing: this module may know neither `Value` nor any
+other module of the package. It imports the standard library alone, and no derivative is found here,
 only multiplied and added.
 
 A number is whatever has `+ - * /`: int, float, Fraction, mpmath, sympy. Nothing is converted, so
-exact numbers give exact gradients and symbols give the formula. NumPy's whole numbers would go
-round at the end of their range: give Python's, as `array.tolist()` does.
+exact numbers give exact gradients and symbols give the formula. NumPy's whole numbers alone, which
+go round at the end of their range, are read as Python's.
 
 ===============  ==================================================================================
 `x`              input; `x_k = o_k^(0)`, layer 0 being the input
@@ -36,10 +36,10 @@ says which line it departs from and why.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import reduce
+from functools import reduce, wraps
 from itertools import pairwise, product
 from operator import add, mul
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 # int, float, Fraction, mpf and sympy's Expr have no common type but this one.
 Number: TypeAlias = Any
@@ -53,10 +53,33 @@ Activations: TypeAlias = Sequence[Sequence[Activation]]
 
 Term: TypeAlias = tuple[tuple[int, ...], tuple[Number, ...], Number]
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _row(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The row, with NumPy's whole numbers read as Python's wherever they are in its arguments."""
+
+    @wraps(function)
+    def row(*arguments: _P.args, **named: _P.kwargs) -> _R:
+        read: Any = function  # what is read has the types that were given
+        result: _R = read(*map(_read, arguments), **{n: _read(each) for n, each in named.items()})
+        return result
+
+    return row
+
+
+def _read(given: Any) -> Any:
+    if hasattr(given, "__len__"):
+        return [*map(_read, given)]
+    kind = getattr(getattr(given, "dtype", None), "kind", "")
+    return int(given) if kind and kind in "iu" else given
+
 
 # 1  Scalar f, w and x
 
 
+@_row
 def single_layer_forward(
     w: Number, b: Number, activation: Activation, x: Number, t: Number
 ) -> tuple[Number, Number]:
@@ -73,6 +96,7 @@ def single_layer_forward(
     return o, (t - o) * (t - o)
 
 
+@_row
 def single_layer_gradient(
     w: Number, b: Number, activation: Activation, x: Number, t: Number
 ) -> Number:
@@ -90,6 +114,7 @@ def single_layer_gradient(
     return 2 * (f(net) - t) * do_dw
 
 
+@_row
 def single_layer_update(
     w: Number, b: Number, activation: Activation, x: Number, t: Number, eta: Number
 ) -> Number:
@@ -105,6 +130,7 @@ def single_layer_update(
     return -eta * single_layer_gradient(w, b, activation, x, t)
 
 
+@_row
 def double_layer_gradient(
     weights: Vector, biases: Vector, activations: Sequence[Activation], x: Number, t: Number
 ) -> Number:
@@ -128,6 +154,7 @@ def double_layer_gradient(
     return de_do2 * do2_do1 * do1_dw1
 
 
+@_row
 def double_layer_update(
     weights: Vector,
     biases: Vector,
@@ -149,6 +176,7 @@ def double_layer_update(
     return -eta * double_layer_gradient(weights, biases, activations, x, t)
 
 
+@_row
 def multi_layer_gradient(
     weights: Vector, biases: Vector, activations: Sequence[Activation], x: Number, t: Number, i: int
 ) -> Number:
@@ -180,6 +208,7 @@ def multi_layer_gradient(
     return gradient * slope(i) * outputs[i - 1]
 
 
+@_row
 def multi_layer_update(
     weights: Vector,
     biases: Vector,
@@ -205,6 +234,7 @@ def multi_layer_update(
 # 2.1  Matrix W, vectors X, O and F
 
 
+@_row
 def matrix_forward(
     weights: Weights, biases: Biases, activations: Activations, x: Vector, t: Vector
 ) -> tuple[list[list[Number]], Number]:
@@ -228,6 +258,7 @@ def matrix_forward(
     return outputs, e
 
 
+@_row
 def matrix_activation_jacobian(
     weights: Weights, biases: Biases, activations: Activations, x: Vector, t: Vector, i: int
 ) -> list[list[Number]]:
@@ -252,6 +283,7 @@ def matrix_activation_jacobian(
     return run.jacobian(i)
 
 
+@_row
 def matrix_gradient(
     weights: Weights, biases: Biases, activations: Activations, x: Vector, t: Vector, i: int
 ) -> list[list[Number]]:
@@ -280,6 +312,7 @@ def matrix_gradient(
     return _matmul(_transpose(row), [run.outputs[i - 1]])
 
 
+@_row
 def matrix_update(
     weights: Weights,
     biases: Biases,
@@ -306,6 +339,7 @@ def matrix_update(
 # 2.2  Summation notation
 
 
+@_row
 def summation_forward(
     weights: Weights, biases: Biases, activations: Activations, x: Vector, t: Vector
 ) -> tuple[list[list[Number]], Number]:
@@ -322,6 +356,7 @@ def summation_forward(
     return outputs, _sum((t_j - o) * (t_j - o) for t_j, o in zip(t, outputs[-1], strict=True))
 
 
+@_row
 def summation_nested(
     weights: Weights,
     biases: Biases,
@@ -362,6 +397,7 @@ def summation_nested(
     return _sum(run.de_do(k_n) * do_dw(run.n, k_n) for k_n in nodes(run.n))
 
 
+@_row
 def summation_terms(
     weights: Weights,
     biases: Biases,
@@ -409,6 +445,7 @@ def summation_terms(
     return map(term, product(*map(run.nodes, layers)))
 
 
+@_row
 def summation_expanded(
     weights: Weights,
     biases: Biases,
@@ -437,6 +474,7 @@ def summation_expanded(
     return _sum(value for _, _, value in terms)
 
 
+@_row
 def summation_bracketed(
     weights: Weights,
     biases: Biases,
@@ -480,6 +518,7 @@ def summation_bracketed(
     return _sum(run.de_do(k_n) * bracket for k_n, bracket in brackets.items())
 
 
+@_row
 def summation_update(
     weights: Weights,
     biases: Biases,
@@ -511,6 +550,7 @@ def summation_update(
 # Beyond the note, in its notation
 
 
+@_row
 def bias_gradient(
     weights: Weights,
     biases: Biases,
@@ -537,6 +577,7 @@ def bias_gradient(
     return run.node_gradients(i)[j - 1] * run.slope(i, j) * -1
 
 
+@_row
 def input_gradient(
     weights: Weights, biases: Biases, activations: Activations, x: Vector, t: Vector, k: int
 ) -> Number:
@@ -556,6 +597,7 @@ def input_gradient(
     return run.node_gradients(0)[k - 1]
 
 
+@_row
 def node_gradient(
     weights: Weights,
     biases: Biases,

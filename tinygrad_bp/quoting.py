@@ -1,6 +1,6 @@
 """How a message shows what others gave: on one line, with nothing in it that cannot be seen, and short.
 
-This room knows nothing of the others, so that each of them may quote.
+This module knows nothing of the others, so that each of them may quote.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Descending the note's error on samples, one after the other, in numbers of size 1.
 
 `train` does so on a network as it is.  A `Trainer` standardises a data set, and turns the scales into
-weights and biases again, so that its network takes and gives the numbers of the data set.  This room may
+weights and biases again, so that its network takes and gives the numbers of the data set.  This module may
 not know where samples come from, nor how progress is shown.
 """
 
@@ -14,7 +14,6 @@ import warnings
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.arithmetic import check_number, whole_number
 from tinygrad_bp.errors import (
     DomainError,
     NetworkError,
@@ -22,15 +21,16 @@ from tinygrad_bp.errors import (
     NumberRangeWarning,
     SamplesError,
 )
-from tinygrad_bp.network import Network
+from tinygrad_bp.network.network import Network
+from tinygrad_bp.network.samples import Dataset, scaled, scales, split
+from tinygrad_bp.numbers.families import check_number, whole_number
+from tinygrad_bp.numbers.text import counted, format_number, plain_number
 from tinygrad_bp.quoting import visible
-from tinygrad_bp.samples import Dataset, scaled, scales, split
-from tinygrad_bp.text import counted, format_number, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tinygrad_bp.samples import Sample, Scale
+    from tinygrad_bp.network.samples import Sample, Scale
 
 HIDDEN = (5,)
 ETA = 0.05
@@ -58,7 +58,7 @@ def train(
         SamplesError: there are no samples, or one has a number that is not finite.
 
     >>> from tinygrad_bp import Network
-    >>> from tinygrad_bp.samples import Sample
+    >>> from tinygrad_bp.network.samples import Sample
     >>> net = Network([[[0.0]]], [[0.0]], "identity")
     >>> [*train(net, [Sample((1.0,), (1.0,))], epochs=3, eta=0.125, seed=0)]
     [1.0, 0.25, 0.0625]
@@ -135,7 +135,7 @@ def mean_error(net: Network, samples: Sequence[Sample]) -> float:
     Raises:
         SamplesError: there are no samples.
 
-    >>> from tinygrad_bp.samples import Sample
+    >>> from tinygrad_bp.network.samples import Sample
     >>> net = Network([[[2.0]]], [[0.0]], "identity")
     >>> mean_error(net, [Sample((1.0,), (2.0,)), Sample((1.0,), (5.0,))])
     4.5
@@ -150,7 +150,7 @@ def accuracy(net: Network, samples: Sequence[Sample]) -> float:
     Raises:
         SamplesError: there are no samples.
 
-    >>> from tinygrad_bp.samples import Sample
+    >>> from tinygrad_bp.network.samples import Sample
     >>> net = Network([[[1.0], [-1.0]]], [[0.0, 0.0]], "identity")
     >>> accuracy(net, [Sample((3.0,), (1.0, 0.0)), Sample((4.0,), (0.0, 1.0))])
     0.5
@@ -184,7 +184,7 @@ def rescaled(net: Network, x: Sequence[Scale], t: Sequence[Scale] = ()) -> Netwo
     Raises:
         NetworkError: the scales do not fit the network.
 
-    >>> from tinygrad_bp.samples import Scale
+    >>> from tinygrad_bp.network.samples import Scale
     >>> net = Network([[[2.0]]], [[0.0]], "identity")
     >>> plain = rescaled(net, [Scale(100.0, 10.0)], [Scale(1000.0, 50.0)])
     >>> plain.forward([110.0]).o(1, 1).data  # the input 1 gives 2, which is 2 * 50 + 1000
@@ -239,7 +239,7 @@ class Trainer:
         NetworkError: the network does not fit the data, or its layers do not fit together.
         SamplesError: the share is out of range, or none could be held out.
 
-    >>> from tinygrad_bp.samples import read_samples
+    >>> from tinygrad_bp.network.samples import read_samples
     >>> line = Trainer(read_samples("1,50\n2,70\n3,90\n"), hidden=(), eta=0.1)
     >>> for epoch in line.learn(50): pass
     >>> round(line.net.forward([4.0]).o(1, 1).data, 6)

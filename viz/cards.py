@@ -1,6 +1,6 @@
 """Cards and lines: how the nodes and edges of a scalar graph look, and DOT made of them.
 
-`viz.draw` and `viz.frames` say what stands on each card and which lines are lit; this room puts that
+`viz.draw` and `viz.frames` say what stands on each card and which lines are lit; this module puts that
 into Graphviz's words, once for Graphviz to find the places and, where more is to be drawn than it can
 place, a second time at the places found.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_bp.text import format_number
+from tinygrad_bp.numbers.text import format_number
 from viz.labels import markup
 from viz.layout import PLACE
 from viz.picture import Picture
@@ -18,7 +18,7 @@ from viz.style import FONT, palette
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
     from viz.layout import Places
     from viz.sketch import Edge, Node, Sketch
 

@@ -235,18 +235,7 @@ function modulo(x, y) {
   return rest < 0 !== y < 0 ? rest + y : rest;
 }
 
-// Python's `and` and `or`: an operand, and NaN is true.
-const both = (x, rest) => (x != 0 ? rest() : x);
-const either = (x, rest) => (x != 0 ? x : rest());
-
 const divide = (x, y) => (y == 0 ? refuse("division by zero") : x / y);
-
-// Python's `x ** y`, which is no real number for some x < 0, and raises where it is too large.
-function power(x, y) {
-  const out = pow(x, y);
-  const wrong = isFinite(x) && isFinite(y) && !isFinite(out);
-  return wrong ? refuse("no real power, or one too large") : out;
-}
 
 // The function, raising where Python's does: no number from numbers, or a pole.  Poles lie at 0 and
 // at 1 or -1, where nothing overflows.
@@ -259,16 +248,18 @@ const raising =
     return wrong && !operands.some(isNaN) ? refuse("no value") : out;
   };
 
-// Whether it comes to an end without that.
-function answers(f) {
+// Whether a test holds: not where it cannot be made.
+function holds(test) {
   try {
-    f();
-    return true;
+    return test();
   } catch (error) {
     if (error instanceof RangeError) return false;
     throw error;
   }
 }
+
+// Whether a function comes to an end without that.
+const answers = (f) => holds(() => (f(), true));
 
 // What Python records of an operation: its data, and a derivative for each operand, null for one that
 // is not wanted; or null where there is no value.

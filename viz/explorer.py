@@ -2,7 +2,7 @@
 
 The page is a file by itself: it asks for nothing on the network and needs no server.  What it says is
 the record of `tinygrad_bp.steps`; what it recalculates, it does by the rows of the table, which
-`viz.javascript` translates.  This room writes the data and puts the page together; how it looks and
+`viz.javascript` translates.  This module writes the data and puts the page together; how it looks and
 what it does is in ``viz/page``.
 """
 
@@ -20,15 +20,17 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import ArgumentError, DrawingError, StaleGraphError, TooManyPathsError, Value
-from tinygrad_bp.differentiate import still_gives
-from tinygrad_bp.escaping import for_html
+from tinygrad_bp.engine.differentiate import still_gives
+from tinygrad_bp.engine.tape import Tape
+from tinygrad_bp.engine.value import data_of
+from tinygrad_bp.explain.escaping import for_html
+from tinygrad_bp.explain.naive import naive_of
+from tinygrad_bp.explain.steps import show, steps_of
 from tinygrad_bp.files import write_atomically
-from tinygrad_bp.network import Run, recorded_tape
+from tinygrad_bp.network.network import Run, recorded_tape
+from tinygrad_bp.numbers.text import format_number
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.steps import naive_of, show, steps_of
-from tinygrad_bp.tape import Tape
-from tinygrad_bp.text import format_number
-from tinygrad_bp.value import data_of
+from tinygrad_bp.table.notation import call, infix
 from viz.javascript import keys, obstacle, source
 from viz.labels import LINE, operation, shown
 
@@ -37,9 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.rules import Rule
-    from tinygrad_bp.steps import Steps
+    from tinygrad_bp.explain.steps import Steps
+    from tinygrad_bp.numbers.kernels import Number
+    from tinygrad_bp.table.rules import Rule
 
 MAX_SIZE = 60_000
 """So many nodes and edges a page recalculates while a leaf is dragged."""
@@ -221,9 +223,12 @@ def _data(
 
 
 def _row(rule: Rule) -> dict[str, Any]:
+    name = shown(rule.symbol if rule.infix else rule.name)
+    form = infix(name) if rule.infix else call(name, rule.arity)
     return {
-        "name": shown(rule.symbol if rule.infix else rule.name),
-        "infix": rule.infix,
+        "name": name,
+        "pieces": form.pieces,
+        "enclosed": form.enclosed[0],
         "variadic": rule.variadic,
         "arity": rule.arity,
         "needs": shown(rule.condition, LINE),

@@ -1,6 +1,6 @@
 """A graph folded to some of its nodes, with the derivative by the chain rule on each edge left.
 
-The derivatives are those of `tinygrad_bp.paths.contract`: sums over all paths that pass no other node
+The derivatives are those of `tinygrad_bp.explain.paths.contract`: sums over all paths that pass no other node
 that is shown.  Several nodes may share a card, as the neurons of a layer do; then an edge has a
 matrix of derivatives.
 """
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError, Value
-from tinygrad_bp.paths import contracted
-from tinygrad_bp.text import format_number, plain_number
+from tinygrad_bp.explain.paths import contracted
+from tinygrad_bp.numbers.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label
 from viz.labels import operation
 from viz.sketch import Edge, Node, Sketch
@@ -21,9 +21,9 @@ from viz.style import palette
 if TYPE_CHECKING:
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.network import Run
-    from tinygrad_bp.tape import Tape
+    from tinygrad_bp.engine.tape import Tape
+    from tinygrad_bp.network.network import Run
+    from tinygrad_bp.numbers.kernels import Number
     from viz.picture import Picture
     from viz.style import Palette
 

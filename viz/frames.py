@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
-from tinygrad_bp.arithmetic import whole_number
-from tinygrad_bp.steps import steps
-from tinygrad_bp.text import format_number, plain_number
+from tinygrad_bp.explain.steps import steps
+from tinygrad_bp.numbers.families import whole_number
+from tinygrad_bp.numbers.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label
 from viz.gif import gif
 from viz.labels import LINE, operation, plain, shown
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.steps import Step, Steps
+    from tinygrad_bp.explain.steps import Step, Steps
+    from tinygrad_bp.numbers.kernels import Number
     from viz.layout import Places
     from viz.picture import Picture
 

@@ -36,7 +36,6 @@ The functions that ``Math`` lacks, or has otherwise than Python, are written out
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 import re
@@ -46,160 +45,61 @@ from typing import TYPE_CHECKING
 
 from tinygrad_bp.errors import ExpressionError
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.rules import CONSTANTS, FUNCTION_NAMES, HELPERS, PARAMETERS, RULES, Rule, parse
+from tinygrad_bp.table.expression import (
+    AND,
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    OR,
+    PYTHON,
+    Dialect,
+)
+from tinygrad_bp.table.rules import CONSTANTS, PARAMETERS, RULES, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+
+    from tinygrad_bp.table.expression import Form, Tree
 
 _NAMES = dict(zip(CONSTANTS, ("Infinity", "NaN", "Math.PI"), strict=True))
-_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-# `==` and not `===`: 1 equals true in both languages, and there is nothing else than these
-_COMPARISONS = dict(
-    zip(
-        (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
-        ("<", "<=", ">", ">=", "==", "!="),
-        strict=True,
-    )
-)
-_OPERANDS = (*PARAMETERS, "out")
+_ANY = (CHOICE, CHOICE)
+_FORMS: dict[str, Form] = PYTHON | {
+    "IfExp": ("{} ? {} : {}", CHOICE, (OR, OR, CHOICE)),
+    "And": ("{} && {}", AND, (AND, COMPARISON)),
+    "Or": ("{} || {}", OR, (OR, AND)),
+    "Mod": ("modulo({}, {})", ATOM, _ANY),
+}
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _RAISING = "raising_"
 """Before the name of a function that raises where Python's does."""
 
 
-def expression(text: str, names: Iterable[str] = _OPERANDS, *, raising: bool = False) -> str:
-    """An expression of the table in JavaScript, with the same operations in the same order.
-
-    Args:
-        text: the expression.
-        names: what it may use; by default ``x, y, z`` and ``out``.
-        raising: throw a ``RangeError`` where Python would raise, in a division or a function.
-
-    Raises:
-        ExpressionError: it is not in the table's notation, or not to be said in JavaScript.
-
-    >>> expression("1.0 if x > y else 0.0 if x < y else 0.5 * x**2")
-    '(x > y) ? 1.0 : ((x < y) ? 0.0 : (0.5 * pow(x, 2.0)))'
-    """
-    return _translated(text, names, _Translator(raising=raising).visit)
-
-
-def _condition(text: str, names: Iterable[str]) -> str:
-    """An expression that is only asked whether it is true."""
-    return _translated(text, names, _Translator(raising=False).test)
-
-
-def _translated(text: str, names: Iterable[str], translate: Callable[[ast.expr], str]) -> str:
-    tree = parse(text, names=(*names, *CONSTANTS), functions=(*FUNCTION_NAMES, *HELPERS))
+def _literal(number: float) -> str:
     try:
-        return _bare(translate(tree))
-    except RecursionError:
-        raise ExpressionError(f"too deeply nested to be translated: {text[:60]!r}...") from None
+        return repr(float(number)) if float(number) < math.inf else "Infinity"
+    except OverflowError:
+        raise ExpressionError("a whole number in it is too large for a float") from None
 
 
-class _Translator(ast.NodeVisitor):
-    """From the table's notation to JavaScript: atoms, calls, and everything else in parentheses."""
-
-    def __init__(self, *, raising: bool) -> None:
-        self._raising = raising
-        self._middles = 0
-
-    def visit(self, node: ast.AST) -> str:
-        return super().visit(node)  # type: ignore[no-any-return]
-
-    def visit_Name(self, node: ast.Name) -> str:
-        return _NAMES.get(node.id, node.id)
-
-    def visit_Constant(self, node: ast.Constant) -> str:
-        try:
-            number = float(node.value)  # type: ignore[arg-type]
-        except OverflowError:
-            raise ExpressionError("a whole number in it is too large for a float") from None
-        return repr(number) if number < math.inf else "Infinity"
-
-    def visit_Call(self, node: ast.Call) -> str:
-        name = node.func.id  # type: ignore[attr-defined]
-        if name in RULES and RULES[name].variadic:
-            raise ExpressionError(f"{name} takes lists, and there are none in an expression")
-        arity = RULES[name].arity if name in RULES else HELPERS[name]
-        if len(node.args) != arity:
-            raise ExpressionError(f"{name} takes {arity} operands, not {len(node.args)}")
-        return self._call(_RAISING * self._raising + name, *node.args)
-
-    def _call(self, name: str, *operands: ast.expr) -> str:
-        return f"{name}({', '.join(_bare(self.visit(each)) for each in operands)})"
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> str:
-        return f"({'-' if isinstance(node.op, ast.USub) else '+'}{self.visit(node.operand)})"
-
-    def visit_BinOp(self, node: ast.BinOp) -> str:
-        if isinstance(node.op, ast.Mod):
-            return self._call("modulo", node.left, node.right)
-        if isinstance(node.op, ast.Pow):
-            return self._call("power" if self._raising else "pow", node.left, node.right)
-        if isinstance(node.op, ast.Div) and self._raising:
-            return self._call("divide", node.left, node.right)
-        sign = _OPERATORS[type(node.op)]
-        return f"({self.visit(node.left)} {sign} {self.visit(node.right)})"
-
-    def visit_IfExp(self, node: ast.IfExp) -> str:
-        test = self.test(node.test)
-        return f"({test} ? {self.visit(node.body)} : {self.visit(node.orelse)})"
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> str:
-        if all(map(_is_truth, node.values)):
-            return self.test(node)
-        *first, last = node.values  # Python's `and` and `or` give back an operand
-        both = "both" if isinstance(node.op, ast.And) else "either"
-        found = self.visit(last)
-        for each in reversed(first):
-            found = f"{both}({_bare(self.visit(each))}, () => {found})"
-        return found
-
-    def visit_Compare(self, node: ast.Compare) -> str:
-        """A chain: each operand is evaluated once, and only if the tests before it held."""
-        left, tests, close = self.visit(node.left), "", ""
-        for place, (operator, operand) in enumerate(
-            zip(node.ops, node.comparators, strict=True), 1
-        ):
-            right = self.visit(operand)
-            sign = _COMPARISONS[type(operator)]
-            if place < len(node.ops) and not isinstance(operand, (ast.Name, ast.Constant)):
-                self._middles += 1
-                middle = f"m{self._middles}"
-                tests += f"(({middle}) => {left} {sign} {middle}"
-                close = f")({_bare(right)}){close}"
-                right = middle
-            else:
-                tests += f"{left} {sign} {right}"
-            tests += " && " * (place < len(node.ops))
-            left = right
-        return f"({tests}{close})"
-
-    def test(self, node: ast.expr) -> str:
-        """A condition.  NaN is true in Python, as every number but 0."""
-        if isinstance(node, ast.BoolOp):
-            sign = " && " if isinstance(node.op, ast.And) else " || "
-            return f"({sign.join(map(self.test, node.values))})"
-        return self.visit(node) if _is_truth(node) else f"({self.visit(node)} != 0.0)"
+def _name(name: str) -> str:
+    return _NAMES.get(name, name)
 
 
-def _is_truth(node: ast.expr) -> bool:
-    return isinstance(node, ast.Compare) or (
-        isinstance(node, ast.BoolOp) and all(map(_is_truth, node.values))
-    )
+JAVASCRIPT = Dialect(_FORMS, number=_literal, name=_name)
+"""JavaScript, with the same operations in the same order.
 
-
-def _bare(text: str) -> str:
-    """Without its outermost parentheses, if they belong together."""
-    if not text.startswith("("):
-        return text
-    depth = 0
-    for place, each in enumerate(text):
-        depth += (each == "(") - (each == ")")
-        if depth == 0:
-            return text[1:-1] if place == len(text) - 1 else text
-    return text
+>>> tree = RULES["maximum"].tree("1.0 if x > y else 0.0 if x < y else 0.5 * x**2")
+>>> JAVASCRIPT.text(tree)
+'x > y ? 1.0 : x < y ? 0.0 : 0.5 * pow(x, 2.0)'
+"""
+RAISING = Dialect(
+    _FORMS
+    | {"Div": ("divide({}, {})", ATOM, _ANY), "Pow": (f"{_RAISING}pow({{}}, {{}})", ATOM, _ANY)},
+    number=_literal,
+    name=_name,
+    function=f"{_RAISING}{{}}".format,
+)
+"""JavaScript that throws a ``RangeError`` where Python would raise, in a division or a function."""
 
 
 # ---- rows
@@ -242,7 +142,7 @@ def keys(rules: Iterable[Rule]) -> dict[Rule, str]:
 
 
 def source(rules: Iterable[Rule] = RULES.values()) -> str:
-    r"""The JavaScript that defines ``engine`` for some rows; this room's docstring describes it.
+    r"""The JavaScript that defines ``engine`` for some rows; this module's docstring describes it.
 
     Args:
         rules: the rows, of the table or of a user.
@@ -280,20 +180,22 @@ def source(rules: Iterable[Rule] = RULES.values()) -> str:
 def _row(rule: Rule, key: str) -> tuple[str, str]:
     """A row's expressions by themselves, and the row as a member of ``rules``."""
     ours = rule.in_table
-    names = PARAMETERS[: rule.arity]
-    operands = ", ".join(names)
-    value, *derivatives = _expressions(rule)
+    dialect = JAVASCRIPT if ours else RAISING
+    operands = ", ".join(PARAMETERS[: rule.arity])
+    _check_written(rule)
     if ours and rule.name in _written_out():
         value = f"{rule.name}({operands})"
     else:
-        value = expression(value, names, raising=not ours)
-    derivatives = [_derivative(rule, each, raising=not ours) for each in derivatives]
+        value = _body(rule, rule.value_tree(), dialect)
+    derivatives = [_derivative(rule, slot, dialect) for slot in range(rule.arity)]
     conditions = [_domain(rule)] if rule.domain else []
     if not ours:  # the user may have given no domain
         conditions.append(f"answers(() => {value})")
     domain = " && ".join(conditions) or "true"
-    kink = _condition(rule.kink, names) if rule.kink else "false"
-    convention = ", ".join(expression(each, ()) for each in rule.convention)
+    kink = JAVASCRIPT.text(rule.tree(rule.kink, "condition")) if rule.kink else "false"
+    convention = ", ".join(
+        JAVASCRIPT.text(rule.tree(each, "convention")) for each in rule.convention
+    )
     backward = ", ".join(f"({operands}, out) => {each}" for each in derivatives)
     row = f"""\
   [{_quoted(key)}]: {{
@@ -309,33 +211,38 @@ variadic: {json.dumps(rule.variadic)},
     return "\n".join([value, *derivatives, domain, kink, convention]), row
 
 
-def _expressions(rule: Rule) -> list[str]:
-    """The value and the derivatives."""
-    texts = []
-    for what, each in [("value", rule.value), *(("derivative", each) for each in rule.derivatives)]:
-        if not isinstance(each, str):
-            raise ExpressionError(
-                f"{quoted(rule.name)} cannot be recalculated in a page: its {what} is a function of "
-                "Python; write an expression"
-            )
-        texts.append(each)
-    return texts
+def _body(rule: Rule, tree: Tree, dialect: Dialect) -> str:
+    """What an arrow function has to its right: an expression, or what it shares with others before it."""
+    shared = "".join(f"const {name} = {dialect.text(each)}; " for name, each in rule.lets(tree))
+    answer = dialect.text(tree)
+    return f"{{ {shared}return {answer}; }}" if shared else answer
 
 
-def _derivative(rule: Rule, text: str, *, raising: bool) -> str:
+def _check_written(rule: Rule) -> None:
+    if not rule.written:
+        what = "derivative" if isinstance(rule.value, str) else "value"
+        raise ExpressionError(
+            f"{quoted(rule.name)} cannot be recalculated in a page: its {what} is a function of "
+            "Python; write an expression"
+        )
+
+
+def _derivative(rule: Rule, slot: int, dialect: Dialect) -> str:
     names = PARAMETERS[: rule.arity]
-    each = expression(text, (*names, "out"), raising=raising)
-    if not rule.variadic or text in names:  # the other list, as it is
+    each = _body(rule, rule.derivative_tree(slot), dialect)
+    if not rule.variadic or each in names:  # the other list, as it is
         return each
     elements = ", ".join(f"{name}[place]" for name in names)
     return f"x.map((_, place) => (({', '.join(names)}, out) => {each})({elements}, out))"
 
 
 def _domain(rule: Rule) -> str:
-    """The condition, which nan meets: as `tinygrad_bp.arithmetic` has it."""
-    names = PARAMETERS[: rule.arity]
-    missing = [f"Number.isNaN({name})" for name in names if name in rule.domain]
-    return f"({' || '.join([*missing, f'({_condition(rule.domain, names)})'])})"
+    """The condition as `tinygrad_bp.numbers.kernels` has it: nan meets it, and one that raises is not met."""
+    missing = "".join(f"Number.isNaN({name}) || " for name in rule.domain_operands)
+    tree = rule.tree(rule.domain, "condition")
+    if rule.in_table:
+        return f"({missing}{JAVASCRIPT.text(tree)})"
+    return f"({missing}holds(() => {RAISING.text(tree)}))"
 
 
 def _quoted(text: str) -> str:
@@ -383,6 +290,6 @@ def _declaration(name: str) -> str:
     if called not in RULES:
         return ""
     rule = RULES[called]
-    value, *_ = _expressions(rule)
     operands = ", ".join(PARAMETERS[: rule.arity])
-    return f"const {name} = ({operands}) => {expression(value, raising=name != called)};"
+    body = _body(rule, rule.value_tree(), JAVASCRIPT if name == called else RAISING)
+    return f"const {name} = ({operands}) => {body};"

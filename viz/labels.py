@@ -1,19 +1,15 @@
 """Text for pictures: whatever a label holds, it is shown, and never read as markup.
 
 Everything that a picture says goes through `markup` (for Graphviz's HTML-like labels) or `plain`
-(for its ordinary ones).  This room knows neither layout nor colours.
+(for its ordinary ones).  This module knows neither layout nor colours.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tinygrad_bp import Value, quoting
-from tinygrad_bp.escaping import for_html
-from tinygrad_bp.text import format_number
-
-if TYPE_CHECKING:
-    from tinygrad_bp.rules import Rule
+from tinygrad_bp.explain.escaping import for_html
+from tinygrad_bp.numbers.text import format_number
+from tinygrad_bp.table.notation import in_text, lists
 
 LIMIT = 40
 """The longest text shown, in characters."""
@@ -76,14 +72,6 @@ def operation(node: Value) -> str:
     if all(isinstance(each, Value) for each in node.operands):
         return symbol
     if rule.variadic:
-        return f"{rule.name}({', '.join(_lists(rule, operands))})"
-    if rule.infix:
-        left, right = ("" if each == HOLE else each for each in operands)
-        return f"{left} {symbol} {right}".strip()
-    return f"{symbol}({', '.join(operands)})"
-
-
-def _lists(rule: Rule, operands: list[str]) -> list[str]:
-    size = len(operands) // rule.arity
-    starts = range(0, len(operands), size)
-    return [f"[{', '.join(operands[start : start + size])}]" for start in starts]
+        return in_text(rule).on([f"[{', '.join(each)}]" for each in lists(rule, operands)])
+    beside = ["" if each == HOLE else each for each in operands]
+    return in_text(rule, symbol).on(operands, beside).strip()

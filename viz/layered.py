@@ -3,7 +3,7 @@
 The places are computed here and pinned, edges and all, and Graphviz draws: so SVG, PNG and PDF come
 from one source.  Where an edge has a number it is interrupted, and the numbers of all edges into a
 node stand in a stack before it: so no line can cross a number, however dense the network.  Lengths
-are in points, and y points up.  This room reads a run's Values, terms and contracted derivatives; it
+are in points, and y points up.  This module reads a run's Values, terms and contracted derivatives; it
 neither differentiates nor knows how a backward pass is done.
 """
 
@@ -14,10 +14,10 @@ from itertools import count, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import DrawingError
-from tinygrad_bp.arithmetic import whole_number
-from tinygrad_bp.paths import contract, multiply
-from tinygrad_bp.text import format_number, plain_number
-from tinygrad_bp.value import data_of
+from tinygrad_bp.engine.value import data_of
+from tinygrad_bp.explain.paths import contract, multiply
+from tinygrad_bp.numbers.families import whole_number
+from tinygrad_bp.numbers.text import format_number, plain_number
 from viz.labels import LINE, markup, plain
 from viz.picture import Picture
 from viz.sketch import Edge, Node, Sketch
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
-    from tinygrad_bp.kernels import Number
-    from tinygrad_bp.network import LargestTerms, Run, Term
-    from tinygrad_bp.value import Value
+    from tinygrad_bp.engine.value import Value
+    from tinygrad_bp.network.network import LargestTerms, Run, Term
+    from tinygrad_bp.numbers.kernels import Number
     from viz.style import Palette
 
     Weight: TypeAlias = tuple[int, ...]  # layer, node, node below; or layer, node for a bias

@@ -2,7 +2,7 @@
 
 The system's ``dot`` comes first, as it can do most; the one that pip installs draws where there is
 none.  The source goes in on standard input and the picture comes back on standard output, so that
-no file name is ever passed.  This room knows nothing of Values, and DOT is only text to it.
+no file name is ever passed.  This module knows nothing of Values, and DOT is only text to it.
 """
 
 from __future__ import annotations

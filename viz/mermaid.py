@@ -1,6 +1,6 @@
 """A `Sketch` as a Mermaid flowchart, which GitHub and many wikis draw from its text.
 
-This room writes text from a sketch; Mermaid lays it out.  Labels are data: whatever could mean
+This module writes text from a sketch; Mermaid lays it out.  Labels are data: whatever could mean
 something to Mermaid or to HTML is written as its ``#number;`` code.
 """
 

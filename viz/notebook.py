@@ -1,6 +1,6 @@
 """Values and runs that show themselves in notebooks: a picture, with the text of the repr beside it.
 
-This room sets one hook on `Value` and on `Run`; what the picture looks like is the business of others.
+This module sets one hook on `Value` and on `Run`; what the picture looks like is the business of others.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from tinygrad_bp import Value
-from tinygrad_bp.differentiate import gradients
-from tinygrad_bp.network import Run
+from tinygrad_bp.engine.differentiate import gradients
+from tinygrad_bp.network.network import Run
 from viz.layered import MAX_LAYERS, MAX_WIDTH, network
 from viz.scalar_graph import draw
 

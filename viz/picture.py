@@ -1,6 +1,6 @@
 """`Picture`: a Graphviz graph that draws itself with whatever Graphviz there is, and `save`.
 
-This room knows DOT, formats and files; it knows nothing of Values.
+This module knows DOT, formats and files; it knows nothing of Values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import graphviz
 
 from tinygrad_bp.errors import DrawingError
-from tinygrad_bp.escaping import for_html
+from tinygrad_bp.explain.escaping import for_html
 from tinygrad_bp.files import check_free, write_atomically
 from tinygrad_bp.quoting import quoted
 from viz.labels import LINE

@@ -1,6 +1,6 @@
 """`draw`: the graph of a Value, each node with its numbers, each edge with its local derivative.
 
-This room reads Values and says what is to be seen; `viz.cards` puts it into Graphviz's words.
+This module reads Values and says what is to be seen; `viz.cards` puts it into Graphviz's words.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from itertools import compress, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp import ArgumentError, DrawingError, Value
-from tinygrad_bp.arithmetic import whole_number
+from tinygrad_bp.engine.tape import Tape
+from tinygrad_bp.numbers.families import whole_number
+from tinygrad_bp.numbers.text import format_number, plain_number
 from tinygrad_bp.quoting import quoted
-from tinygrad_bp.tape import Tape
-from tinygrad_bp.text import format_number, plain_number
 from viz.cards import Card, Line, card_label, compose, line_label, signed
 from viz.folding import fold_graph
 from viz.labels import operation, shown
@@ -23,7 +23,7 @@ from viz.style import palette, share, stroke
 if TYPE_CHECKING:
     from typing import Any
 
-    from tinygrad_bp.paths import EdgeFlow
+    from tinygrad_bp.explain.paths import EdgeFlow
     from viz.picture import Picture
     from viz.style import Palette
 
@@ -50,7 +50,7 @@ def draw(
 
     Args:
         e: the result.
-        highlight: a path to be lit: a `tinygrad_bp.paths.Path`, or its nodes in either direction.
+        highlight: a path to be lit: a `tinygrad_bp.explain.paths.Path`, or its nodes in either direction.
             Given as nodes, all parallel edges between two of them are lit.  Or a flow,
             ``tinygrad_bp.flow(e, w)``: each edge is as wide as the sum of the paths through it (the
             second number beside it), blue and solid where that raises ``e``, orange and dashed where

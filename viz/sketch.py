@@ -1,7 +1,7 @@
 """What a picture says, without where it stands: its nodes, its edges, their texts and numbers.
 
 `viz.draw` and `viz.network` fill in a `Sketch` beside the picture that Graphviz lays out; the formats
-that lay themselves out or are only data (Mermaid, JSON) are read from it.  This room knows numbers
+that lay themselves out or are only data (Mermaid, JSON) are read from it.  This module knows numbers
 and text, and neither Values nor colours.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 VERSION = 1
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tinygrad_bp.errors import DrawingError
 
 if TYPE_CHECKING:
-    from tinygrad_bp.kernels import Number
+    from tinygrad_bp.numbers.kernels import Number
 
 FONT = "Helvetica"
 """Graphviz knows its widths, and writes it to SVG with ``sans-serif`` behind it."""

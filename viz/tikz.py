@@ -1,6 +1,6 @@
 """A laid-out picture as a LaTeX document drawn with TikZ.
 
-It is translated from Graphviz's own SVG, so that it is the same picture.  This room knows the few
+It is translated from Graphviz's own SVG, so that it is the same picture.  This module knows the few
 elements that Graphviz writes, and TeX; nothing in a text is taken for a command.
 """
 
@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from tinygrad_bp.escaping import LONGEST_PROSE, for_latex
+from tinygrad_bp.explain.escaping import LONGEST_PROSE, for_latex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

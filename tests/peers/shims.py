@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 import tinygrad_bp
-from tinygrad_bp import GradientError, differentiate, functions
+from tinygrad_bp import GradientError
+from tinygrad_bp.engine import differentiate, functions
 from tinygrad_bp.testing.gradcheck import gradcheck
 
 

@@ -14,6 +14,7 @@ from functools import cache
 from hashlib import sha256
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -25,19 +26,20 @@ from tinygrad_bp import (
     NetworkError,
     StaleGraphError,
     Value,
-    demo,
     fsum,
     log,
     primitive,
     tanh,
 )
-from tinygrad_bp.arithmetic import FLOAT
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.operations import FUNCTIONS, apply
-from tinygrad_bp.rules import RULES
-from tinygrad_bp.steps import naive, steps
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.operations import FUNCTIONS, apply
+from tinygrad_bp.explain.naive import naive
+from tinygrad_bp.explain.steps import steps
+from tinygrad_bp.numbers.of_python import FLOAT
+from tinygrad_bp.numbers.text import format_number
+from tinygrad_bp.table.rules import RULES
+from tinygrad_bp.terminal import demo
 from tinygrad_bp.testing.strategies import RATIONAL, programs
-from tinygrad_bp.text import format_number
 from viz.explorer import MAX_SIZE, explore
 
 FEW = settings(max_examples=6, phases=[Phase.generate])  # a browser is slow, and shrinking slower
@@ -1046,3 +1048,11 @@ def test_refusals():
 def test_viz_offers_it():
     assert viz.explore is explore
     assert json.loads("[1]") == [1]
+
+
+def test_a_network_of_numpy_integers_is_explored_as_one_of_whole_numbers():
+    def page(number):
+        net = Network([[[number(200), number(3)]], [[number(100)]]], [[1], [number(3)]], "identity")
+        return explore(net.forward([number(9), number(200)], [number(255)])).html
+
+    assert page(np.uint8) == page(int)

@@ -6,13 +6,14 @@ import re
 from fractions import Fraction
 
 import pytest
+from depth import depth
 from hypothesis import given, settings
 
 import viz
 from tinygrad_bp import DrawingError, Network, Value, fsum, gradients, paths, tanh
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.paths import flow
-from tinygrad_bp.text import format_number
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.explain.paths import flow
+from tinygrad_bp.numbers.text import format_number
 from viz.style import LIGHT
 
 from hypothesis import strategies as st  # isort: skip
@@ -46,7 +47,7 @@ def drawn(picture):
     return halos, lines
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=depth(25, by_default=8))
 @given(graphs())
 def test_widths_signs_and_numbers_are_those_of_the_flow(read, e):
     order = topological_order(e)

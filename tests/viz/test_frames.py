@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import viz
 from tinygrad_bp import DrawingError, Network, Value, tanh
-from tinygrad_bp.graph import topological_order
-from tinygrad_bp.steps import steps
-from tinygrad_bp.text import format_number
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.explain.steps import steps
+from tinygrad_bp.numbers.text import format_number
 from viz.style import LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,7 +37,7 @@ def graphs(draw):
     return pool[-1]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(graphs())
 def test_every_number_of_every_frame_is_that_of_the_record(read, card, e):
     film, record = viz.frames(e), steps(e)

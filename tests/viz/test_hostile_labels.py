@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import sympy
+from depth import depth
 from hostile import LABELS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,14 +33,13 @@ from readers import (
 )
 
 import viz
-from tinygrad_bp import Network, Value, fsum, primitive, repl, tanh
-from tinygrad_bp.cli import main
-from tinygrad_bp.derivation import derivation, forward
-from tinygrad_bp.escaping import for_html, for_latex
-from tinygrad_bp.formula import Words
-from tinygrad_bp.graph import names, topological_order
-from tinygrad_bp.paths import flow
-from tinygrad_bp.report import (
+from tinygrad_bp import Network, Value, fsum, primitive, tanh
+from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.explain.escaping import for_html, for_latex
+from tinygrad_bp.explain.formula import Words
+from tinygrad_bp.explain.naive import naive
+from tinygrad_bp.explain.paths import flow
+from tinygrad_bp.explain.report import (
     Facts,
     Listing,
     Prose,
@@ -49,9 +49,12 @@ from tinygrad_bp.report import (
     to_latex,
     to_text,
 )
-from tinygrad_bp.samples import Dataset, Sample
-from tinygrad_bp.stepper import show_steps
-from tinygrad_bp.steps import naive, steps
+from tinygrad_bp.explain.steps import steps
+from tinygrad_bp.network.derivation import derivation, forward
+from tinygrad_bp.network.samples import Dataset, Sample
+from tinygrad_bp.terminal import repl
+from tinygrad_bp.terminal.cli import main
+from tinygrad_bp.terminal.stepper import show_steps
 from tinygrad_bp.training import Trainer
 from viz.labels import shown
 
@@ -426,7 +429,7 @@ def test_nothing_runs_in_the_explorer(page, tmp_path, place):
 # ---- the two that make text safe
 
 
-@settings(max_examples=300)
+@settings(max_examples=depth(300, by_default=50))
 @given(st.text(st.characters(codec=None), max_size=40))
 def test_any_text_is_read_back_from_latex(text):
     written = for_latex(text)
@@ -435,7 +438,7 @@ def test_any_text_is_read_back_from_latex(text):
     assert spelled(read_tex_words(written)) == spelled(wanted)
 
 
-@settings(max_examples=300)
+@settings(max_examples=depth(300, by_default=50))
 @given(st.text(st.characters(codec=None), max_size=40))
 def test_any_text_is_read_back_from_html_and_xml(text):
     written = for_html(text)

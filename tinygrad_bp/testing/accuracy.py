@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mpmath
 
-from tinygrad_bp.arithmetic import FLOAT
-from tinygrad_bp.rules import PARAMETERS, RULES, Rule
+from tinygrad_bp.numbers.of_python import FLOAT
+from tinygrad_bp.table.rules import PARAMETERS, RULES, Rule
 from tinygrad_bp.testing.oracles import INF, ORACLES, Result, hard_points, results, ulps_off
 
 if TYPE_CHECKING:
@@ -186,10 +186,10 @@ def torch_peer() -> tuple[str, Peer]:
         ImportError: it is not installed.
     """
     torch = importlib.import_module("torch")
-    rooms = (torch, torch.special, torch.nn.functional)
+    modules = (torch, torch.special, torch.nn.functional)
 
     def run(rule: Rule, at: list[Operands]) -> list[list[float]]:
-        function = _peers_own(rule, rooms)
+        function = _peers_own(rule, modules)
         columns = [
             torch.tensor(each, dtype=torch.float64, requires_grad=True) for each in _columns(at)
         ]
@@ -207,10 +207,10 @@ def jax_peer() -> tuple[str, Peer]:
     """
     jax = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)  # noqa: FBT003 - JAX's own
-    rooms = (jax.nn, jax.numpy, jax.scipy.special)
+    modules = (jax.nn, jax.numpy, jax.scipy.special)
 
     def run(rule: Rule, at: list[Operands]) -> list[list[float]]:
-        function = _peers_own(rule, rooms)
+        function = _peers_own(rule, modules)
         both = jax.value_and_grad(function, tuple(range(rule.arity)))
         columns = [jax.numpy.array(each, dtype="float64") for each in _columns(at)]
         return _rows(*(both if rule.variadic else jax.vmap(both))(*columns))
@@ -218,19 +218,21 @@ def jax_peer() -> tuple[str, Peer]:
     return f"JAX {jax.__version__}", run
 
 
-def _peers_own(rule: Rule, rooms: Iterable[Any]) -> Callable[..., Any]:
+def _peers_own(rule: Rule, modules: Iterable[Any]) -> Callable[..., Any]:
     """The peer's function for a row.
 
     Raises:
         LookupError: it has none.
     """
     name = SPELLING.get(rule.name, rule.name)
-    for room in rooms:
-        if function := getattr(room, name, None):
-            if name == "gelu" and room.__name__.startswith("jax"):  # whose own is the tanh formula
+    for module in modules:
+        if function := getattr(module, name, None):
+            if name == "gelu" and module.__name__.startswith(
+                "jax"
+            ):  # whose own is the tanh formula
                 return lambda x: function(x, approximate=False)
             return function  # type: ignore[no-any-return]
-    raise LookupError(f"{rule.name} is not in {rooms}")
+    raise LookupError(f"{rule.name} is not in {modules}")
 
 
 def _columns(at: list[Operands]) -> list[list[float]]:

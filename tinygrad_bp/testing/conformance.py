@@ -1,198 +1,53 @@
 """Conformance: whether a scalar autograd engine, of whatever make, gives the right gradients.
 
-Random programs are run on it and compared with exact answers, and named properties are tried: shared
-nodes, second passes, deep graphs.  For what fails, the smallest program is told.  What an engine does
-not offer is told too, and not held against it.
-
-This room knows the engine under test by an `Engine` alone.
+Each operation that the engine offers is tried by itself, inside graphs and over its whole domain;
+then named properties of graphs and passes.  The engine runs in a process of its own.  The report
+says first what is likely to be wrong, and shows for it the smallest script that runs as pasted.
+What an engine does not offer is told too, and not held against it.
 """
 
 from __future__ import annotations
 
-import importlib
-import math
-import sys
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from functools import cached_property, partial
-from pathlib import Path
-from random import Random
-from textwrap import wrap
+import os
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from itertools import islice
+from textwrap import indent, wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hypothesis import HealthCheck, Phase, find, settings
-from hypothesis import strategies as st
-from hypothesis.errors import Flaky, NoSuchExample
-
-from tinygrad_bp.arithmetic import FLOAT
 from tinygrad_bp.errors import ArgumentError
-from tinygrad_bp.modules import make_callable
-from tinygrad_bp.rules import FUNCTION_NAMES, RULES
-from tinygrad_bp.testing.claims import (
-    PROPERTIES,
-    Broken,
-    Claim,
-    NotOffered,
-    NotTried,
-    Overdue,
-    guarded,
+from tinygrad_bp.testing.cases import IN_A_GRAPH, TAILS, NotOffered, NotTried, Plan, base_of
+from tinygrad_bp.testing.causes import Cause, Tried, diagnose
+from tinygrad_bp.testing.engines import OURS, Engine, check_nodes, check_path
+from tinygrad_bp.testing.forms import FORMS
+from tinygrad_bp.testing.modules import make_callable
+from tinygrad_bp.testing.properties import PROPERTIES
+from tinygrad_bp.testing.trial import (
+    FAILS,
+    HOLDS,
+    NOT_OFFERED,
+    NOT_TRIED,
+    Answer,
+    Failure,
+    shown_lost,
+    try_property,
 )
-from tinygrad_bp.testing.exact import (
-    DOUBLE,
-    FORMS,
-    Form,
-    exact_answer,
-    exact_programs,
-    pruned,
-    single_operations,
-    smaller,
-)
-from tinygrad_bp.testing.strategies import OPERATIONS, Instruction, Program, operands
-from tinygrad_bp.value import Value
+from tinygrad_bp.testing.worker import Greeting, Lost, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import TypeVar
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    _Example = TypeVar("_Example")
+__all__ = ["Cause", "Engine", "Finding", "Report", "Suite", "conformance", "suite_of"]
 
-HOLDS, FAILS, NOT_OFFERED, NOT_TRIED = "holds", "fails", "not offered", "not tried"
 EXAMPLES = 200
-
-_METHODS = {"+": "__add__", "-": "__sub__", "*": "__mul__", "/": "__truediv__", "**": "__pow__", "neg": "__neg__", "abs": "__abs__"}  # fmt: skip
-"""The operators of our table, and what Python calls them."""
-_ROUNDED = (
-    Form("a ** b", "**", (True, True)),
-    Form("a ** 0.5", "**", (True, False)),
-    Form("2 ** a", "**", (False, True)),
-    *map(Form.of, (name for name in FUNCTION_NAMES if name not in {form.op for form in FORMS})),
-)
-"""The operations whose results are no fractions, and so have to be rounded."""
-
-_ROUNDING = 1e-15  # absolute, where the truth is 0
-_CUBE = Program((Fraction(3),), (Instruction("*", (0, 0)), Instruction("*", (1, 0))))
-_FAR = 1e-6  # over the whole domain, where a right formula too may lose digits
-_FEWEST = 8
-_MODERATE = st.integers(-24, 24).map(lambda n: n / 8.0)
-_EVERYWHERE = ", everywhere"
-
-
-# ---- the engine under test
-
-
-@dataclass(frozen=True, eq=False)
-class Engine:
-    """How to talk to a scalar engine.
-
-    Attributes:
-        make: a leaf of a float: for most engines the class itself.
-        name: what to call it.
-        data: the attribute that has a node's number.
-        grad: the attribute that has its gradient after a pass; ``None`` there counts as 0.
-        backward: the method that runs the pass.
-        functions: operations by their names in our table, where they are no methods of a node.
-        bits: of its floats: 53, or 24 if they are of single precision.
-
-    Numbers are read with `float`, so that a tensor of no dimension will do.
-
-    Raises:
-        ArgumentError: a function has a name that our table has not, or there are too few or too many bits.
-
-    >>> engine = Engine(Value, functions={"square": lambda a: a * a})
-    >>> engine.derive(engine.operations["square"], 3.0)
-    (9.0, 6.0)
-    """
-
-    make: Callable[[float], Any]
-    name: str = ""
-    data: str = "data"
-    grad: str = "grad"
-    backward: str = "backward"
-    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    bits: int = DOUBLE
-
-    def __post_init__(self) -> None:
-        unknown = [name for name in self.functions if name not in RULES]
-        if unknown:
-            raise ArgumentError(f"{unknown[0]!r} is none of {', '.join(FUNCTION_NAMES)}")
-        if not _FEWEST <= self.bits <= DOUBLE:
-            raise ArgumentError(f"the bits of a float are {_FEWEST} to {DOUBLE}, not {self.bits}")
-
-    @cached_property
-    def operations(self) -> dict[str, Callable[..., Any]]:
-        """Each operation of our table: as an operator, as a method of a node, or as it was given."""
-        methods = {
-            name: partial(_call_method, name) for name in FUNCTION_NAMES if not RULES[name].variadic
-        }
-        return {**methods, **{op: OPERATIONS[op] for op in _METHODS}, **self.functions}
-
-    def number(self, node: Any) -> float:
-        """The number of a node."""
-        return float(getattr(node, self.data))
-
-    def gradient(self, node: Any) -> float:
-        """The gradient of a node."""
-        grad = getattr(node, self.grad)
-        return 0.0 if grad is None else float(grad)
-
-    def run_back(self, node: Any) -> None:
-        """The pass from a node."""
-        getattr(node, self.backward)()
-
-    def offers(self, op: str) -> bool:
-        """Whether there is a function, a method or an operator for an operation of our table."""
-        if op in self.functions:
-            return True
-        method = _METHODS.get(op, op)
-        return op in self.operations and callable(getattr(self.make(2.0), method, None))
-
-    def derive(self, f: Callable[..., Any], *at: float) -> tuple[float, ...]:
-        """The value of a function of nodes, and its derivative for each of them."""
-        leaves = [*map(self.make, at)]
-        out = f(*leaves)
-        self.run_back(out)
-        return self.number(out), *map(self.gradient, leaves)
-
-
-def _call_method(name: str, node: Any, *others: Any) -> Any:
-    return getattr(node, name)(*others)
-
-
-def load(path: str, folder: Path | None = None, **settings: Any) -> Engine:
-    """The engine at ``module:name``: a class of nodes, or an `Engine`.
-
-    Args:
-        path: where it is, as ``micrograd.engine:Value``.
-        folder: where modules are looked for, too: by default where this was started.
-        **settings: of the `Engine`, as ``grad="derivative"``.
-
-    Raises:
-        ArgumentError: there is none.
-
-    >>> load("tinygrad_bp:Value").name
-    'tinygrad_bp:Value'
-    """
-    module, _, name = path.partition(":")
-    if not all(each.isidentifier() for each in (*module.split("."), *name.split("."))):
-        raise ArgumentError(f"{path!r} is not of the form MODULE:NAME, as micrograd.engine:Value")
-    here = str(folder or Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        with guarded():
-            found: Any = importlib.import_module(module)
-    except (Broken, Overdue, NotImplementedError) as error:
-        raise ArgumentError(f"{module} cannot be imported: {error}") from error
-    for each in name.split("."):
-        if not hasattr(found, each):
-            raise ArgumentError(f"{module} has no {name}")
-        found = getattr(found, each)
-    if isinstance(found, Engine):
-        return replace(found, name=found.name or path, **settings)
-    if not callable(found):
-        raise ArgumentError(f"{path} is {found!r:.60}, and neither a class of nodes nor an Engine")
-    return Engine(found, path, **settings)
+THOROUGH = 2_000
+TIME_LIMIT = 10.0
+"""Seconds after which a script is taken not to come to an end."""
+_HANGS = 3
+_LOSSES = 12
+_WIDTH = 98
 
 
 # ---- the report
@@ -206,8 +61,9 @@ class Finding(NamedTuple):
         statement: what it says.
         verdict: ``"holds"`` or ``"fails"``; ``"not offered"`` where the engine has nothing to try it on,
             ``"not tried"`` where that would tell nothing.
-        example: the smallest program, or call, for which it fails.
+        example: the smallest script for which it fails, as Python to paste.
         found: what is wrong there; or why the property could not be tried.
+        cause: what is likely to be wrong, in one sentence, if that could be confirmed.
     """
 
     name: str
@@ -215,19 +71,24 @@ class Finding(NamedTuple):
     verdict: str
     example: str = ""
     found: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What `conformance` found; printed, it is a table.
+    """What `conformance` found; printed, it says first what is wrong.
 
     Attributes:
         engine: its name.
         findings: one for each property.
+        causes: what is likely to be wrong, with the properties that each explains.
+        notices: what is worth knowing besides.
     """
 
     engine: str
     findings: tuple[Finding, ...]
+    causes: tuple[Cause, ...] = ()
+    notices: tuple[str, ...] = ()
 
     def having(self, verdict: str) -> list[Finding]:
         """The findings with one verdict."""
@@ -235,484 +96,348 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing failed."""
-        return not self.having(FAILS)
+        """Whether nothing failed, and something was tried."""
+        return bool(self.having(HOLDS)) and not self.having(FAILS)
+
+    @property
+    def ok(self) -> bool:
+        """The same as `holds`."""
+        return self.holds
 
     def __str__(self) -> str:
-        held, failed = self.having(HOLDS), self.having(FAILS)
-        missing, untried = (
-            [each for each in self.having(verdict) if not each.name.endswith(_EVERYWHERE)]
-            for verdict in (NOT_OFFERED, NOT_TRIED)  # what holds nowhere is told once
+        counts = ", ".join(
+            f"{len(found)} {words}"
+            for verdict, words in (
+                (HOLDS, "hold"),
+                (FAILS, "fail"),
+                (NOT_TRIED, "not tried"),
+                (NOT_OFFERED, "not offered"),
+            )
+            if (found := self.having(verdict)) or verdict in (HOLDS, FAILS)
         )
-        counts = f"{len(held)} hold, {len(failed)} fail"
-        counts += f", {len(untried)} not tried" * bool(untried) + f", {len(missing)} not offered"
         lines = [f"{self.engine}: {counts}"]
-        width = max(len(each.name) for each in self.findings)
-        for finding in self.findings:
-            if finding.verdict in (HOLDS, FAILS):
-                verdict = finding.verdict.upper() if finding.verdict == FAILS else finding.verdict
-                lines.append(f"  {finding.name:{width}}  {verdict}  {finding.statement}")
-            if finding.verdict == FAILS:
-                lines += [f"  {'':{width}}    {each}" for each in (finding.example, finding.found)]
-        for what, names in (
-            ("not tried", [f"{each.name} ({each.found})" for each in untried]),
-            ("not offered", [each.name for each in missing]),
-        ):
-            if names:
-                whole = (name.replace(" ", "\N{NO-BREAK SPACE}") for name in names)
-                wrapped = wrap(f"{what}: {', '.join(whole)}", 98, subsequent_indent="  ")
-                lines += [f"  {line}".replace("\N{NO-BREAK SPACE}", " ") for line in wrapped]
-        return "\n".join(lines)
+        explained = {name for cause in self.causes for name in cause.explains}
+        for cause in self.causes:
+            lines += ["", cause.sentence, indent(cause.example, "    ")]
+            confirmed = f", confirmed by {cause.confirmed} more scripts" if cause.confirmed else ""
+            lines += _listed(f"explains{confirmed}", cause.explains)
+        for finding in self.having(FAILS):
+            if finding.name not in explained:
+                lines += ["", f"{finding.name} fails: {finding.statement}"]
+                lines += [indent(finding.example or f"# {finding.found}", "    ")]
+        lines += ["", *_listed("holds", _folded([each.name for each in self.having(HOLDS)]))]
+        reasons: dict[str, list[str]] = {}
+        for finding in self.having(NOT_TRIED):
+            reasons.setdefault(finding.found, []).append(finding.name)
+        for reason, names in reasons.items():
+            lines += _listed(f"not tried, since {reason}", _folded(names))
+        lines += _listed("not offered", self._absent())
+        return "\n".join([*lines, *self.notices])
 
     __repr__ = __str__
 
+    def _absent(self) -> list[str]:
+        """What is not offered, each once."""
+        names = [each.name for each in self.having(NOT_OFFERED)]
+        return [name for name in names if not name.endswith((IN_A_GRAPH, TAILS))]
+
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data, for JSON."""
-        return {"engine": self.engine, "findings": [each._asdict() for each in self.findings]}
+        return {
+            "engine": self.engine,
+            "holds": self.holds,
+            "causes": [each._asdict() for each in self.causes],
+            "findings": [each._asdict() for each in self.findings],
+            "notices": [*self.notices],
+        }
 
 
-# ---- the properties
+def _folded(names: list[str]) -> list[str]:
+    """The names, with what was tried of one operation told together."""
+    present = {*names}
+    folded = []
+    for name in names:
+        base = base_of(name)
+        if base != name and base in present:
+            continue
+        more = [
+            end.strip(" :") for end in (IN_A_GRAPH, TAILS) if base + end in present and base == name
+        ]
+        folded.append(
+            f"{name} (also {' and in its '.join(more)})".replace("also tails", "also in its tails")
+            if more
+            else name
+        )
+    return folded
 
 
-class _Failure(NamedTuple):
-    example: str
-    found: str
+def _listed(what: str, names: list[str] | tuple[str, ...]) -> list[str]:
+    if not names:
+        return []
+    whole = (name.replace(" ", "\N{NO-BREAK SPACE}") for name in names)
+    lines = wrap(f"{what}: {', '.join(whole)}", _WIDTH, subsequent_indent="  ")
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
-class _VoidError(Exception):
-    """An example has nothing to compare."""
+# ---- the properties, tried
 
 
-_REFUSALS = (
-    *("TypeError: unsupported operand", "TypeError: bad operand", "TypeError: can only"),
-    "AssertionError",
-)
-"""What an operator raises that is not there, or not for such operands."""
+def check_name(name: str) -> None:
+    """Raise `ArgumentError` unless there is a property of that name."""
+    if name not in PROPERTIES:
+        others = [each for each, what in PROPERTIES.items() if base_of(each) not in FORMS]
+        raise ArgumentError(
+            f"{name!r} is no property: those of an operation are called as 'a + b', "
+            f"'a + b{IN_A_GRAPH}' and 'a + b{TAILS}', the others {', '.join(others)}"
+        )
 
 
 class Suite:
     """All properties, to be tried on one engine, each by its name.
 
     Args:
-        engine: the engine under test; a class of nodes will do.
-        examples: how many programs to try for each property.
-        seed: other examples for another number.
+        engine: the engine under test: its path as ``"module:name"``, an `Engine`, or a class of nodes.
+        examples: how many random programs to try.
+        seed: other random programs for another number.
+        thorough: try more of everything.
+        limit: seconds that one script may take.
+        folder: where the module of a path is looked for, too.
+        **settings: of the `Engine` at a path, as ``grad="derivative"``.
+
+    An engine that is given by its path is imported in a process of its own and nowhere else.  One that is
+    given as a Python object runs in a forked copy of this process; where the system has no fork, it runs
+    here, and then what ends this process, or never comes back, takes the report with it.
 
     Raises:
-        ArgumentError: it makes no node with a number, a gradient and a pass, or there are no examples.
+        ArgumentError: there are no examples, or the path is not of the form ``module:name``.
 
-    >>> suite = Suite(Value, examples=20)
+    >>> from tinygrad_bp import Value
+    >>> suite = Suite(Value)
     >>> suite.check("second pass").verdict
     'holds'
     """
 
     def __init__(
-        self, engine: Engine | Callable[[float], Any], examples: int = EXAMPLES, seed: int = 0
+        self,
+        engine: Engine | Callable[[float], Any] | str,
+        examples: int | None = None,
+        seed: int = 0,
+        *,
+        thorough: bool = False,
+        limit: float = TIME_LIMIT,
+        folder: Path | None = None,
+        **settings: Any,
     ) -> None:
-        if not isinstance(engine, Engine):
-            engine = Engine(engine, getattr(engine, "__qualname__", repr(engine)))
+        if examples is None:
+            examples = THOROUGH if thorough else EXAMPLES
         if examples < 1:
             raise ArgumentError(f"there have to be examples, not {examples}")
-        try:
-            with guarded():
-                leaf = engine.make(2.0)
-                engine.number(leaf), engine.gradient(leaf), getattr(leaf, engine.backward)
-        except (Broken, Overdue, NotImplementedError) as error:
-            raise ArgumentError(
-                f"{engine.name} makes no node of a float with a number in {engine.data!r}, its gradient in "
-                f"{engine.grad!r} and a method {engine.backward!r}: {error}; say what they are called, "
-                "or write an Engine"
-            ) from error
-        self.engine = engine
-        self.examples = examples
-        self.seed = seed
+        if isinstance(engine, str):
+            check_path(engine)
+        elif not isinstance(engine, Engine):
+            engine = Engine(engine, **settings)
+        self._plan = Plan(examples=examples, seed=seed, thorough=thorough)
+        self._engine = engine
+        here = isinstance(engine, Engine) and not hasattr(os, "fork")
+        self._worker = None if here else Worker(engine, limit, folder, settings)
         self._found: dict[str, Finding] = {}
-        self._properties = self._by_name()
+        self._tried: dict[str, Tried] = {}
+        self._hangs = self._losses = 0
 
-    def _by_name(self) -> dict[str, tuple[str, Callable[[], _Failure | None]]]:
-        """For each property what it says, and what looks for a failure."""
-        properties: dict[str, tuple[str, Callable[[], _Failure | None]]] = {
-            form.name: ("Value and derivatives are exact", partial(self._operation, form))
-            for form in FORMS
-        }
-        properties["random programs"] = (
-            "So they are in programs of several operations",
-            self._programs,
-        )
-        properties["second pass"] = (
-            "A second pass adds exactly the same to the leaves",
-            partial(self._passes, -1, -1),
-        )
-        properties["two results"] = (
-            "Passes from two results of one graph add up in the leaves",
-            partial(self._passes, -2, -1),
-        )
-        for name, (claims, needs) in PROPERTIES.items():
-            said = (claims.__doc__ or "").rstrip(".")
-            properties[name] = said, partial(self._claims, claims, needs)
-        for form in _ROUNDED:
-            near = f"Value and derivatives are right to {_nearness(self.engine):.0e}"
-            far = f"So they are, to {_FAR:.0e}, in the tails and at the edges"
-            properties[form.name] = near, partial(self._function, form)
-            if form.nodes != (True, False):  # of huge exponents even the sign is lost to rounding
-                properties[form.name + _EVERYWHERE] = far, partial(self._everywhere, form)
-        return properties
+    @property
+    def name(self) -> str:
+        """What the engine is called."""
+        return self._engine if isinstance(self._engine, str) else self.greeting.name
+
+    @property
+    def greeting(self) -> Greeting:
+        """The engine's name and how it is written.
+
+        Raises:
+            ArgumentError: there is no such engine, or it makes no node with a number, a gradient and a pass.
+        """
+        if self._worker is not None:
+            greeting = self._worker.greet()
+        else:
+            assert isinstance(self._engine, Engine)  # noqa: S101 - a path has a worker
+            check_nodes(self._engine)
+            greeting = Greeting(self._engine.name, self._engine.spelling, self._engine.bits)
+        return greeting._replace(name=greeting.name or greeting.spelling.make)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The properties, by name."""
-        return tuple(self._properties)
+        return tuple(PROPERTIES)
 
     def check(self, name: str) -> Finding:
         """Try one property; what was found once is kept.
 
         Raises:
-            ArgumentError: there is none of that name.
+            ArgumentError: there is none of that name, or no such engine.
         """
-        if name not in self._properties:
-            raise ArgumentError(f"{name!r} is none of {', '.join(self._properties)}")
+        check_name(name)
         if name not in self._found:
-            statement, look = self._properties[name]
+            statement = PROPERTIES[name].statement
             try:
-                failure = look()
-            except (NotOffered, NotImplementedError) as reason:
-                self._found[name] = Finding(name, statement, NOT_OFFERED, found=str(reason))
+                self._need(name)
+                answer = self._try(name)
+            except NotOffered as reason:
+                answer = Answer(NOT_OFFERED, str(reason))
             except NotTried as reason:
-                self._found[name] = Finding(name, statement, NOT_TRIED, found=str(reason))
-            except Overdue as reason:
-                self._found[name] = Finding(name, statement, FAILS, reason.example, str(reason))
+                answer = Answer(NOT_TRIED, str(reason))
+            if answer.failures:
+                first = answer.failures[0]
+                found = Finding(name, statement, FAILS, first.text, first.found)
             else:
-                verdict = FAILS if failure else HOLDS
-                self._found[name] = Finding(name, statement, verdict, *(failure or ()))
+                found = Finding(name, statement, answer.verdict, found=answer.reason)
+            self._found[name] = found
         return self._found[name]
 
-    def report(self) -> Report:
-        """Try them all."""
-        return Report(self.engine.name, tuple(map(self.check, self._properties)))
-
-    # ---- what is offered, and what holds by itself
-
-    def _require(self, form: Form) -> None:
-        """Try an operation once.
-
-        Raises:
-            NotOffered: the engine has it not, or says so.
-        """
-        rule, make = RULES[form.op], self.engine.make
-        x = 2.0 if FLOAT.in_domain(rule, (2.0,) * rule.arity) else 0.5
-        try:
-            with guarded(form.name):
-                if not (form.nodes and form.nodes[0] is False) and not self.engine.offers(form.op):
-                    raise NotOffered(f"there is no {form.op}")
-                lists = [[make(x)] for _ in range(rule.arity)]
-                given = lists if rule.variadic else _given(form, make, (x,) * rule.arity)
-                self.engine.operations[form.op](*given)
-        except Broken as error:
-            if str(error).startswith(_REFUSALS) and form.op in _METHODS:
-                raise NotOffered(str(error)) from error
-
-    def _need(self, *names: str) -> None:
-        """Go on only if some operations hold by themselves.
+    def _need(self, name: str) -> None:
+        """Go on only if what a property needs holds; and try what it uses.
 
         Raises:
             NotOffered: the engine has not one of them.
             NotTried: one of them fails.
         """
-        for name in names:
-            verdict = self.check(name).verdict
-            if verdict == NOT_OFFERED:
-                raise NotOffered(f"there is no {name}")
-            if verdict != HOLDS:
-                raise NotTried(f"{name} fails" if verdict == FAILS else f"{name} is {verdict}")
+        for need in PROPERTIES[name].needs:
+            self._need_one((need,) if isinstance(need, str) else need)
+        for used in PROPERTIES[name].uses:
+            self.check(used)
 
-    # ---- programs
-
-    def _failure(self, program: Program, results: Sequence[int]) -> _Failure | None:
-        """What the engine does wrong with a program, and passes from some of its registers.
+    def _need_one(self, names: tuple[str, ...]) -> None:
+        """Go on only if one of some properties holds.
 
         Raises:
-            _VoidError: there is nothing to compare.
+            NotOffered: the engine has none of them.
+            NotTried: those that it has fail.
         """
-        engine = self.engine
-        answer = exact_answer(program, results, engine.bits)
-        if answer is None or len(program.instructions) < -min(results):  # a leaf is no result
-            raise _VoidError
-        try:
-            with guarded(program):
-                leaves = [engine.make(float(each)) for each in program.leaves]
-                registers = program.run(leaves, operations=engine.operations, constant=_plain)
-                values = [*map(engine.number, registers)]
-                for place in results:
-                    engine.run_back(registers[place])
-                after = [*map(engine.number, registers)]
-                found = [*map(engine.gradient, leaves)]
-        except NotImplementedError:  # a refusal of these operands
-            raise _VoidError from None
-        except Broken as error:
-            return _Failure(str(program), str(error))
-        passes = " and then from ".join(f"v{range(len(registers))[place]}" for place in results)
-        for what, wanted, got in (
-            ("v{place} is", answer.values, values),
-            ("after the pass v{place} is", answer.values, after),
-            (
-                f"after the pass from {passes} the gradient of v{{place}} is",
-                answer.gradients,
-                found,
-            ),
-        ):
-            for place, (want, have) in enumerate(zip(wanted, got, strict=True)):
-                if want != have:
-                    wrong = f"{what.format(place=place)} {want}; the engine has {have!r}"
-                    return _Failure(str(program), wrong)
-        return None
+        found = []
+        for each in names:
+            found.append(self.check(each))
+            if found[-1].verdict == HOLDS:
+                return
+        offered = [each for each in found if each.verdict != NOT_OFFERED]
+        if not offered:
+            raise NotOffered(f"there is no {names[0]}")
+        first = offered[0]
+        raise NotTried(f"{first.name} fails" if first.verdict == FAILS else first.found)
 
-    def _one_pass_too_many(self, program: Program, results: Sequence[int]) -> _Failure | None:
-        """What is wrong after several passes where each by itself is right."""
-        found = self._failure(program, results)
-        if found and any(self._failure(program, [place]) for place in {*results}):
-            return None
-        return found
-
-    def _smallest(
-        self,
-        strategy: st.SearchStrategy[_Example],
-        failure: Callable[[_Example], _Failure | None],
-        examples: int,
-    ) -> tuple[_Example, _Failure] | None:
-        """The smallest example for which anything fails, and what does.
-
-        Raises:
-            NotTried: no example had anything to compare.
-        """
-        failures: list[tuple[_Example, _Failure]] = []
-        compared = 0
-
-        def fails(example: _Example) -> bool:
-            nonlocal compared
-            try:
-                found = failure(example)
-            except _VoidError:
-                return False
-            compared += 1
-            if found is not None:
-                failures.append((example, found))
-            return found is not None
-
-        try:
-            find(
-                strategy,
-                fails,
-                settings=settings(
-                    max_examples=examples,
-                    phases=[Phase.generate, Phase.shrink],
-                    deadline=None,
-                    database=None,
-                    suppress_health_check=[*HealthCheck],
-                ),
-                random=Random(self.seed),  # noqa: S311 - everyone sees the same
-            )
-        except NoSuchExample:
-            if not compared:
-                raise NotTried("none of the examples is exact") from None
-            return None
-        except Flaky:
-            example, (told_as, found) = failures[-1]
-            return example, _Failure(told_as, f"{found}; and another time not")
-        return failures[-1]  # find tries the smallest once more at the end
-
-    def _operation(self, form: Form) -> _Failure | None:
-        self._require(form)
-        few = self.examples // 2 + 1  # of programs of one operation most are soon alike
-        smallest = self._smallest(
-            single_operations(form), partial(self._failure, results=[-1]), few
+    def _try(self, name: str) -> Answer:
+        if self._hangs >= _HANGS:
+            raise NotTried(f"nothing came back {_HANGS} times in a row")
+        if self._losses >= _LOSSES:
+            raise NotTried(f"the process was lost {_LOSSES} times in a row")
+        what = PROPERTIES[name]
+        known = {*what.uses}.union(
+            *({need} if isinstance(need, str) else need for need in what.needs)
         )
-        return smallest and smallest[1]
+        found = [self._found[each] for each in known if each in self._found]
+        held = frozenset(each.name for each in found if each.verdict == HOLDS)
+        plan = self._plan._replace(held=held, bits=self.greeting.bits)
+        answer = self._answer(name, plan)
+        self._tried[name] = Tried(plan, answer)
+        return answer
 
-    def _held(self) -> list[Form]:
-        """The operations that hold by themselves, so that what fails is not they.
+    def _answer(self, name: str, plan: Plan) -> Answer:
+        if self._worker is None:
+            assert isinstance(self._engine, Engine)  # noqa: S101 - a path has a worker
+            with redirect_stdout(StringIO()):
+                return try_property(PROPERTIES[name], self._engine, plan)
+        answer = self._worker.try_property(name, plan)
+        if isinstance(answer, Lost):
+            self._losses += 1
+            self._hangs = self._hangs + 1 if answer.hangs else 0
+            return Answer(FAILS, failures=(self._lost(name, plan, answer),))
+        self._hangs = self._losses = 0
+        return answer
+
+    def _lost(self, name: str, plan: Plan, lost: Lost) -> Failure:
+        """The script that the process was lost with."""
+        each = next(islice(PROPERTIES[name].tries(plan, OURS), lost.case, None), None)
+        case, text = shown_lost(each, self.greeting.spelling, lost.place, lost.why)
+        error = "hang" if lost.hangs else "end"
+        return Failure(case, text, lost.why, error=error, place=lost.place)
+
+    def findings(self, names: tuple[str, ...] | None = None) -> Iterator[Finding]:
+        """Try some properties, or all, one after another."""
+        yield from map(self.check, names or self.names)
+
+    def report(self, names: tuple[str, ...] | None = None) -> Report:
+        """Try some properties, or all, and say what is wrong.
 
         Raises:
-            NotOffered: none does.
+            ArgumentError: there is no such engine, or it makes no node with a number, a gradient and a pass.
         """
-        held = [form for form in FORMS if self.check(form.name).verdict == HOLDS]
-        if not held:
-            raise NotOffered("no operation holds by itself")
-        return held
+        found = tuple(self.findings(names))
+        name = self.greeting.name
+        failing = [each.name for each in found if each.verdict == FAILS]
+        causes = diagnose(self._tried, failing)
+        sentences = {name: cause.sentence for cause in causes for name in cause.explains}
+        found = tuple(each._replace(cause=sentences.get(each.name, "")) for each in found)
+        return Report(name, found, causes, self._notices())
 
-    def _programs(self) -> _Failure | None:
-        return self._smallest_program(partial(self._failure, results=[-1]), [-1])
+    def _notices(self) -> tuple[str, ...]:
+        if self._worker is None:
+            return ()
+        notices = []
+        if self._worker.reads_input:
+            notices.append("the engine reads standard input, where it finds nothing")
+        output = self._worker.output
+        if output.lines:
+            first = "\n".join(f"  {line}" for line in output.first)
+            lines = "1 line" if output.lines == 1 else f"{output.lines:,} lines"
+            notices.append(
+                f"the engine wrote {lines}, which are left out here; the first:\n{first}"
+            )
+        return tuple(notices)
 
-    def _passes(self, *results: int) -> _Failure | None:
-        self._need("a * b")
-        engine, cube = self.engine, _CUBE
-        first, second = results
-        try:
-            with guarded(cube):
-                registers = cube.run([engine.make(3.0)], operations=engine.operations)
-                engine.run_back(registers[first])
-        except Broken as error:
-            return _Failure(str(cube), str(error))
-        try:
-            with guarded(cube):
-                engine.run_back(registers[second])
-        except Broken as error:
-            if str(error).startswith("RuntimeError"):  # as PyTorch, which frees its graph
-                raise NotOffered(f"refused: {error}") from error
-            return _Failure(str(cube), str(error))
-        return self._smallest_program(partial(self._one_pass_too_many, results=results), results)
-
-    def _smallest_program(
-        self, failure: Callable[[Program], _Failure | None], results: Sequence[int]
-    ) -> _Failure | None:
-        """What fails in the smallest program of the operations that hold by themselves."""
-        smallest = self._smallest(exact_programs(self._held()), failure, self.examples)
-        while smallest:
-            program, found = smallest
-            smallest = None
-            for each in (program, *smaller(program)):
-                less = pruned(each, results)
-                with suppress(_VoidError):
-                    if less != program and (other := failure(less)):
-                        smallest = less, other
-                        break
-            if smallest is None:
-                return found
-        return None
-
-    def _claims(
-        self, claims: Callable[[Engine], Iterator[Claim]], needs: tuple[str, ...]
-    ) -> _Failure | None:
-        """The first claim that is not true."""
-        self._need(*needs)
-        cases, example = claims(self.engine), "on the way"
-        try:
-            while True:
-                with guarded(example):
-                    case = next(cases, None)
-                if case is None:
-                    return None
-                example, wanted, run = case
-                with guarded(example):
-                    got = run()
-                if got != wanted:
-                    found = f"should give {_listed(wanted)}; gives {_listed(got)}"
-                    return _Failure(example, found)
-        except Broken as error:
-            return _Failure(example, str(error))
-
-    # ---- functions
-
-    def _function(self, form: Form) -> _Failure | None:
-        self._require(form)
-        points = st.tuples(*[_MODERATE] * RULES[form.op].arity)
-        return self._point(form, points, _nearness(self.engine), 1e-3)
-
-    def _everywhere(self, form: Form) -> _Failure | None:
-        self._need(form.name)
-        if self.engine.bits < DOUBLE:
-            raise NotOffered("single precision has another range")
-        return self._point(form, operands(RULES[form.op]), _FAR, 0.0)
-
-    def _point(
-        self, form: Form, points: st.SearchStrategy[Any], allowed: float, least: float
-    ) -> _Failure | None:
-        """The simplest point at which an operation is off by more than is allowed.
-
-        Args:
-            form: the operation.
-            points: where to try it.
-            allowed: relative to the truth,
-            least: or to this number, if the truth is nearer to 0.
-        """
-        rule = RULES[form.op]
-
-        def failure(at: tuple[float, ...]) -> _Failure | None:
-            if not FLOAT.in_domain(rule, at) or FLOAT.at_kink(rule, at):
-                raise _VoidError
-            if form.op == "**" and at[0] == 0.0:  # a property of its own
-                raise _VoidError
-            true = OPERATIONS[form.op](*_given(form, Value, at))
-            wanted = true.data, *true.local_derivatives
-            if not all(map(_is_normal, (*at, *wanted))):
-                raise _VoidError
-            engine = self.engine
-            example = f"{_call(form, at)}: the value and the derivatives"
-            try:
-                with guarded(example):
-                    given = _given(form, engine.make, at)
-                    out = engine.operations[form.op](*given)
-                    engine.run_back(out)
-                    nodes = [each for each, node in zip(given, form.nodes, strict=True) if node]
-                    got = engine.number(out), *map(engine.gradient, nodes)
-            except NotImplementedError:
-                raise _VoidError from None
-            except Broken as error:
-                return _Failure(example, str(error))
-            near = [
-                abs(have - want) <= max(allowed * max(abs(want), least), _ROUNDING * (want == 0.0))
-                for want, have in zip(wanted, got, strict=True)
-            ]
-            found = f"should give {_listed(wanted)}; gives {_listed(got)}"
-            return None if all(near) else _Failure(example, found)
-
-        smallest = self._smallest(points, failure, self.examples)
-        return smallest and smallest[1]
+    def close(self) -> None:
+        """End the process of the engine."""
+        if self._worker is not None:
+            self._worker.close()
 
 
-def _call(form: Form, at: Sequence[float]) -> str:
-    """The operation, and where: ``0.5 ** a, at a = 2.0``."""
-    names = [name if node else repr(x) for name, x, node in zip("ab", at, form.nodes, strict=False)]
-    call = f" {form.op} ".join(names) if form.op == "**" else f"{form.op}({', '.join(names)})"
-    where = ", ".join(f"{name} = {x}" for name, x in zip(names, at, strict=True) if name in "ab")
-    return f"{call}, at {where}"
-
-
-def _nearness(engine: Engine) -> float:
-    """How near a right formula comes at moderate operands, relatively; a wrong one not at all of them."""
-    return max(1e-9, 1e4 * 2.0**-engine.bits)
-
-
-def _plain(number: Fraction) -> int | float:
-    return number.numerator if number.denominator == 1 else float(number)
-
-
-def _given(form: Form, make: Callable[[float], Any], at: Sequence[float]) -> list[Any]:
-    return [make(x) if node else x for x, node in zip(at, form.nodes, strict=True)]
-
-
-def _is_normal(number: float) -> bool:
-    return number == 0.0 or sys.float_info.min <= abs(number) < math.inf
-
-
-def _listed(numbers: tuple[float, ...]) -> str:
-    return ", ".join(map(repr, numbers))
-
-
-# ---- the check
+@contextmanager
+def suite_of(*arguments: Any, **keywords: Any) -> Iterator[Suite]:
+    """A `Suite`, closed at the end."""
+    suite = Suite(*arguments, **keywords)
+    try:
+        yield suite
+    finally:
+        suite.close()
 
 
 def conformance(
-    engine: Engine | Callable[[float], Any], examples: int = EXAMPLES, seed: int = 0
+    engine: Engine | Callable[[float], Any] | str,
+    examples: int | None = None,
+    seed: int = 0,
+    *,
+    thorough: bool = False,
 ) -> Report:
     """Try all properties on a scalar engine.
 
     Args:
         engine: a class of nodes, which is called with a float and whose nodes have ``data``, ``grad``
-            and ``backward()``; or an `Engine`, which says how else they are called.
-        examples: how many programs, or points, to try for each property.
-        seed: other examples for another number.
+            and ``backward()``; or an `Engine`, which says how else they are called; or the path of either,
+            as ``"micrograd.engine:Value"``.
+        examples: how many random programs to try.
+        seed: other random programs for another number.
+        thorough: try more of everything.
 
     Returns:
         The report; `Report.holds` tells whether nothing failed.
 
     Raises:
-        ArgumentError: it makes no such nodes.
+        ArgumentError: there is no such engine, or it makes no such nodes.
 
+    >>> from tinygrad_bp import Value
     >>> from tinygrad_bp.testing import conformance
     >>> conformance(Value, examples=10).holds
     True
     """
-    return Suite(engine, examples, seed).report()
+    with suite_of(engine, examples, seed, thorough=thorough) as suite:
+        return suite.report()
 
 
 make_callable(__name__)

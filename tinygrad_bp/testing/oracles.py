@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import mpmath
 from mpmath import mp, mpf
 
-from tinygrad_bp.arithmetic import FLOAT
-from tinygrad_bp.operations import function_of
-from tinygrad_bp.value import Value
+from tinygrad_bp.engine.operations import function_of
+from tinygrad_bp.engine.value import Value
+from tinygrad_bp.numbers.of_python import FLOAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TypeAlias
 
-    from tinygrad_bp.rules import Rule
+    from tinygrad_bp.table.rules import Rule
 
     Function: TypeAlias = Callable[..., Any]
     Operands: TypeAlias = tuple[Any, ...]
@@ -338,7 +338,7 @@ def results(rule: Rule, at: Operands, oracle: Oracle | None = None) -> list[Resu
         at: the operands; lists where the row takes lists, which have a derivative for each element.
         oracle: the truth; the row's own by default.
 
-    >>> from tinygrad_bp.rules import RULES
+    >>> from tinygrad_bp.table.rules import RULES
     >>> [result.off < 1 for result in results(RULES["tanh"], (20.0,))]
     [True, True]
     """

@@ -1,7 +1,7 @@
 """The pytest plugin: ``pytest --scalar-engine MODULE:NAME`` tries all properties of conformance.
 
-Each property is a test of its own, ``MODULE:NAME::second pass``; what the engine does not offer is
-skipped, as is what would tell nothing.  pytest loads this room at every start, so what it needs is imported when it is asked.
+Each property is a test of its own, ``MODULE:NAME::second pass``, and can be asked for by that name;
+what the engine does not offer is skipped, as is what would tell nothing.
 """
 
 from __future__ import annotations
@@ -10,49 +10,70 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.testing.conformance import Suite
+from tinygrad_bp.testing.trial import FAILS, HOLDS
+
 if TYPE_CHECKING:
-    from tinygrad_bp.testing.conformance import Finding, Suite
+    from pathlib import Path
+
+    from tinygrad_bp.testing.conformance import Finding
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option, and the same as a setting for ``pyproject.toml``."""
-    what = "scalar autograd engine to try the properties of conformance on, as MODULE:NAME"
-    group = parser.getgroup("tinygrad-bp")
-    group.addoption("--scalar-engine", metavar="MODULE:NAME", action="append", help=what)
-    parser.addini("scalar_engine", f"{what}; one on each line", type="linelist")
+class Conformance:
+    """The engines that are asked for, and their properties as tests.
+
+    Args:
+        config: pytest's; tests of engines that are named there are taken from its arguments.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        engines: list[str] = config.getoption("--scalar-engine") or []
+        settings: list[str] = config.getini("scalar_engine")
+        self.named = [
+            each for each in config.args if each.partition("::")[0] in (*engines, *settings)
+        ]
+        config.args[:] = [each for each in config.args if each not in self.named]
+        folder: Path = config.invocation_params.dir
+        if not engines and (self.named or config.args_source is not pytest.Config.ArgsSource.ARGS):
+            engines, folder = settings, config.rootpath  # unless other tests were named
+        self.suites = {path: Suite(path, folder=folder) for path in dict.fromkeys(engines)}
+
+    @pytest.hookimpl(trylast=True)  # the workers of pytest-xdist start meanwhile
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Say at once, and once, that an engine cannot be tried."""
+        if hasattr(session.config, "workerinput"):
+            return
+        for suite in self.suites.values():
+            try:
+                suite.greeting  # noqa: B018 - it starts the engine
+            except ArgumentError as error:
+                raise pytest.UsageError(f"scalar engine: {error}") from None
+
+    @pytest.hookimpl(tryfirst=True)  # before -k and --deselect choose among them
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Add a test for each property of each engine."""
+        for path, suite in self.suites.items():
+            engine = Properties.from_parent(session, name=path, nodeid=path)
+            names = [name for name in suite.names if self._is_asked_for(path, name)]
+            found = [Property.from_parent(engine, name=name, suite=suite) for name in names]
+            items += found
+            config.hook.pytest_collectreport(
+                report=pytest.CollectReport(path, "passed", None, [*found])
+            )
+
+    def _is_asked_for(self, path: str, name: str) -> bool:
+        return not self.named or path in self.named or f"{path}::{name}" in self.named
+
+    def pytest_sessionfinish(self) -> None:
+        """End the processes of the engines."""
+        for suite in self.suites.values():
+            suite.close()
 
 
-@pytest.hookimpl(tryfirst=True)  # before -k and --deselect choose among them
-def pytest_collection_modifyitems(
-    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
-) -> None:
-    """Add a test for each property of each engine."""
-    asked, folder = config.getoption("--scalar-engine"), config.invocation_params.dir
-    if not asked and config.args_source is not pytest.Config.ArgsSource.ARGS:
-        asked, folder = config.getini("scalar_engine"), config.rootpath  # unless tests were named
-    if not asked:
-        return
-    try:
-        from tinygrad_bp.errors import ArgumentError
-        from tinygrad_bp.testing.conformance import Suite, load
-    except ModuleNotFoundError as error:
-        raise pytest.UsageError(
-            f"scalar engine: it needs {error.name}: pip install 'tinygrad-bp[test]'"
-        ) from None
-    for path in dict.fromkeys(asked):
-        try:
-            suite = Suite(load(path, folder))
-        except ArgumentError as error:
-            raise pytest.UsageError(f"scalar engine: {error}") from None
-        room = Conformance.from_parent(session, name=path, nodeid=path)
-        found = [Property.from_parent(room, name=name, suite=suite) for name in suite.names]
-        items += found
-        config.hook.pytest_collectreport(
-            report=pytest.CollectReport(path, "passed", None, [*found])
-        )
-
-
-class Conformance(pytest.Collector):
+class Properties(pytest.Collector):
     """The properties of one engine."""
 
     def collect(self) -> list[pytest.Item]:
@@ -74,17 +95,18 @@ class Property(pytest.Item):
     def runtest(self) -> None:
         """Try it."""
         finding: Finding = self.suite.check(self.name)
-        if finding.verdict in ("not offered", "not tried"):
+        if finding.verdict == FAILS:
+            cause = self.suite.report((self.name,)).findings[0].cause
+            raise _Fails(f"{cause or finding.statement}\n{finding.example}\n{finding.found}")
+        if finding.verdict != HOLDS:
             pytest.skip(f"{finding.verdict}: {finding.found}")
-        if finding.verdict == "fails":
-            raise _Fails(f"{finding.statement}\n{finding.example}\n{finding.found}")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The property and the smallest example, without a traceback."""
-        if excinfo.errisinstance(_Fails):
+        if excinfo.errisinstance((_Fails, ArgumentError)):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[str, None, str]:
         """Where it stands, for the report."""
-        return "conformance", None, f"{self.suite.engine.name}: {self.name}"
+        return "conformance", None, self.nodeid

@@ -1,7 +1,7 @@
 // The backward pass in numbers and in words: no document, no colours.
 //
 // `graph` is what viz/explorer.py wrote: its nodes stand each after its operands, an operand is the
-// place of a node or {number, text}, and `schedule` is the record of tinygrad_bp/steps.py without
+// place of a node or {number, text}, and `schedule` is the record of tinygrad_bp/explain/steps.py without
 // the numbers: [kind, node, slot].  The words are that record's too, to the letter.
 
 const LISTED = 6; // so many operands of a list are written out
@@ -63,10 +63,10 @@ function recalculated(graph, leaves) {
 }
 
 function noValue(graph, node, operands) {
-  const { name, needs, infix } = graph.rows[node.row];
+  const { name, needs, enclosed } = graph.rows[node.row];
   const said = node.operands.map((each, slot) => {
     const text = isNode(each) ? `${graph.nodes[each].name} = ${format(operands[slot])}` : each.text;
-    return infix ? bracketed(text, true) : text;
+    return enclosed ? text : bracketed(text, true);
   });
   const names = node.operands.map((each) => (isNode(each) ? graph.nodes[each].name : each.text));
   const needed = needs.replace(/\b[xyz]\b/g, (parameter) => names["xyz".indexOf(parameter)]);
@@ -177,38 +177,38 @@ const bracketed = (text, sign = false) => {
 
 /** An operation on operands that are written already; of a long list, the first few. */
 function operation(graph, node, operands) {
-  const row = graph.rows[node.row];
-  if (row.infix) return operands.join(` ${row.name} `);
-  if (!row.variadic) return `${row.name}(${operands.join(", ")})`;
-  const size = operands.length / row.arity;
-  const lists = Array.from({ length: row.arity }, (_, place) => {
+  const { pieces, variadic, arity } = graph.rows[node.row];
+  const size = operands.length / arity;
+  const lists = Array.from({ length: arity }, (_, place) => {
     const list = operands.slice(place * size, place * size + Math.min(size, LISTED));
     return `[${[...list, ...(size > LISTED ? [`... ${size} in all`] : [])].join(", ")}]`;
   });
-  return `${row.name}(${lists.join(", ")})`;
+  const shown = variadic ? lists : operands;
+  return shown.reduce((text, each, slot) => text + each + pieces[slot + 1], pieces[0]);
 }
 
 /** The operation with the names of its operands. */
 function inNames(graph, node) {
-  const infix = graph.rows[node.row].infix;
+  const { enclosed } = graph.rows[node.row];
   return operation(
     graph,
     node,
     node.operands.map((each) => {
-      return isNode(each) ? graph.nodes[each].name : infix ? bracketed(each.text, true) : each.text;
+      if (isNode(each)) return graph.nodes[each].name;
+      return enclosed ? each.text : bracketed(each.text, true);
     }),
   );
 }
 
 /** The operation with the numbers of its operands. */
 function inNumbers(pass, node) {
-  const infix = pass.graph.rows[node.row].infix;
+  const { enclosed } = pass.graph.rows[node.row];
   return operation(
     pass.graph,
     node,
     node.operands.map((each) => {
       const text = isNode(each) ? show(pass.data[each]) : each.text;
-      return infix ? bracketed(text, true) : text;
+      return enclosed ? text : bracketed(text, true);
     }),
   );
 }

@@ -1,0 +1,28 @@
+"""The front of the pytest plugin: the option, and no more until an engine is asked for.
+
+pytest loads it at every start, in projects too that have nothing to do with engines, so it stands by
+itself: a module of the package would load the package.  What it does then is in `tinygrad_bp.testing.plugin`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option, and the same as a setting for ``pyproject.toml``."""
+    what = "scalar autograd engine to try the properties of conformance on, as MODULE:NAME"
+    group = parser.getgroup("tinygrad-bp")
+    group.addoption("--scalar-engine", metavar="MODULE:NAME", action="append", help=what)
+    parser.addini("scalar_engine", f"{what}; one on each line", type="linelist")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the plugin itself where an engine is asked for."""
+    if config.getoption("--scalar-engine") or config.getini("scalar_engine"):
+        from tinygrad_bp.testing.plugin import Conformance
+
+        config.pluginmanager.register(Conformance(config))
