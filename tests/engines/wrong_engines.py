@@ -130,14 +130,14 @@ def compared_by_fields():
 
 @engine("drops parents that are false, as 0 is", *ANY)
 def drops_false():
-    class False_(Node):
+    class Falsy(Node):
         def __init__(self, data, parents=()):
             super().__init__(data, [pair for pair in parents if pair[0]])
 
         def __bool__(self):
             return self.data != 0
 
-    return False_
+    return Falsy
 
 
 @engine("takes the gradient's array for that of an operand, and adds to it in place", *ANY)

@@ -302,6 +302,9 @@ class Suite:
         """
         for need in PROPERTIES[name].needs:
             self._need_one((need,) if isinstance(need, str) else need)
+        for each in PROPERTIES[name].spoiled_by:
+            if self.check(each).verdict == FAILS:
+                raise NotTried(f"{each} fails")
         for used in PROPERTIES[name].uses:
             self.check(used)
 
