@@ -6,10 +6,14 @@ itself: a module of the package would load the package.  What it does then is in
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
+
+IS_ID = re.compile(r"[A-Za-z_][\w.]+:[\w.]+::.+")
+"""How the plugin calls its tests: ``engine:Value::second pass``; two letters at least, a drive has one."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,8 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the plugin itself where an engine is asked for."""
-    if config.getoption("--scalar-engine") or config.getini("scalar_engine"):
+    """Load the plugin itself where an engine is asked for, or a test by the name that it has printed."""
+    asked = config.getoption("--scalar-engine") or config.getini("scalar_engine")
+    if asked or any(map(IS_ID.fullmatch, config.args)):
         from tinygrad_bp.testing.plugin import Conformance
 
         config.pluginmanager.register(Conformance(config))

@@ -122,12 +122,13 @@ class OncePerPass(Lean):
 
     def backward(self):
         order = sorted_topologically(self)
-        if any(node.parents is None for node in order):
+        if any(hasattr(node, "freed") for node in order):
             raise RuntimeError("the graph has had its pass, and was freed")
         super().backward()
         for node in order:
             if node.parents:
-                node.parents = None
+                node.parents = ()
+                node.freed = True
 
 
 @dataclass(eq=False, repr=False)

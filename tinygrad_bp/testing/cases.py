@@ -128,6 +128,7 @@ class Property(NamedTuple):
         tries: the cases for a plan; or the measures for an engine.
         needs: the properties that have to hold for it to tell anything; of several in a tuple, one.
         uses: the properties of which it takes those that hold.
+        spoiled_by: the properties without which it would still tell something, but not if they fail.
         offered: a script without a pass that is run once, to see whether the engine has what it is about.
     """
 
@@ -136,6 +137,7 @@ class Property(NamedTuple):
     tries: Callable[[Plan, Engine], Iterable[Case | Measure]]
     needs: tuple[str | tuple[str, ...], ...] = ()
     uses: tuple[str, ...] = ()
+    spoiled_by: tuple[str, ...] = ()
     offered: Script = ()
 
 

@@ -23,6 +23,7 @@ from tinygrad_bp.testing.engines import OURS, Engine, check_nodes, check_path
 from tinygrad_bp.testing.forms import FORMS
 from tinygrad_bp.testing.modules import make_callable
 from tinygrad_bp.testing.properties import PROPERTIES
+from tinygrad_bp.testing.shelf import Shelf
 from tinygrad_bp.testing.trial import (
     FAILS,
     HOLDS,
@@ -202,6 +203,7 @@ class Suite:
         thorough: try more of everything.
         limit: seconds that one script may take.
         folder: where the module of a path is looked for, too.
+        shared: a folder in which other processes that try the same leave what they find.
         **settings: of the `Engine` at a path, as ``grad="derivative"``.
 
     An engine that is given by its path is imported in a process of its own and nowhere else.  One that is
@@ -226,6 +228,7 @@ class Suite:
         thorough: bool = False,
         limit: float = TIME_LIMIT,
         folder: Path | None = None,
+        shared: Path | None = None,
         **settings: Any,
     ) -> None:
         if examples is None:
@@ -243,6 +246,7 @@ class Suite:
         self._found: dict[str, Finding] = {}
         self._tried: dict[str, Tried] = {}
         self._hangs = self._losses = 0
+        self._shelf = Shelf(shared) if shared else None
 
     @property
     def name(self) -> str:
@@ -302,6 +306,9 @@ class Suite:
         """
         for need in PROPERTIES[name].needs:
             self._need_one((need,) if isinstance(need, str) else need)
+        for each in PROPERTIES[name].spoiled_by:
+            if self.check(each).verdict == FAILS:
+                raise NotTried(f"{each} fails")
         for used in PROPERTIES[name].uses:
             self.check(used)
 
@@ -335,7 +342,11 @@ class Suite:
         found = [self._found[each] for each in known if each in self._found]
         held = frozenset(each.name for each in found if each.verdict == HOLDS)
         plan = self._plan._replace(held=held, bits=self.greeting.bits)
-        answer = self._answer(name, plan)
+        if self._shelf is None:
+            answer = self._answer(name, plan)
+        else:
+            place = self.names.index(name)
+            answer = self._shelf.find(place, lambda: self._answer(name, plan))
         self._tried[name] = Tried(plan, answer)
         return answer
 

@@ -6,18 +6,23 @@ what the engine does not offer is skipped, as is what would tell nothing.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_tinygrad_bp import IS_ID
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.testing.conformance import Suite
 from tinygrad_bp.testing.trial import FAILS, HOLDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tinygrad_bp.testing.conformance import Finding
+
+
+_SHARED = "tinygrad_bp_shared"
 
 
 class Conformance:
@@ -31,13 +36,34 @@ class Conformance:
         engines: list[str] = config.getoption("--scalar-engine") or []
         settings: list[str] = config.getini("scalar_engine")
         self.named = [
-            each for each in config.args if each.partition("::")[0] in (*engines, *settings)
+            each
+            for each in config.args
+            if each.partition("::")[0] in (*engines, *settings) or IS_ID.fullmatch(each)
         ]
+        self._paths = [each.partition("::")[0] for each in self.named]
         config.args[:] = [each for each in config.args if each not in self.named]
-        folder: Path = config.invocation_params.dir
         if not engines and (self.named or config.args_source is not pytest.Config.ArgsSource.ARGS):
-            engines, folder = settings, config.rootpath  # unless other tests were named
-        self.suites = {path: Suite(path, folder=folder) for path in dict.fromkeys(engines)}
+            engines = settings  # unless other tests were named
+        worker = getattr(config, "workerinput", {})
+        shared = Path(worker[_SHARED]) if _SHARED in worker else None
+        self.shared: Path | None = None
+        self.suites = {
+            path: Suite(
+                path,
+                folder=config.rootpath if path in settings else config.invocation_params.dir,
+                shared=shared and shared / str(number),
+            )
+            for number, path in enumerate(dict.fromkeys([*engines, *self._paths]))
+        }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Let the workers of pytest-xdist share what they find, so that nothing is tried twice."""
+        if self.shared is None:
+            self.shared = Path(tempfile.mkdtemp())
+            for number in range(len(self.suites)):
+                (self.shared / str(number)).mkdir()
+        node.workerinput[_SHARED] = str(self.shared)
 
     @pytest.hookimpl(trylast=True)  # the workers of pytest-xdist start meanwhile
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -71,6 +97,8 @@ class Conformance:
         """End the processes of the engines."""
         for suite in self.suites.values():
             suite.close()
+        if self.shared is not None:
+            shutil.rmtree(self.shared, ignore_errors=True)
 
 
 class Properties(pytest.Collector):

@@ -63,8 +63,9 @@ def _in_a_graph(form: Form, uses: tuple[str, ...]) -> Property:
 
 def _tails(form: Form) -> Property:
     statement = f"So they are, to {FAR:.0e}, over the whole domain"
-    needs = (form.name, "tiny gradients", "huge gradients")
-    return Property(form.name + TAILS, statement, partial(form_cases.tails, form), needs)
+    tries = partial(form_cases.tails, form)
+    sizes = ("tiny gradients", "huge gradients")
+    return Property(form.name + TAILS, statement, tries, (form.name,), spoiled_by=sizes)
 
 
 def _of_leaves() -> Iterator[Property]:

@@ -202,8 +202,32 @@ def _require(script: Script, engine: Engine) -> None:
             and Plain in map(type, last.operands)
         ):
             refused |= isinstance(error, (TypeError, AttributeError))  # it takes nodes only
-        if refused:
+        if refused or (_asks_a_number(error) and not _takes_floats(script, engine)):
             raise NotOffered(f"refused: {broken}") from error
+
+
+def _asks_a_number(error: BaseException) -> bool:
+    """Whether an engine that knows nothing but nodes has looked for what is in one in a plain number."""
+    return isinstance(error, AttributeError) and type(error.obj) in (int, float)
+
+
+def _takes_floats(script: Script, engine: Engine) -> bool:
+    """Whether an operation works with floats for its plain numbers; then it should with whole ones."""
+    floats = [
+        each._replace(operands=tuple(_to_float(operand) for operand in each.operands))
+        if isinstance(each, Apply)
+        else each
+        for each in script
+    ]
+    try:
+        run(tuple(floats), engine)
+    except Broken:
+        return False
+    return True
+
+
+def _to_float(operand: object) -> object:
+    return Plain(float(operand.number)) if isinstance(operand, Plain) else operand
 
 
 # ---- one case
