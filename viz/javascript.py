@@ -58,8 +58,9 @@ from tinygrad_bp.table.rules import CONSTANTS, PARAMETERS, RULES, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
-    from tinygrad_bp.table.expression import Form, Tree
+    from tinygrad_bp.table.expression import Form
 
 _NAMES = dict(zip(CONSTANTS, ("Infinity", "NaN", "Math.PI"), strict=True))
 _ANY = (CHOICE, CHOICE)
@@ -186,7 +187,7 @@ def _row(rule: Rule, key: str) -> tuple[str, str]:
     if ours and rule.name in _written_out():
         value = f"{rule.name}({operands})"
     else:
-        value = _body(rule, rule.value_tree(), dialect)
+        value = _body(rule, rule.brief_value, dialect)
     derivatives = [_derivative(rule, slot, dialect) for slot in range(rule.arity)]
     conditions = [_domain(rule)] if rule.domain else []
     if not ours:  # the user may have given no domain
@@ -211,11 +212,11 @@ variadic: {json.dumps(rule.variadic)},
     return "\n".join([value, *derivatives, domain, kink, convention]), row
 
 
-def _body(rule: Rule, tree: Tree, dialect: Dialect) -> str:
+def _body(rule: Rule, text: Any, dialect: Dialect, part: str = "value") -> str:
     """What an arrow function has to its right: an expression, or what it shares with others before it."""
-    shared = "".join(f"const {name} = {dialect.text(each)}; " for name, each in rule.lets(tree))
-    answer = dialect.text(tree)
-    return f"{{ {shared}return {answer}; }}" if shared else answer
+    shared = [f"const {name} = {dialect.text(rule.tree(each))}; " for name, each in rule.lets(text)]
+    answer = dialect.text(rule.tree(text, part))
+    return f"{{ {''.join(shared)}return {answer}; }}" if shared else answer
 
 
 def _check_written(rule: Rule) -> None:
@@ -229,7 +230,7 @@ def _check_written(rule: Rule) -> None:
 
 def _derivative(rule: Rule, slot: int, dialect: Dialect) -> str:
     names = PARAMETERS[: rule.arity]
-    each = _body(rule, rule.derivative_tree(slot), dialect)
+    each = _body(rule, rule.brief_derivatives[slot], dialect, "derivative")
     if not rule.variadic or each in names:  # the other list, as it is
         return each
     elements = ", ".join(f"{name}[place]" for name in names)
@@ -291,5 +292,5 @@ def _declaration(name: str) -> str:
         return ""
     rule = RULES[called]
     operands = ", ".join(PARAMETERS[: rule.arity])
-    body = _body(rule, rule.value_tree(), JAVASCRIPT if name == called else RAISING)
+    body = _body(rule, rule.brief_value, JAVASCRIPT if name == called else RAISING)
     return f"const {name} = ({operands}) => {body};"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, TypeAlias
 
-    from tinygrad_bp.table.expression import Dialect, Tree
+    from tinygrad_bp.table.expression import Dialect
 
     Number: TypeAlias = Any
     """Anything that behaves as a real number: the types are open, so no closed union says it."""
@@ -106,7 +106,7 @@ class Arithmetic:
 
     def reader(self, rule: Rule) -> Callable[[Number], Number]:
         """How an operation in this type takes an operand: as one of this type, where that is needed."""
-        convert, conversion = self._convert, rule.derivatives == (_one,)  # reads for itself
+        convert, conversion = self._convert, rule.brief_derivatives == (_one,)  # reads for itself
         reads = self._reads(rule) if self._reads and not conversion else None
         if convert is None or reads is None:
             return _as_it_is
@@ -143,12 +143,14 @@ class Arithmetic:
         The value is a call of this type's own function of that name, where it has one, which knows
         better.  Of a variadic row a derivative is that of the whole list.
         """
-        derivatives = [self._derivative_text(rule, slot) for slot in wrt]
-        own = rule.name in self.own and rule.in_table
-        value = f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
-        if not own:
-            value = self._text(rule, rule.value, rule.value_tree)
-        return self._shared(rule, wrt, value=not own), value, derivatives
+        texts = [self._derivative_of(rule, slot) for slot in wrt]
+        derivatives = [self._of_lists(rule, self._text(rule, each, "derivative")) for each in texts]
+        if rule.name in self.own and rule.in_table:
+            value = f"{rule.name}({', '.join(PARAMETERS[: rule.arity])})"
+        else:
+            texts.append(rule.brief_value)
+            value = self._text(rule, rule.brief_value)
+        return self._shared(rule, *texts), value, derivatives
 
     @property
     def _dialect(self) -> Dialect:
@@ -162,43 +164,35 @@ class Arithmetic:
             )
         return self._own_dialect
 
-    def _text(self, rule: Rule, text: Any, tree: Callable[[], Tree]) -> str:
+    def _text(self, rule: Rule, text: Any, part: str = "value") -> str:
         """An expression of the row in Python: as it stands, or else printed from its tree."""
-        if self._reads_texts and rule.in_table and not rule.let:
+        if self._reads_texts and rule.in_table:
             return str(text)
-        return self._dialect.text(tree())
+        return self._dialect.text(rule.tree(text, part))
 
-    def _shared(self, rule: Rule, wrt: Iterable[int], *, value: bool = False) -> list[str]:
-        """Statements for the parts that these derivatives share, and the value if wanted."""
-        if not rule.let:
-            return []
-        trees = [self._derivative_tree(rule, slot) for slot in wrt] + [rule.value_tree()] * value
-        return [f"{name} = {self._dialect.text(tree)}" for name, tree in rule.lets(*trees)]
+    def _shared(self, rule: Rule, *texts: str) -> list[str]:
+        """Statements for the parts that some expressions share."""
+        return [f"{name} = {self._text(rule, part)}" for name, part in rule.lets(*texts)]
 
-    def _own_derivatives(self, rule: Rule) -> tuple[Any, ...]:
-        """The row's derivatives, or this type's."""
-        return (rule.in_table and self.derivatives.get(rule.name)) or rule.derivatives
-
-    def _derivative_tree(self, rule: Rule, slot: int) -> Tree:
+    def _derivative_of(self, rule: Rule, slot: int) -> Any:
+        """The row's derivative for an operand, or this type's own."""
         own = self.derivatives.get(rule.name) if rule.in_table else None
-        return rule.tree(own[slot], "derivative") if own else rule.derivative_tree(slot)
+        return (own or rule.brief_derivatives)[slot]
 
-    def _derivative_text(self, rule: Rule, slot: int) -> str:
-        """A derivative; that of a variadic row, written for one element, as one of whole lists."""
+    def _of_lists(self, rule: Rule, derivative: str) -> str:
+        """That of a variadic row, written for one element, as one of whole lists."""
         parameters = PARAMETERS[: rule.arity]
-        text = self._text(
-            rule, self._own_derivatives(rule)[slot], lambda: self._derivative_tree(rule, slot)
-        )
-        if not rule.variadic or text in parameters:  # a parameter is a list as it is
-            return text
+        if not rule.variadic or derivative in parameters:  # a parameter is a list as it is
+            return derivative
         each = ", ".join(parameters)
-        return f"[{text} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
+        return f"[{derivative} for {each} in {f'zip({each})' if rule.arity > 1 else each}]"
 
     def _value(self, rule: Rule) -> Callable[..., Any]:
-        if not isinstance(rule.value, str):
-            return rule.value
-        answer = f"return {self._text(rule, rule.value, rule.value_tree)}"
-        return self._function(rule, (*self._shared(rule, (), value=True), answer))
+        value = rule.brief_value
+        if not isinstance(value, str):
+            return value
+        answer = f"return {self._text(rule, value)}"
+        return self._function(rule, (*self._shared(rule, value), answer))
 
     def derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
         """One derivative of the row, as a function of the operands and then the output.
@@ -211,11 +205,11 @@ class Arithmetic:
         return function
 
     def _derivative(self, rule: Rule, slot: int) -> Callable[..., Any]:
-        derivative: Callable[..., Any] | str = self._own_derivatives(rule)[slot]
+        derivative: Callable[..., Any] | str = self._derivative_of(rule, slot)
         if not isinstance(derivative, str):
             return derivative
-        answer = f"return {self._derivative_text(rule, slot)}"
-        return self._function(rule, (*self._shared(rule, (slot,)), answer), "out")
+        answer = f"return {self._of_lists(rule, self._text(rule, derivative, 'derivative'))}"
+        return self._function(rule, (*self._shared(rule, derivative), answer), "out")
 
     def in_domain(self, rule: Rule, operands: tuple[Number, ...]) -> bool:
         """Whether the operation has a value at the operands; nan meets every condition on it."""
@@ -254,8 +248,7 @@ class Arithmetic:
     def _condition(self, rule: Rule, text: str) -> Callable[..., Any]:
         """A test on the operands."""
         if (self, text) not in rule.compiled:
-            answer = self._text(rule, text, lambda: rule.tree(text, "condition"))
-            function = self._function(rule, (f"return {answer}",))
+            function = self._function(rule, (f"return {self._text(rule, text, 'condition')}",))
             rule.compiled[self, text] = self._reading(rule, function)
         test: Callable[..., Any] = rule.compiled[self, text]
         return test
@@ -302,7 +295,7 @@ class Arithmetic:
         if name in self.own:
             return self.own[name]
         rule = RULES.get(name)
-        if rule and rule.value != f"{name}({', '.join(PARAMETERS[: rule.arity])})":
+        if rule and rule.brief_value != f"{name}({', '.join(PARAMETERS[: rule.arity])})":
             return self._value(rule)
 
         def refused(*_: Number) -> Number:

@@ -41,7 +41,8 @@ class Rule:
         textbook: the derivatives as a textbook has them, where they are computed in another form; by
             default the same as ``derivatives``.
         let: names for parts that value and derivatives share, each with its expression of the
-            operands and of the names before it.  The row is given in these names, and computed so; the
+            operands and of the names before it.
+        brief_value, brief_derivatives: value and derivatives in these names, as the row is given; the
             attributes ``value`` and ``derivatives`` have each part written out.
         exact: whether it takes rational numbers to rational numbers, as whole powers do, by Python's own
             operators alone.  Exact numbers that meet floats in it are then left as they are.  Where
@@ -70,8 +71,8 @@ class Rule:
     """
 
     __slots__ = (
-        "_derivatives", "_exact", "_value", "bend", "compiled", "convention", "domain", "kink", "latex", "let",
-        "meaning", "name", "needs", "symbol", "textbook", "variadic", "written",
+        "_exact", "bend", "brief_derivatives", "brief_value", "compiled", "convention", "domain", "kink",
+        "latex", "let", "meaning", "name", "needs", "symbol", "textbook", "variadic", "written",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - a row has so many columns
@@ -95,8 +96,8 @@ class Rule:
         lazy: bool = False,  # whether an expression is parsed when it is first used
     ) -> None:
         self.name = name
-        self._value = value
-        self._derivatives = derivatives
+        self.brief_value = value
+        self.brief_derivatives = derivatives
         self.textbook = textbook or derivatives
         self.let = let or {}
         self._exact = exact
@@ -117,12 +118,12 @@ class Rule:
     @property
     def value(self) -> str | Callable[..., Any]:
         """The value, an expression of the operands alone, or a function of them."""
-        return self._written_out(self._value)
+        return self._written_out(self.brief_value)
 
     @property
     def derivatives(self) -> tuple[str | Callable[..., Any], ...]:
         """One for each operand: see the class."""
-        return (*map(self._written_out, self._derivatives),)
+        return (*map(self._written_out, self.brief_derivatives),)
 
     def _written_out(self, part: str | Callable[..., Any]) -> str | Callable[..., Any]:
         if not self.let or not isinstance(part, str):
@@ -135,7 +136,7 @@ class Rule:
     @property
     def arity(self) -> int:
         """The number of operands, or of lists of operands where the operation is variadic."""
-        return len(self._derivatives)
+        return len(self.brief_derivatives)
 
     @property
     def infix(self) -> bool:
@@ -151,7 +152,7 @@ class Rule:
     def exact(self) -> bool:
         """Whether exact numbers are left as they are: see the class."""
         if self._exact is None:
-            texts = (*self.let.values(), self._value, *self._derivatives)
+            texts = (*self.let.values(), self.brief_value, *self.brief_derivatives)
             trees = [self.tree(each, "derivative") for each in texts if isinstance(each, str)]
             names = {name for tree in trees for name in _names_in(tree)}
             others = names - {*PARAMETERS, *self.let, "out", "inf", "nan", "normal", "lost"}
@@ -186,7 +187,7 @@ class Rule:
             ExpressionError: it is not in the notation.
         """
         if (text, part) not in self.compiled:
-            from tinygrad_bp.table.expression import parse  # likewise
+            from tinygrad_bp.table.expression import parse  # a first gradient in floats does not need it
 
             names = (
                 *CONSTANTS,
@@ -206,23 +207,20 @@ class Rule:
         tree: Tree = self.compiled[text, part]
         return tree
 
-    def value_tree(self) -> Tree:
-        """The tree of the value, which is an expression, in the names of the shared parts."""
-        return self.tree(str(self._value))
+    def lets(self, *texts: str) -> list[tuple[str, str]]:
+        """The shared parts that some expressions of the row use, each after those that it uses itself.
 
-    def derivative_tree(self, slot: int) -> Tree:
-        """The tree of the derivative for an operand, which is an expression; likewise."""
-        return self.tree(str(self._derivatives[slot]), "derivative")
-
-    def lets(self, *trees: Tree) -> list[tuple[str, Tree]]:
-        """The shared parts that these expressions use, each after those that it uses itself."""
-        used = {name for tree in trees for name in _names_in(tree)}
+        >>> RULES["arctan2"].lets("x / s")
+        [('r', 'hypot(x, y)'), ('s', 'sqrt(r)')]
+        """
+        if not self.let:
+            return []
+        used = {name for text in texts for name in _names_in(self.tree(text, "derivative"))}
         found = []
         for name, text in reversed([*self.let.items()]):
             if name in used:
-                tree = self.tree(text)
-                found.append((name, tree))
-                used.update(_names_in(tree))
+                found.append((name, text))
+                used.update(_names_in(self.tree(text)))
         return found[::-1]
 
     def parse_all(self) -> None:
@@ -232,8 +230,8 @@ class Rule:
             ExpressionError: one of them is not in the notation.
         """
         parts = {
-            "value": (*self.let.values(), self._value),
-            "derivative": (*self._derivatives, *self.textbook),
+            "value": (*self.let.values(), self.brief_value),
+            "derivative": (*self.brief_derivatives, *self.textbook),
             "condition": filter(None, (self.domain, self.kink, self.bend)),
             "convention": self.convention,
         }
