@@ -187,7 +187,9 @@ class Rule:
             ExpressionError: it is not in the notation.
         """
         if (text, part) not in self.compiled:
-            from tinygrad_bp.table.expression import parse  # a first gradient in floats does not need it
+            from tinygrad_bp.table.expression import (
+                parse,  # a first gradient in floats does not need it
+            )
 
             names = (
                 *CONSTANTS,

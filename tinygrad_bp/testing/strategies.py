@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from tinygrad_bp.engine.operations import FUNCTIONS
 from tinygrad_bp.engine.value import Value, data_of
-from tinygrad_bp.errors import ArgumentError, BackpropError, ExactnessError, ExpressionError
+from tinygrad_bp.errors import ArgumentError, BackpropError, ExpressionError
 from tinygrad_bp.network.network import ACTIVATIONS, Network
 from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.quoting import quoted
