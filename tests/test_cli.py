@@ -20,7 +20,7 @@ from depth import depth
 
 from tinygrad_bp import Network, Value, tanh
 from tinygrad_bp.quoting import MESSAGE
-from tinygrad_bp.terminal import cli
+from tinygrad_bp.terminal import cli, reading
 
 NOTE_1_1 = ["(t - tanh(w*x - b))**2", "w=0.5", "x=2", "b=0.1", "t=1"]
 
@@ -295,7 +295,7 @@ def test_what_is_too_large_is_told_in_one_line(error, monkeypatch, capsys):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(cli, "record_expression", fail)
+    monkeypatch.setattr(reading, "record_expression", fail)
     assert cli.main(["explain", "x", "x=1"]) == 1
     out, err = capsys.readouterr()
     lacking = "memory" if type(error) is MemoryError else "stack"

@@ -154,6 +154,7 @@ def warn_of_nan(order: Sequence[Node]) -> None:
 
 
 _NAMED = 3
+_PACKAGE = __name__.partition(".")[0]
 
 
 def _warn(kinks: Collection[Node], message: str, category: type[Warning] = KinkWarning) -> None:
@@ -164,7 +165,7 @@ def _warn(kinks: Collection[Node], message: str, category: type[Warning] = KinkW
     named = [*dict.fromkeys(map(_name, kinks))]
     more = [f"{len(named) - _NAMED} more"] * (len(named) > _NAMED)
     depth, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == __package__:
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == _PACKAGE:
         depth, frame = depth + 1, frame.f_back
     listed = ", ".join(named[:_NAMED] + more)
     warnings.warn(message.format(listed), category, stacklevel=depth)

@@ -221,8 +221,10 @@ class Arithmetic:
             met = rule.compiled[self, "domain"](*operands)
         except OverflowError:  # of an exact number that is too large, whatever the condition
             raise
-        except (ArithmeticError, ValueError):  # a condition that cannot be asked is not met
-            return False
+        except (ArithmeticError, ValueError):
+            if rule.in_table:  # it is the number type that cannot say, as a Decimal of its remainder
+                raise
+            return False  # a condition of the user's that cannot be asked is not met
         return bool(met) if not self.symbolic else met != False  # noqa: E712 - undecided is inside
 
     def _domain(self, rule: Rule) -> Callable[..., Any]:

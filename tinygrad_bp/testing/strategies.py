@@ -274,7 +274,9 @@ class Program(NamedTuple):
     def __str__(self) -> str:
         lines = [f"v{place} = {leaf}" for place, leaf in enumerate(self.leaves)]
         for place, (op, operands) in enumerate(self.instructions, len(lines)):
-            lines.append(f"v{place} = {in_text(RULES[op]).on([*map(_show, operands)])}")
+            shown = [*map(_show, operands)]
+            written = f"-{shown[0]}" if op == "neg" else in_text(RULES[op]).on(shown)
+            lines.append(f"v{place} = {written}")
         return "; ".join(lines)
 
     def __repr__(self) -> str:
@@ -500,7 +502,7 @@ def expressions(
         ArgumentError: an operation is not in the table, or takes a list.
 
     >>> from hypothesis import find
-    >>> find(expressions(names=["x"]), lambda expression: "log(" in expression.text)
+    >>> find(expressions(["log"], names=["x"]), lambda expression: "log(" in expression.text)
     Expression(text='log(x)', at={'x': 1.0})
     """
     chosen = [*operations] or [op for op, rule in RULES.items() if not rule.variadic]
@@ -550,7 +552,9 @@ def _within_domains(drawn: Any, point: Mapping[str, float]) -> tuple[ast.expr, A
     except (BackpropError, ArithmeticError):
         return trees[0], operands[0]
     sizes = [data_of(out), *getattr(out, "local_derivatives", ())]
-    if not all(abs(each) <= _MODERATE for each in sizes):  # nan is not, either
+    if isinstance(out, complex) or not all(
+        abs(each) <= _MODERATE for each in sizes
+    ):  # nan is not, either
         return trees[0], operands[0]
     if op in _SIGNS:
         return ast.BinOp(trees[0], _SIGNS[op], trees[1]), out

@@ -7,6 +7,8 @@ nowhere else; one that is given as a Python object is there because the process 
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import io
 import mmap
 import os
@@ -199,6 +201,8 @@ class _Forked:
                 for fd in (in_write, out_read, err_read):
                     os.close(fd)
                 sys.stdout = sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+                faulthandler.disable()  # how it ended is told in the report
+                gc.freeze()  # what was there before is none of the engine's, and slow to look through
                 work()
             finally:
                 os._exit(0)
