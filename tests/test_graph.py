@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_bp import Value, dot, fsum, primitive, tanh
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.names import names
 from tinygrad_bp.testing.strategies import programs
 
 MANY = settings(max_examples=depth(150, by_default=30))

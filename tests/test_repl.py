@@ -30,7 +30,8 @@ from tinygrad_bp import (
     relu,
     tanh,
 )
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.names import names
 from tinygrad_bp.terminal import repl
 from tinygrad_bp.terminal.cli import main
 from tinygrad_bp.terminal.expressions import record_expression

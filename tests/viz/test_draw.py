@@ -24,7 +24,8 @@ from tinygrad_bp import (
     primitive,
     tanh,
 )
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.names import names
 from tinygrad_bp.numbers.text import format_number
 from viz.style import DARK, LIGHT
 

@@ -17,7 +17,8 @@ from readers import decoded, read_mermaid
 
 import viz
 from tinygrad_bp import DrawingError, Network, Value, tanh
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.names import names
 from tinygrad_bp.explain.escaping import for_latex
 from tinygrad_bp.explain.paths import flow
 from tinygrad_bp.numbers.text import format_number

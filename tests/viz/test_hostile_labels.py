@@ -34,7 +34,8 @@ from readers import (
 
 import viz
 from tinygrad_bp import Network, Value, fsum, primitive, tanh
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.names import names
 from tinygrad_bp.explain.escaping import for_html, for_latex
 from tinygrad_bp.explain.formula import Words
 from tinygrad_bp.explain.naive import naive

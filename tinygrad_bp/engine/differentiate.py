@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from tinygrad_bp.engine.graph import backward, topological_order
 from tinygrad_bp.engine.kinks import ChainRule, at_bend, warn_of_constants
 from tinygrad_bp.engine.made import MadeFunction
-from tinygrad_bp.engine.operations import FUNCTIONS, apply, arguments_of, as_read, raise_named
+from tinygrad_bp.engine.operations import FUNCTIONS, apply, arguments_of, as_read
+from tinygrad_bp.engine.refusals import raise_named
 from tinygrad_bp.engine.value import Value, as_list, data_of, record
 from tinygrad_bp.errors import ArgumentError, BackpropError, DataError, StaleGraphError
 from tinygrad_bp.numbers.arithmetic import arithmetic_of, meeting

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from itertools import count, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from weakref import ref
 
 from tinygrad_bp.engine.collector import collector_paused
@@ -147,4 +147,20 @@ def deep_copy(e: Node, memo: dict[int, Any]) -> Any:
             else:
                 memo[id(node)] = node_of(type(node), row_of(node, memo), lambda copied: copied)
     copied: Node = memo[id(e)]
+    return copied
+
+
+def copy_leaf(leaf: Node, memo: dict[int, Any]) -> Any:
+    """A copy of a leaf, with what a subclass has beside."""
+    from copy import deepcopy
+
+    make, parts, *rest = cast("tuple[Any, ...]", leaf.__reduce_ex__(4))
+    copied = memo[id(leaf)] = make(*deepcopy(parts, memo))
+    state: Any = deepcopy(rest[0], memo) if rest else None
+    if hasattr(copied, "__setstate__") and state is not None:
+        copied.__setstate__(state)
+        return copied
+    for attributes in state if isinstance(state, tuple) else (state,):
+        for name, each in (attributes or {}).items():
+            setattr(copied, name, each)
     return copied

@@ -10,18 +10,19 @@ from itertools import chain, compress
 
 from tinygrad_bp.engine import quick
 from tinygrad_bp.engine.made import MadeFunction, is_found
+from tinygrad_bp.engine.refusals import (
+    call_of,
+    check_derivatives,
+    check_operands,
+    check_size,
+    raise_named,
+    refuse_outside,
+)
 from tinygrad_bp.engine.value import Value, as_list, data_of, record
 from tinygrad_bp.errors import (
     ArgumentError,
-    BackpropError,
-    DataError,
-    DivisionByZeroError,
-    DomainError,
-    ExactnessError,
-    NumberRangeError,
 )
-from tinygrad_bp.numbers.arithmetic import arithmetic_of, trapped
-from tinygrad_bp.numbers.exact import current
+from tinygrad_bp.numbers.arithmetic import arithmetic_of
 from tinygrad_bp.numbers.families import (
     TRUTH_VALUES,
     are_numbers,
@@ -29,15 +30,13 @@ from tinygrad_bp.numbers.families import (
     is_number,
     python_number,
 )
-from tinygrad_bp.numbers.text import printed
-from tinygrad_bp.quoting import shortened, visible
 from tinygrad_bp.table.notation import call, in_text, lists
 from tinygrad_bp.table.rules import FUNCTION_NAMES, PARAMETERS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, NoReturn
+    from typing import Any
 
     from tinygrad_bp.numbers.kernels import Arithmetic, Number
 
@@ -58,14 +57,14 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         raise ArgumentError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
     data = tuple(map(data_of, operands))
     if not are_numbers(data):
-        _check_operands(rule, operands)
+        check_operands(rule, operands)
     operands = _with_numbers(operands, data)
     arithmetic = arithmetic_of(data)
     wrt = tuple([slot for slot, each in enumerate(operands) if isinstance(each, Value)])
     try:
         if not arithmetic.in_domain(rule, data):
-            _refuse_outside(rule, operands)
-        _check_size(arithmetic, rule, operands, data)
+            refuse_outside(rule, operands)
+        check_size(arithmetic, rule, operands, data)
         try:
             out, *derivatives = arithmetic.kernel(rule, wrt)(*data)
         except (TypeError, ArithmeticError):
@@ -76,12 +75,12 @@ def apply(rule: Rule, *operands: Value | Number) -> Any:
         raise_named(error, rule, operands)
         raise
     if not are_numbers((out, *derivatives)):
-        check_number(out, where=f"what {_call(rule, operands)} returns")
+        check_number(out, where=f"what {call_of(rule, operands)} returns")
         for number in derivatives:
-            check_number(number, where=f"what a derivative of {_call(rule, operands)} returns")
+            check_number(number, where=f"what a derivative of {call_of(rule, operands)} returns")
     if not rule.written:  # a user's function may return NumPy's
         out, *derivatives = map(python_number, (out, *derivatives))
-    _count_derivatives(arithmetic, rule, operands, derivatives)
+    check_derivatives(arithmetic, rule, operands, derivatives)
     return _record(rule, out, operands, wrt, derivatives)
 
 
@@ -92,58 +91,6 @@ def _with_numbers(operands: tuple[Any, ...], data: Sequence[Number]) -> tuple[An
             operand if isinstance(operand, Value) else number
             for operand, number in zip(operands, data, strict=True)
         ]
-    )
-
-
-def _check_operands(rule: Rule, operands: tuple[Value | Number, ...]) -> None:
-    for operand in operands:
-        where = f"an operand of {rule.name}"
-        if isinstance(operand, Value):
-            where = f"the data of {_short_label(operand) or 'a Value'}, {where},"
-        check_number(data_of(operand), where=where)
-
-
-_EXACT = ("int", "Fraction")
-
-
-def _check_size(
-    arithmetic: Arithmetic,
-    rule: Rule,
-    operands: tuple[Value | Number, ...],
-    numbers: Sequence[Number],
-) -> None:
-    limit = current()
-    if not limit or arithmetic.name not in _EXACT:
-        return
-    columns = lists(rule, numbers) if rule.variadic else [[each] for each in numbers]
-    if not limit.admits(rule.name, columns):
-        raise NumberRangeError(
-            f"{_call(rule, operands)} would be exact with thousands of digits: {_DECIMALS}"
-        )
-
-
-def _count_derivatives(
-    arithmetic: Arithmetic,
-    rule: Rule,
-    operands: tuple[Value | Number, ...],
-    derivatives: Sequence[Number],
-) -> None:
-    limit = current()
-    if limit and arithmetic.name in _EXACT and not limit.admits_derivatives(derivatives):
-        raise NumberRangeError(
-            f"{_call(rule, operands)}: gradients could be exact with tens of thousands of digits: {_DECIMALS}"
-        )
-
-
-_DECIMALS = "give decimals, as 9.0 for 9 or 0.5 for 1/2"
-
-
-def _refuse_outside(rule: Rule, operands: tuple[Value | Number, ...]) -> NoReturn:
-    to_a_power = rule.name == "**" and data_of(operands[0]) == 0
-    divides = rule.in_table and (to_a_power or rule.domain.endswith("!= 0.0"))
-    error = DivisionByZeroError if divides else DomainError
-    raise error(
-        f"{_call(rule, operands)} has no value: {rule.name} needs {_condition(rule, operands)}"
     )
 
 
@@ -183,69 +130,6 @@ def _record(
     return _record_list(rule, out, operands, local)
 
 
-def raise_named(error: Exception, rule: Rule, operands: tuple[Value | Number, ...]) -> None:
-    """Raise ours for an error of a number type's own arithmetic, naming operation and operands.
-
-    An error that says it already is left to be raised as it is, as one in a user's primitive.
-    """
-    shown = _call(rule, operands)
-    if isinstance(error, ExactnessError):
-        raise ExactnessError(f"{shown}: {error}") from None
-    if isinstance(error, BackpropError):
-        return
-    if not rule.written:  # it is the user's own
-        error.add_note(f"in the primitive {shown}")
-        return
-    if isinstance(error, FloatingPointError):
-        raise NumberRangeError(
-            f"{shown}: {error}, which numpy.errstate makes an error: allow it there"
-        ) from None
-    if isinstance(error, OverflowError):
-        raise NumberRangeError(f"{shown}: {error}; use floats, or smaller exact numbers") from None
-    if type(error).__module__ == "decimal" and type(error).__name__ != "InvalidOperation":
-        raise trapped(error, shown) from None
-    if isinstance(error, (TypeError, AttributeError)):  # NumPy has either for a Decimal
-        raise DataError(f"{shown}: {error}; give it numbers of one type") from None
-    if isinstance(error, (ArithmeticError, ValueError)):
-        reason = type(error).__name__ if type(error).__module__ == "decimal" else error
-        raise DomainError(f"{shown} has no value: {reason}") from None
-
-
-def _call(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
-    """The operation on its operands as a person would write it; of many, the first few."""
-    shown = [
-        f"{_short_label(each)}={_short(each.data)}"
-        if isinstance(each, Value) and each.label
-        else _short(data_of(each))
-        for each in operands[:6]
-    ]
-    shown += ["..."] * (len(operands) > len(shown))
-    if rule.variadic or len(shown) != rule.arity:
-        return call(rule.name, len(shown)).on(shown)
-    bracketed = [f"({each})" if each.startswith("-") or "=" in each else each for each in shown]
-    return in_text(rule).on(shown, bracketed)
-
-
-def _short(number: Number) -> str:
-    return shortened(printed(number))
-
-
-def _short_label(node: Value) -> str:
-    """The label on one line, whatever is in it."""
-    return shortened(visible(node.label))
-
-
-def _condition(rule: Rule, operands: tuple[Value | Number, ...]) -> str:
-    if rule.needs:
-        return rule.needs
-    where = ", ".join(
-        f"{parameter} is {_short(data_of(operand))}"
-        for parameter, operand in zip(PARAMETERS, operands, strict=False)
-        if parameter in rule.domain_operands
-    )
-    return f"{rule.condition}, and {where}"
-
-
 def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
     """`apply` for a variadic row, whose operands come as one list or as two of one length.
 
@@ -261,18 +145,18 @@ def apply_lists(rule: Rule, *columns: tuple[Any, ...]) -> Any:
         return 0
     numbers = [*map(data_of, operands)]
     if not are_numbers(numbers):
-        _check_operands(rule, operands)
+        check_operands(rule, operands)
     operands = _with_numbers(operands, numbers)
     try:
         arithmetic = arithmetic_of(numbers)
-        _check_size(arithmetic, rule, operands, numbers)
+        check_size(arithmetic, rule, operands, numbers)
         kernel = arithmetic.kernel(rule, tuple(range(rule.arity)))
         out, *derivatives = kernel(*arguments_of(rule, numbers))
     except Exception as error:
         raise_named(error, rule, operands)
         raise
     listed = [*chain(*derivatives)]
-    _count_derivatives(arithmetic, rule, operands, listed)
+    check_derivatives(arithmetic, rule, operands, listed)
     return _record_list(rule, out, operands, listed)
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tinygrad_bp.engine.graph import edges_of, is_node, names, topological_order
+from tinygrad_bp.engine.graph import edges_of, is_node, topological_order
+from tinygrad_bp.engine.names import names
 from tinygrad_bp.numbers.families import python_number
 
 if TYPE_CHECKING:

@@ -175,24 +175,10 @@ class Value(Methods):
         return copied
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Value:
-        if self._rule is not None:
-            from tinygrad_bp.engine.flat import deep_copy
+        from tinygrad_bp.engine.flat import copy_leaf, deep_copy
 
-            copied: Value = deep_copy(self, memo)
-            return copied
-        from copy import deepcopy
-
-        make, parts, *rest = self.__reduce_ex__(4)
-        leaf: Value = make(*deepcopy(parts, memo))
-        memo[id(self)] = leaf
-        state = deepcopy(rest[0], memo) if rest else None
-        if hasattr(leaf, "__setstate__") and state is not None:
-            leaf.__setstate__(state)
-        else:
-            for attributes in state if isinstance(state, tuple) else (state,):
-                for name, each in (attributes or {}).items():
-                    setattr(leaf, name, each)
-        return leaf
+        copied: Value = (deep_copy if self._rule else copy_leaf)(self, memo)
+        return copied
 
     def _own_state(self) -> Any:
         """What a subclass has beyond a leaf's data, grad and label, in the form that pickle knows."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.engine.differentiate import gradients
 from tinygrad_bp.engine.functions import fsum
-from tinygrad_bp.engine.graph import names
+from tinygrad_bp.engine.names import names
 from tinygrad_bp.engine.tape import Edges, Tape, edges_between
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError, BackpropError, NetworkError

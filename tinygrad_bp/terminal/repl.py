@@ -24,7 +24,8 @@ from rich.cells import cell_len
 
 import tinygrad_bp
 from tinygrad_bp.engine.differentiate import check_fresh
-from tinygrad_bp.engine.graph import names, topological_order
+from tinygrad_bp.engine.graph import topological_order
+from tinygrad_bp.engine.names import names
 from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ArgumentError, BackpropError, ExpressionError, GradientError
