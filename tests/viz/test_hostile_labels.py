@@ -38,6 +38,7 @@ from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.engine.names import names
 from tinygrad_bp.explain.escaping import for_html, for_latex
 from tinygrad_bp.explain.formula import Words
+from tinygrad_bp.explain.forward import forward
 from tinygrad_bp.explain.naive import naive
 from tinygrad_bp.explain.paths import flow
 from tinygrad_bp.explain.report import (
@@ -51,7 +52,7 @@ from tinygrad_bp.explain.report import (
     to_text,
 )
 from tinygrad_bp.explain.steps import steps
-from tinygrad_bp.network.derivation import derivation, forward
+from tinygrad_bp.network.derivation import derivation
 from tinygrad_bp.network.samples import Dataset, Sample
 from tinygrad_bp.terminal import repl
 from tinygrad_bp.terminal.cli import main

@@ -54,7 +54,7 @@ class Tape:
 
         Args:
             e: the result.
-            named: a name for each node, if not those of `tinygrad_bp.engine.graph.names`.
+            named: a name for each node, if not those of `tinygrad_bp.engine.names.names`.
             root: the name of the result, where it has none.
 
         >>> from tinygrad_bp import Value

@@ -118,7 +118,7 @@ def naive(e: Value, *, named: Mapping[Value, str] | None = None, limit: int = LI
 
     Args:
         e: the result.
-        named: a name for each node, if not those of `tinygrad_bp.engine.graph.names`.
+        named: a name for each node, if not those of `tinygrad_bp.engine.names.names`.
         limit: how many steps it may take, which grow as the number of paths.
 
     Raises:

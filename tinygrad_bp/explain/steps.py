@@ -452,7 +452,7 @@ def steps(
         e: the result.
         eta: the learning rate of the note's update, ``Delta w = -eta de/dw``.
         wrt: the leaves that learn: all of them if left out.
-        named: a name for each node, if not those of `tinygrad_bp.engine.graph.names`.
+        named: a name for each node, if not those of `tinygrad_bp.engine.names.names`.
 
     Raises:
         DataError: ``eta`` is no real number.

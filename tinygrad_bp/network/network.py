@@ -555,7 +555,7 @@ def recorded_tape(run: Run, named: Mapping[Value, str] | None = None) -> Tape:
 
     Args:
         run: the run.
-        named: a name for each node, if not those of `tinygrad_bp.engine.graph.names`.
+        named: a name for each node, if not those of `tinygrad_bp.engine.names.names`.
 
     Raises:
         NetworkError: the run has no target.

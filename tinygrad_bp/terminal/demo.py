@@ -18,7 +18,7 @@ from tinygrad_bp.network.network import Network
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinygrad_bp.network.derivation import Derivation
+    from tinygrad_bp.network.derivation_page import Derivation
     from tinygrad_bp.network.network import Run
     from tinygrad_bp.network.samples import Sample
 

@@ -12,7 +12,7 @@ from tinygrad_bp.terminal.printing import run_heading, show, track
 if TYPE_CHECKING:
     import argparse
 
-    from tinygrad_bp.network.derivation import Derivation
+    from tinygrad_bp.network.derivation_page import Derivation
     from tinygrad_bp.network.network import Run
 
 NAME = "demo"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tinygrad_bp.engine.tape import Tape
 from tinygrad_bp.engine.value import Value
 from tinygrad_bp.errors import ExpressionError, NetworkError
+from tinygrad_bp.explain.forward import forward
 from tinygrad_bp.explain.report import (
     Listing,
     Prose,
@@ -22,7 +23,8 @@ from tinygrad_bp.explain.report import (
     to_text,
 )
 from tinygrad_bp.files import write_atomically
-from tinygrad_bp.network.derivation import TERMS, derivation, derivation_of, forward
+from tinygrad_bp.network.derivation import derivation, derivation_of
+from tinygrad_bp.network.derivation_page import TERMS
 from tinygrad_bp.numbers.text import format_number, plain_number, takes_signs
 from tinygrad_bp.quoting import first_few, quoted, shortened, visible
 from tinygrad_bp.terminal.expressions import record_expression
