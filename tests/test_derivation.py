@@ -24,16 +24,9 @@ from hypothesis import strategies as st
 from tinygrad_bp import Network, NetworkError, Value, gradients, note, primitive, steps, tanh
 from tinygrad_bp.engine.graph import topological_order
 from tinygrad_bp.explain.chain import multiplications
-from tinygrad_bp.explain.formula import (
-    Name,
-    Operation,
-    Quantity,
-    Vector,
-    atoms_latex,
-    atoms_mathml,
-    number_latex,
-    number_mathml,
-)
+from tinygrad_bp.explain.formula import Name, Operation, Quantity, Vector
+from tinygrad_bp.explain.latex import atoms_latex, number_latex
+from tinygrad_bp.explain.mathml import atoms_mathml, number_mathml
 from tinygrad_bp.explain.report import html_page, latex_document
 from tinygrad_bp.network.derivation import derivation
 from tinygrad_bp.table.rules import RULES

@@ -591,8 +591,9 @@ def test_save_and_load_keep_every_number_exactly(tmp_path):
             for number in ("1e-400", "-9007199254740993.0")
         ),
         "[" * 100_000,
+        '{"format": "tinygrad-bp network", "version": 1, "weights": [[[2]]], "weights": [[[1]]], "biases": [[1]], "activations": "tanh"}',
     ],
-    ids=range(23),
+    ids=range(24),
 )  # fmt: skip
 def test_a_file_that_is_no_network_is_refused_by_name(tmp_path, text):
     file = tmp_path / "bad.json"

@@ -1,8 +1,9 @@
-"""Formulas as small trees, and the three ways to write them: text, LaTeX and MathML.
+"""Formulas as small trees, laid out in lines, and written as text.
 
 A formula is a `Sum`, a `Product` or a `Bracket` of formulas, or an atom.  `layout` breaks it into
 lines that are not too long, brackets opened and closed on lines of their own; a writer turns the
-atoms of a line into what it shows.  So a formula is laid out once, and is the same in all three.
+atoms of a line into what it shows: here text, in `latex` and `mathml` the others.  So a formula is laid
+out once, and is the same in all three.
 
 Names and labels are data and never markup: each writer shows them by `tinygrad_bp.explain.escaping`.  This
 module knows nothing of graphs and networks.
@@ -11,14 +12,12 @@ module knows nothing of graphs and networks.
 from __future__ import annotations
 
 import html
-import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tinygrad_bp.explain.escaping import LONGEST, LONGEST_PROSE, for_html, for_latex, greek
+from tinygrad_bp.explain.escaping import LONGEST
 from tinygrad_bp.numbers.text import format_number, plain
 from tinygrad_bp.quoting import shown, visible
-from tinygrad_bp.table.notation import Form, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,6 +97,7 @@ class Operation(NamedTuple):
         operands: what the row is a function of; of a list a `Vector`.
         plain: how text has it.
 
+    >>> from tinygrad_bp.explain.latex import atoms_latex
     >>> from tinygrad_bp.table.rules import RULES
     >>> print(atoms_latex([Operation(RULES["sqrt"], (Name("x"),), "sqrt(x)")]))
     \sqrt{x}
@@ -366,7 +366,7 @@ def _atom_text(atom: Atom) -> str:
             which = f"[{shown(note, LONGEST)}]" if note else ""
             return f"d{_atom_text(of)}/d{_atom_text(by)}{which}"
         case Vector(parts):
-            return f"({', '.join(_atom_text(each) for each in _ends(parts))})"
+            return f"({', '.join(_atom_text(each) for each in ends(parts))})"
         case Over(index, _):
             return f"Σ_{index}"
         case Operation():
@@ -375,81 +375,15 @@ def _atom_text(atom: Atom) -> str:
             return sign
 
 
-def _ends(parts: Sequence[Name | Symbol | Quantity]) -> Sequence[Atom]:
+def ends(parts: Sequence[Name | Symbol | Quantity]) -> Sequence[Atom]:
     """The parts of a vector, with dots for the middle of a long one."""
     return parts if len(parts) <= LONGEST_VECTOR else (*parts[:2], Sign("⋯"), parts[-1])
 
 
-# ---- LaTeX
-
-_TEX_SIGNS = {"·": r"\cdot", "−": "-", "⋯": r"\cdots", "×": r"\times", "→": r"\to", "η": r"\eta"}
+# ---- what all writers need
 
 
-def write_latex(line: Line) -> str:
-    """The line in LaTeX's math mode, a quad for each step of its indentation."""
-    return rf"\hspace{{{line.depth}em}}" * bool(line.depth) + atoms_latex(line.atoms)
-
-
-def atoms_latex(atoms: Sequence[Atom]) -> str:
-    """Atoms in LaTeX's math mode."""
-    return " ".join(_atom_latex(atom) for atom in atoms)
-
-
-def _atom_latex(atom: Atom) -> str:
-    match atom:
-        case Name(name):
-            simple = re.fullmatch(r"[A-Za-z]|([A-Za-z])([0-9]+)", name)
-            if simple:
-                return f"{simple[1]}_{{{simple[2]}}}" if simple[1] else name
-            return greek(name) or rf"\mathrm{{\text{{{for_latex(name)}}}}}"
-        case Words(words):
-            return rf"\text{{{for_latex(words, LONGEST_PROSE)}}}"
-        case Symbol(letter, layer, index):
-            below, above = _places(letter, layer, index, _index_latex)
-            letter = greek(letter) or letter
-            return (
-                letter + (f"_{{{below}}}" if below else "") + (f"^{{({above})}}" if above else "")
-            )
-        case Quantity():
-            return number_latex(atom)
-        case Derivative(of, by, note):
-            which = rf"_{{\text{{{for_latex(note)}}}}}" if note else ""
-            upper, lower = _atom_latex(of), _atom_latex(by)
-            return rf"\frac{{\partial {upper}}}{{\partial {lower}}}{which}"
-        case Vector(parts):
-            return f"({', '.join(_atom_latex(each) for each in _ends(parts))})"
-        case Over(index, last):
-            return rf"\sum_{{{_index_latex(index)}=1}}^{{{_index_latex(last)}}}"
-        case Operation():
-            return _operation_latex(atom)
-        case Sign(sign):
-            brackets = {"[": r"\mathopen{[}", "]": r"\mathclose{]}"}
-            return brackets.get(sign) or _TEX_SIGNS.get(sign, sign)
-
-
-def _operation_latex(operation: Operation) -> str:
-    """The operation by its row; a number with a sign in brackets, unless it is enclosed as it is."""
-    return _form_in_latex(operation.rule).on(
-        *_with_brackets(operation, _atom_latex, r"\left({}\right)".format)
-    )
-
-
-def _form_in_latex(rule: Rule) -> Form:
-    """As the row says, or a call by its name."""
-    if not rule.latex:
-        name = for_latex(rule.name)
-        if not re.fullmatch(r"(\w|\\_)+", name):
-            name = rf"\text{{{name}}}"
-        return call(rf"\operatorname{{{name}}}", rule.arity)
-    pieces = rule.latex.split("%s")
-    enclosed = [
-        bool(re.search(r"[{(|,] ?$", before) and re.match(r"}(?!\^)|[)|,]", after))
-        for before, after in itertools.pairwise(pieces)
-    ]
-    return Form(pieces, enclosed)
-
-
-def _with_brackets(
+def with_brackets(
     operation: Operation, write: Callable[[Atom], str], bracket: Callable[[str], str]
 ) -> tuple[list[str], list[str]]:
     """The operands as they are, and in brackets where they are numbers with a sign or of several parts."""
@@ -466,7 +400,7 @@ def _is_simple(operand: Atom) -> bool:
     return not isinstance(operand, Quantity) or bool(re.fullmatch(r"[\d.]+", number_text(operand)))
 
 
-def _places(
+def places(
     letter: str, layer: int | str, index: Sequence[int | str], write: Callable[[int | str], str]
 ) -> tuple[str, str]:
     """What stands below the letter and above it: the note has an activation's layer below."""
@@ -474,153 +408,6 @@ def _places(
     if letter.startswith("f"):
         return ",".join([write(layer)] * (layer != "") + inner), ""
     return ",".join(inner), write(layer) if layer != "" else ""
-
-
-def _index_latex(index: int | str) -> str:
-    return re.sub(r"^([A-Za-z])(.+)$", r"\1_{\2}", str(index))
-
-
-def number_latex(number: Quantity) -> str:
-    r"""A number in LaTeX's math mode.
-
-    >>> from fractions import Fraction
-    >>> print(number_latex(Quantity(Fraction(-1, 3))), number_latex(Quantity(1.5e-7)))
-    -\tfrac{1}{3} 1.5\times 10^{-7}
-    """
-    shown = number_text(number)
-    if is_symbolic(number.value):
-        inert = rf"\text{{{for_latex(shown, LONGEST_EXPRESSION)}}}"
-        return _symbolic(number.value, shown, "latex") or inert
-    if fraction := re.fullmatch(r"([+-]?)(\d+)/(\d+)", shown):
-        return rf"{fraction[1]}\tfrac{{{fraction[2]}}}{{{fraction[3]}}}"
-    if power := re.fullmatch(r"(≈?)([+-]?[\d.]+)e([+-]\d+)", shown):
-        almost = r"\approx " if power[1] else ""
-        return rf"{almost}{power[2]}\times 10^{{{int(power[3])}}}"
-    if re.fullmatch(r"≈?[+-]?[\d.]+", shown):
-        return shown.replace("≈", r"\approx ")
-    return {"inf": r"\infty", "+inf": r"+\infty", "-inf": r"-\infty"}.get(
-        shown, rf"\text{{{for_latex(shown)}}}"
-    )
-
-
-# ---- MathML
-
-
-def write_mathml(line: Line) -> str:
-    """The atoms of the line as the inside of a ``math`` element; indenting is the page's business."""
-    return atoms_mathml(line.atoms)
-
-
-def atoms_mathml(atoms: Sequence[Atom]) -> str:
-    """Atoms as MathML."""
-    return "".join(_atom_mathml(atom) for atom in atoms)
-
-
-def _atom_mathml(atom: Atom) -> str:
-    match atom:
-        case Name(name):
-            simple = re.fullmatch(r"([A-Za-z])([0-9]+)", name)
-            if simple:
-                return f"<msub><mi>{simple[1]}</mi><mn>{simple[2]}</mn></msub>"
-            return f"<mi>{for_html(name)}</mi>"
-        case Words(words):
-            return f"<mtext>{for_html(words, LONGEST_PROSE)}</mtext>"
-        case Symbol(letter, layer, index):
-            below, above = _places(letter, layer, index, _index_mathml)
-            base = f"<mi>{html.escape(letter.removesuffix(chr(39)))}</mi>"
-            below = below.replace(",", "<mo>,</mo>")
-            above = f"<mo>(</mo>{above}<mo>)</mo>" if above else ""
-            above += "<mo>′</mo>" * letter.endswith("'")
-            if below and above:
-                return f"<msubsup>{base}<mrow>{below}</mrow><mrow>{above}</mrow></msubsup>"
-            return f"<msub>{base}<mrow>{below}</mrow></msub>" if below else base
-        case Quantity():
-            return number_mathml(atom)
-        case Derivative(of, by, note):
-            upper, lower = (f"<mrow><mi>∂</mi>{_atom_mathml(each)}</mrow>" for each in (of, by))
-            fraction = f"<mfrac>{upper}{lower}</mfrac>"
-            return f"<msub>{fraction}<mtext>{for_html(note)}</mtext></msub>" if note else fraction
-        case Vector(parts):
-            inner = "<mo>,</mo>".join(_atom_mathml(each) for each in _ends(parts))
-            return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
-        case Over(index, last):
-            low = f"<mrow>{_index_mathml(index)}<mo>=</mo><mn>1</mn></mrow>"
-            return f"<munderover><mo>∑</mo>{low}<mrow>{_index_mathml(last)}</mrow></munderover>"
-        case Operation():
-            return _operation_mathml(atom)
-        case Sign(sign):
-            stretch = ' stretchy="false"' if sign in "[]()" else ""
-            return f"<mo{stretch}>{html.escape(sign.replace('-', '−'))}</mo>"
-
-
-def _operation_mathml(operation: Operation) -> str:
-    """The operation by its row."""
-    alone = len(operation.operands) == 1 and isinstance(operation.operands[0], Vector)
-    form = _form_in_mathml(operation.rule, has_brackets=alone)
-    return form.on(
-        *_with_brackets(operation, _atom_mathml, "<mrow><mo>(</mo>{}<mo>)</mo></mrow>".format)
-    )
-
-
-def _form_in_mathml(rule: Rule, *, has_brackets: bool) -> Form:
-    """A fraction, a power, a sign between operands, or a call."""
-    if rule.name == "/":
-        return Form(("<mfrac>", "", "</mfrac>"), (True, True))
-    if rule.name == "**":
-        return Form(("<msup>", "", "</msup>"), (False, True))
-    symbol = f"<mo>{for_html({'-': '−', '*': '·'}.get(rule.symbol, rule.symbol))}</mo>"
-    if rule.infix:
-        return Form(("<mrow>", symbol, "</mrow>"), (False, False))
-    if rule.name == "neg":
-        return Form((f"<mrow>{symbol}", "</mrow>"), (False,))
-    opening, closing = ("", "") if has_brackets else ("<mo>(</mo>", "<mo>)</mo>")
-    commas = ["<mo>,</mo>"] * (rule.arity - 1)
-    name = f"<mrow><mi>{for_html(rule.name)}</mi>"
-    return Form((f"{name}{opening}", *commas, f"{closing}</mrow>"), (True,) * rule.arity)
-
-
-def _index_mathml(index: int | str) -> str:
-    shown = str(index)
-    if parts := re.fullmatch(r"([A-Za-z])(.+)", shown):
-        below = "".join(
-            f"<mn>{each}</mn>"
-            if each.isdigit()
-            else f"<mo>{each}</mo>"
-            if each in "+-"
-            else f"<mi>{each}</mi>"
-            for each in re.findall(r"\d+|.", html.escape(parts[2]))
-        )
-        return f"<msub><mi>{parts[1]}</mi><mrow>{below}</mrow></msub>"
-    return f"<mn>{shown}</mn>" if shown.isdigit() else f"<mi>{html.escape(shown)}</mi>"
-
-
-def number_mathml(number: Quantity) -> str:
-    """A number as MathML.
-
-    >>> from fractions import Fraction
-    >>> number_mathml(Quantity(Fraction(-1, 3)))
-    '<mrow><mo form="prefix">−</mo><mfrac><mn>1</mn><mn>3</mn></mfrac></mrow>'
-    """
-    shown = number_text(number)
-    if is_symbolic(number.value):
-        inert = f"<mtext>{for_html(shown, LONGEST_EXPRESSION)}</mtext>"
-        return _symbolic(number.value, shown, "mathml") or inert
-    found = re.fullmatch(r"(≈?)([+-]?)(?:(\d+)/(\d+)|([\d.]+)(?:e([+-]\d+))?|(inf))", shown)
-    if not found:
-        return f"<mtext>{for_html(shown)}</mtext>"
-    almost, sign, above, below, decimal, power, infinite = found.groups()
-    if above:
-        inner = f"<mfrac><mn>{above}</mn><mn>{below}</mn></mfrac>"
-    elif infinite:
-        inner = "<mi>∞</mi>"
-    else:
-        inner = f"<mn>{decimal}</mn>"
-        if power:
-            exponent = str(int(power)).replace("-", "−")
-            inner += f"<mo>×</mo><msup><mn>10</mn><mn>{exponent}</mn></msup>"
-    before = "<mo>≈</mo>" * bool(almost)
-    before += f'<mo form="prefix">{sign.replace("-", "−")}</mo>' * bool(sign)
-    return f"<mrow>{before}{inner}</mrow>" if before or power else inner
 
 
 # ---- symbols
@@ -631,7 +418,7 @@ def is_symbolic(number: Number) -> bool:
     return hasattr(number, "free_symbols")
 
 
-def _symbolic(number: Number, shown: str, form: str) -> str:
+def symbolic_markup(number: Number, shown: str, form: str) -> str:
     """What sympy writes; nothing where it was shortened, or has names that could be markup."""
     names = {str(each) for each in number.free_symbols} | {
         str(each.func) for each in number.atoms() | number.find(lambda part: part.is_Function)

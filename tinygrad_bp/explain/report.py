@@ -19,17 +19,15 @@ from tinygrad_bp.explain.formula import (
     Quantity,
     Sign,
     Sum,
-    atoms_latex,
-    atoms_mathml,
     atoms_text,
     flatten,
     layout,
     text,
     to_ascii,
-    write_latex,
-    write_mathml,
     write_text,
 )
+from tinygrad_bp.explain.latex import atoms_latex, write_latex
+from tinygrad_bp.explain.mathml import atoms_mathml, write_mathml
 from tinygrad_bp.quoting import visible
 
 if TYPE_CHECKING:

@@ -7,10 +7,8 @@ every edge of the recorded graph carries exactly one factor of the note's formul
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, pairwise
@@ -26,30 +24,25 @@ from tinygrad_bp.explain.largest_paths import largest, listed
 from tinygrad_bp.explain.paths import LIMIT, contract, multiply, path_sum
 from tinygrad_bp.files import read_whole, write_atomically
 from tinygrad_bp.network import exchange
-from tinygrad_bp.numbers.families import check_number, family_of, whole, whole_number
-from tinygrad_bp.numbers.text import counted, printed, to_float
-from tinygrad_bp.quoting import quoted, shortened, visible
-from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
+from tinygrad_bp.network.network_file import from_text, to_text
+from tinygrad_bp.network.shapes import (
+    check_index,
+    check_size,
+    per_node,
+    sizes_of,
+)
+from tinygrad_bp.numbers.families import check_number, whole, whole_number
+from tinygrad_bp.quoting import quoted
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeAlias
 
+    from tinygrad_bp.network.shapes import Activation
     from tinygrad_bp.numbers.kernels import Number
 
-    Activation: TypeAlias = str | Callable[[Value], Value]
     _Place: TypeAlias = tuple[str, int, int]  # e, o, z or w; layer; node
-
-FORMAT = "tinygrad-bp network"
-VERSION = 1
-_LONGEST = 4000  # digits of a whole number in a file: past 4300 Python reads none
-MOST = 500_000
-"""So many weights and biases a network has at most that is drawn at random or read from a file."""
-ACTIVATIONS = tuple(
-    name for name in FUNCTION_NAMES if RULES[name].arity == 1 and not RULES[name].variadic
-)
-"""The names an activation may have: every operation of one operand in the table."""
 
 
 class Term(NamedTuple):
@@ -114,7 +107,7 @@ class Network:
         biases: Sequence[Sequence[Number]],
         activations: Activation | Sequence[Activation | Sequence[Activation]] = "tanh",
     ) -> None:
-        self.sizes = _sizes(weights, biases)
+        self.sizes = sizes_of(weights, biases)
         self._w = [
             [
                 [Value(w, f"w[{i}][{j},{k}]") for k, w in enumerate(row, 1)]
@@ -126,7 +119,7 @@ class Network:
             [Value(b, f"b[{i}][{j}]") for j, b in enumerate(layer, 1)]
             for i, layer in enumerate(biases, 1)
         ]
-        self.activations = _per_node(activations, self.sizes)
+        self.activations = per_node(activations, self.sizes)
         self._f = [[_function(each) for each in layer] for layer in self.activations]
 
     @classmethod
@@ -153,7 +146,7 @@ class Network:
             raise NetworkError(
                 f"sizes {quoted(sizes)}: give the input and at least one layer, as whole numbers > 0"
             )
-        _check_size(layers)
+        check_size(layers)
         draw = random.Random(seed if seed is None else whole_number("seed", seed)).uniform  # noqa: S311 - weights, not secrets
         weights, biases = [], []
         for below, size in pairwise(layers):
@@ -201,10 +194,10 @@ class Network:
         Raises:
             IndexError: naming the index and its range.
         """
-        _check_index("layer i", i, self.depth)
-        _check_index(f"node j of layer {i}", j, self.sizes[i])
+        check_index("layer i", i, self.depth)
+        check_index(f"node j of layer {i}", j, self.sizes[i])
         if k is not None:
-            _check_index(f"node k of layer {i - 1}", k, self.sizes[i - 1])
+            check_index(f"node k of layer {i - 1}", k, self.sizes[i - 1])
 
     def parameters(self) -> list[Value]:
         """Every weight and bias, layer by layer."""
@@ -261,21 +254,8 @@ class Network:
                 another type or too long, or a NumPy ``longdouble`` with more digits than a float.
             FileExistsError: the file exists and ``overwrite`` is false.
         """
-        for i, layer in enumerate(self.activations, 1):
-            for j, each in enumerate(layer, 1):
-                if not isinstance(each, str):
-                    raise NetworkError(
-                        f"the activation of node {j} of layer {i} is a function of your own: only names "
-                        f"can be saved; give one of {', '.join(ACTIVATIONS)}, or pickle the network"
-                    )
-        content = {
-            "format": FORMAT,
-            "version": VERSION,
-            "activations": self.activations,
-            "weights": [[[*map(_to_json, row)] for row in layer] for layer in self._w],
-            "biases": [[*map(_to_json, layer)] for layer in self._b],
-        }
-        write_atomically(file, json.dumps(content, indent=1) + "\n", overwrite=overwrite)
+        text = to_text(self._w, self._b, self.activations)
+        write_atomically(file, text, overwrite=overwrite)
 
     @classmethod
     def load(cls, file: str | os.PathLike[str]) -> Network:
@@ -287,19 +267,9 @@ class Network:
             OSError: the file cannot be read.
         """
         try:
-            content = json.loads(read_whole(file), parse_float=_finite, parse_constant=_finite)
-            if not isinstance(content, dict) or content.get("format") != FORMAT:
-                raise NetworkError(f'it does not say "format": "{FORMAT}"')
-            if content.get("version") != VERSION:
-                raise NetworkError(
-                    f"it is of version {quoted(content.get('version'))}, and this program reads {VERSION}"
-                )
-            missing = {"weights", "biases", "activations"} - content.keys()
-            if missing:
-                raise NetworkError(f"{', '.join(sorted(missing))} missing")
-            weights, biases = _from_json(content["weights"]), _from_json(content["biases"])
-            _check_size(_sizes(weights, biases))
-            return cls(weights, biases, content["activations"])
+            weights, biases, activations = from_text(read_whole(file))
+            check_size(sizes_of(weights, biases))
+            return cls(weights, biases, activations)
         except (BackpropError, ValueError, RecursionError) as error:
             raise NetworkError(f"{quoted(str(file))} is not a network: {error}") from None
 
@@ -361,14 +331,14 @@ class Run:
 
     def x(self, k: int) -> Value:
         """Input ``k``."""
-        _check_index("input k", k, self.network.sizes[0])
+        check_index("input k", k, self.network.sizes[0])
         return self._x[k - 1]
 
     def t(self, j: int) -> Value:
         """Target ``j``."""
         if self._t is None:
             raise NetworkError("this run has no target: net.forward(x, t)")
-        _check_index("target j", j, self.network.sizes[-1])
+        check_index("target j", j, self.network.sizes[-1])
         return self._t[j - 1]
 
     def o(self, i: int, j: int) -> Value:
@@ -615,133 +585,3 @@ def _activate(f: Callable[[Value], Value], z: Value, label: str) -> Value:
 
 def _function(activation: Activation) -> Callable[[Value], Value]:
     return FUNCTIONS[activation] if isinstance(activation, str) else activation
-
-
-def _per_node(activations: Any, sizes: tuple[int, ...]) -> list[list[Activation]]:
-    """The activation of every node, from one for all, one for each layer or one for each node."""
-    layers = [activations] * (len(sizes) - 1) if _is_one(activations) else list(activations)
-    if len(layers) != len(sizes) - 1:
-        raise NetworkError(f"{len(layers)} activations for {len(sizes) - 1} layers")
-    result = []
-    for i, (layer, size) in enumerate(zip(layers, sizes[1:], strict=True), 1):
-        nodes = [layer] * size if _is_one(layer) else list(layer)
-        if len(nodes) != size:
-            raise NetworkError(f"{len(nodes)} activations for the {size} nodes of layer {i}")
-        result.append([_name_of(each) for each in nodes])
-        for each in result[-1]:
-            if isinstance(each, str) and each not in ACTIVATIONS:
-                unfit = "no function of one number as" if each in FUNCTION_NAMES else "unknown"
-                raise NetworkError(
-                    f"{unfit} activation {quoted(each)}; known: {', '.join(ACTIVATIONS)}"
-                )
-            if not isinstance(each, str) and not callable(each):
-                raise NetworkError(f"an activation is a name or a function, not {quoted(each)}")
-    return result
-
-
-def _name_of(activation: Activation) -> Activation:
-    """A function of the table by its name, which can be saved."""
-    name = getattr(activation, "__name__", "")
-    return name if name in FUNCTIONS and FUNCTIONS[name] is activation else activation
-
-
-def _is_one(activation: Any) -> bool:
-    if isinstance(activation, (str, int, float, dict)) or activation is None:
-        return True  # what is no name is refused by the caller
-    return callable(activation)
-
-
-def _sizes(weights: Any, biases: Any) -> tuple[int, ...]:
-    """The number of nodes of each layer, the input first, once the shapes fit together."""
-    try:
-        inputs = len(weights[0][0])
-        sizes = (inputs, *(len(layer) for layer in weights))
-        shapes = [[len(row) for row in layer] for layer in weights]
-        bias_sizes = [len(layer) for layer in biases]
-    except (TypeError, IndexError, KeyError):
-        raise NetworkError(
-            "weights are lists weights[i-1][j-1][k-1] and biases lists biases[i-1][j-1], none empty"
-        ) from None
-    for i, (shape, below, size) in enumerate(zip(shapes, sizes, sizes[1:], strict=False), 1):
-        for j, row in enumerate(shape, 1):
-            if row != below:
-                raise NetworkError(
-                    f"row {j} of the weights of layer {i} has {row} numbers, and layer {i - 1} has "
-                    f"{below} nodes"
-                )
-        if size == 0 or below == 0:
-            raise NetworkError(f"layer {i} is empty")
-    if bias_sizes != list(sizes[1:]):
-        raise NetworkError(
-            f"there are biases for layers of {bias_sizes} nodes, and weights for {list(sizes[1:])}"
-        )
-    return sizes
-
-
-def _check_size(sizes: Sequence[int]) -> None:
-    """Refuse a network that would fill the memory, before it is made."""
-    count = sum((below + 1) * size for below, size in pairwise(sizes))
-    if count > MOST:
-        raise NetworkError(
-            f"a network of {counted(count, 'weight')} and biases: more than the {MOST} that are taken"
-        )
-
-
-def _check_index(what: str, index: int, size: int) -> None:
-    number = whole(index)
-    if number is None or not 1 <= number <= size:
-        no_number = ", no whole number" * (number is None)
-        raise IndexError(
-            f"{what} is {quoted(index)}{no_number}: indices start at 1, and this one ends at {size}"
-        )
-
-
-def _to_json(leaf: Value) -> int | float | str:
-    """The number of a weight or bias as JSON has it, exactly.
-
-    Raises:
-        NetworkError: JSON does not have it, or `Network.load` would not read it.
-    """
-    number: Any = leaf.data
-    family = family_of(type(number))
-    reason = ""
-    if family in ("float", "numpy"):
-        if math.isfinite(number) and number == float(number):
-            return float(number)
-        reason = "has more digits than a float" if math.isfinite(number) else "is not finite"
-    elif family in ("int", "numpy integer", "fractions"):
-        p, q = int(number.numerator), int(number.denominator)
-        if max(abs(p), q) < 10**_LONGEST:
-            return p if family != "fractions" else f"{p}/{q}"
-        reason = f"has more than {_LONGEST} digits"
-    reason = reason or f"is of type {type(number).__name__}"
-    raise NetworkError(
-        f"the network cannot be saved: {visible(leaf.label)} = {shortened(printed(number))} {reason}; a file "
-        "holds finite numbers of type int, float, Fraction, and NumPy's as these: convert the weights "
-        "and biases, as with float(w), or pickle the network"
-    )
-
-
-def _from_json(content: Any) -> Any:
-    """The nested lists with every string ``"p/q"`` read as a fraction."""
-    if isinstance(content, list):
-        return [_from_json(each) for each in content]
-    if isinstance(content, str):
-        from fractions import Fraction
-
-        try:
-            digits = rf"\d{{1,{_LONGEST}}}"
-            whole = re.fullmatch(rf"-?{digits}(/{digits})?", content)
-            return Fraction(content if whole else "")
-        except (ValueError, ZeroDivisionError):
-            raise NetworkError(f"{quoted(content)} is not a fraction such as '1/3'") from None
-    return content
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(float(text)):
-        raise NetworkError(f"{shortened(text)} is not a finite number")
-    try:
-        return to_float(text)
-    except ValueError as error:
-        raise NetworkError(f"{shortened(text)} would be changed: {error}") from None

@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 from tinygrad_bp.engine.operations import FUNCTIONS
 from tinygrad_bp.engine.value import Value, data_of
 from tinygrad_bp.errors import ArgumentError, BackpropError, ExpressionError
-from tinygrad_bp.network.network import ACTIVATIONS, Network
+from tinygrad_bp.network.network import Network
+from tinygrad_bp.network.shapes import ACTIVATIONS
 from tinygrad_bp.numbers.of_python import FLOAT
 from tinygrad_bp.quoting import quoted
 from tinygrad_bp.table.expression import parse
