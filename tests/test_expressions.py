@@ -250,3 +250,8 @@ def test_whatever_is_typed_is_an_expression_or_refused(text):
     assert isinstance(result, Value)
     tree = ast.parse(text.strip(), mode="eval").body
     assert all(isinstance(node, ALLOWED) for node in ast.walk(tree))
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_our_words():
+    with pytest.raises(ExpressionError, match="a whole number in it has thousands of digits"):
+        record_expression(f"x * 1{'0' * 4400}", {"x": Value(1.0)})

@@ -10,7 +10,7 @@ import math
 
 from tinygrad_bp.engine.operations import FUNCTIONS, as_read, function_of
 from tinygrad_bp.engine.value import Value, as_list, data_of, isclose
-from tinygrad_bp.errors import ArgumentError
+from tinygrad_bp.errors import ArgumentError, DivisionByZeroError
 from tinygrad_bp.numbers.arithmetic import arithmetic_of
 from tinygrad_bp.numbers.families import check_number, python_number
 from tinygrad_bp.numbers.floats import is_nan
@@ -226,7 +226,9 @@ def softmax(values: Iterable[Value | Number]) -> list[Any]:
     place = _largest(values)
     shift = 0 if place is None else data_of(values[place])
     if shift == -math.inf:
-        shift = 0
+        raise DivisionByZeroError(
+            "softmax of values that are all -inf has no value: one at least has to be larger"
+        )
     exponentials = [
         FUNCTIONS["exp"](FUNCTIONS["-"](each, shift))
         if data_of(each) != math.inf

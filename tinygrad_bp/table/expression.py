@@ -124,7 +124,10 @@ def _read(text: str) -> Tree:
             warnings.simplefilter("ignore", SyntaxWarning)  # 1if x is odd, but it is what was meant
             read: Any = compile(text, "<expression>", "eval", ast.PyCF_ONLY_AST)
     except SyntaxError as error:
-        raise ExpressionError(f"not an expression: {quoted(text)} ({error.msg})") from None
+        # Python's words on a long number are on its own settings, with an advice that is no use here.
+        too_long = "a whole number in it has thousands of digits" * ("digits" in error.msg)
+        why = too_long or error.msg
+        raise ExpressionError(f"not an expression: {quoted(text)} ({why})") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise ExpressionError(
             f"not an expression that can be read: {quoted(text)} ({str(error) or 'too deeply nested'})"

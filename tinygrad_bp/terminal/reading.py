@@ -154,7 +154,9 @@ def read_number(name: str, text: str) -> Number:
             f"{shortened(name)}: {quoted(text)} is not a number such as 0.5, 2 or 1/3"
         ) from None
     if not math.isfinite(number):
-        raise ExpressionError(f"{shortened(name)}: {quoted(text)} is not finite")
+        beyond = any(each in "123456789" for each in text)
+        reason = "beyond the range of a float" if beyond else "not finite"
+        raise ExpressionError(f"{shortened(name)}: {quoted(text)} is {reason}")
     try:
         return to_float(text)
     except ValueError as error:
