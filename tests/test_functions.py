@@ -312,7 +312,7 @@ def test_a_value_far_below_the_largest_is_not_lost():
 
 
 def test_a_distribution_over_nothing_finite_has_no_value():
-    with pytest.raises(DivisionByZeroError, match="^softmax of values that are all -inf"):
+    with pytest.raises(DivisionByZeroError, match=r"^softmax of values that are all -inf"):
         softmax([-math.inf, -math.inf])
 
 
