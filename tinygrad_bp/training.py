@@ -22,7 +22,7 @@ from tinygrad_bp.errors import (
     SamplesError,
 )
 from tinygrad_bp.network.network import Network
-from tinygrad_bp.network.samples import Dataset, scaled, scales, split
+from tinygrad_bp.network.samples import Dataset, read_samples, scaled, scales, split
 from tinygrad_bp.numbers.families import check_number, whole_number
 from tinygrad_bp.numbers.text import counted, format_number, plain_number
 from tinygrad_bp.quoting import visible
@@ -31,6 +31,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tinygrad_bp.network.samples import Sample, Scale
+
+__all__ = [
+    "Dataset",
+    "Trainer",
+    "accuracy",
+    "mean_error",
+    "predict",
+    "read_samples",
+    "rescaled",
+    "scaled",
+    "scales",
+    "split",
+    "train",
+]
 
 HIDDEN = (5,)
 ETA = 0.05
@@ -239,7 +253,6 @@ class Trainer:
         NetworkError: the network does not fit the data, or its layers do not fit together.
         SamplesError: the share is out of range, or none could be held out.
 
-    >>> from tinygrad_bp.network.samples import read_samples
     >>> line = Trainer(read_samples("1,50\n2,70\n3,90\n"), hidden=(), eta=0.1)
     >>> for epoch in line.learn(50): pass
     >>> round(line.net.forward([4.0]).o(1, 1).data, 6)
