@@ -2,4 +2,15 @@
 
 from __future__ import annotations
 
-from tinygrad_bp.terminal.repl import *  # noqa: F403 - the list is there
+from tinygrad_bp.terminal.repl import (
+    check,
+    draw,
+    explore,
+    order,
+    steps,
+    terms,
+    tree,
+    why,
+)
+
+__all__ = ["check", "draw", "explore", "order", "steps", "terms", "tree", "why"]

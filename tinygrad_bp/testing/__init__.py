@@ -18,13 +18,25 @@ if TYPE_CHECKING:  # the modules are callable, and importing one from here loads
     from tinygrad_bp.testing.strategies import programs as programs
     from tinygrad_bp.testing.strategies import values as values
 
-_STRATEGIES = ("Expression", "Network", "Program", "expressions", "networks", "programs", "values")
+__all__ = [
+    "Expression",
+    "Network",
+    "Program",
+    "conformance",
+    "expressions",
+    "gradcheck",
+    "networks",
+    "programs",
+    "values",
+]
 
 
 def __getattr__(name: str) -> "Any":
-    """What is in `strategies`, which needs Hypothesis and so is loaded only when it is asked for."""
-    if name not in _STRATEGIES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tinygrad_bp.testing import strategies
+    """Each when it is first asked for; the strategies need Hypothesis."""
+    from importlib import import_module
 
-    return getattr(strategies, name)
+    if name in ("conformance", "gradcheck"):
+        return import_module(f"{__name__}.{name}")
+    if name in __all__:
+        return getattr(import_module(f"{__name__}.strategies"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
