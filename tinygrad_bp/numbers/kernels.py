@@ -40,8 +40,8 @@ class Arithmetic:
         own: its own functions and constants, by the names that the table uses.
         literal: reads a float literal of the table as this type; ``None`` leaves it a float.
         reads: for a row, which operands that meet this type it takes as one of this type; ``None`` if
-            it takes all as they are.  The answer may not hold on to the row, whose compiled form
-            holds the answer.
+            it takes all as they are.  The function that is returned must not refer to the row: the
+            row keeps it, and the two would keep each other in memory.
         convert: makes one of this type of it; a function that pickle finds by its name.
         result: makes one of this type of what comes out, where plain numbers might; a literal of the
             table stays as it is.
