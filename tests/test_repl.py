@@ -522,3 +522,13 @@ def test_a_picture_is_named_after_what_it_shows(tmp_path, monkeypatch, run):
     assert {each.name for each in tmp_path.iterdir()} == {
         *("network.svg", "network-2.svg", "page.html", "plain.html", "e.svg", "graph.svg")
     }
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_a_line_without_an_end_is_refused():
+    with Path("/dev/zero").open("rb") as endless:
+        done = subprocess.run(
+            COMMAND, stdin=endless, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == "tinygrad-bp repl: a line of more than 1,000,000 characters\n"

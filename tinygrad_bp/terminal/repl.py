@@ -66,6 +66,7 @@ CHECKED = 50
 _DEEP = 30  # so many levels of a tree are drawn, and below them only the level is told
 _LONG = 10  # so many factors, or nodes of a path, are shown
 _WIDE = 24  # characters of a number
+_LONGEST_LINE = 1_000_000  # characters that are read from what is no terminal
 
 
 class Shown(str):
@@ -425,6 +426,23 @@ def _one_line(error: BaseException) -> str:
 
 class _Console(code.InteractiveConsole):
     """Python's prompt; of an error that says what to do it shows one line."""
+
+    def raw_input(self, prompt: str = "") -> str:
+        """The next line; one without an end, as in ``/dev/zero``, is refused.
+
+        Raises:
+            EOFError: there is none.
+            ExpressionError: it is too long.
+        """
+        if sys.stdin.isatty():
+            return super().raw_input(prompt)
+        print(prompt, end="", flush=True)
+        line = sys.stdin.readline(_LONGEST_LINE)
+        if not line:
+            raise EOFError
+        if len(line) == _LONGEST_LINE:
+            raise ExpressionError(f"a line of more than {_LONGEST_LINE:,} characters")
+        return line.removesuffix("\n")
 
     def showtraceback(self) -> None:
         """The error, as Python shows it if it is none of ours."""
