@@ -161,8 +161,13 @@ def _told(failures: list[Failure], engine: Engine, tick: Callable[[], None]) -> 
 
 
 def _ease(failure: Failure) -> tuple[bool, int, float, int]:
-    """Wrong numbers are told before errors, then short scripts, usual operations, and numbers near 1."""
+    """Wrong numbers are told before errors, then short scripts, usual operations, and numbers near 1.
+
+    What counts is the part of a script that is shown: for a wrong value there is no pass in it.
+    """
     script = failure.case.script if failure.case else ()
+    if failure.reading is not None:
+        script, _ = _telling(script, failure.reading)
     return bool(failure.error), sum(map(_weight, script)), _farness(script), len(failure.text)
 
 
@@ -299,7 +304,7 @@ def _is_steady(failure: Failure, engine: Engine, tick: Callable[[], None]) -> bo
 
 
 def _smallest(failure: Failure, engine: Engine, tick: Callable[[], None]) -> Failure:
-    """The same failure with a register less, for as long as there is one."""
+    """The same failure in a script that is easier to read, for as long as there is one."""
     while True:
         case = failure.case
         assert case is not None  # noqa: S101 - a measure is not made smaller
@@ -313,7 +318,7 @@ def _smallest(failure: Failure, engine: Engine, tick: Callable[[], None]) -> Fai
                 other = None if case.unread else failure_of(less, right, engine)
             except Exception:  # noqa: BLE001, S112 - outside the domain
                 continue
-            if other and bool(other.error) <= bool(failure.error):
+            if other and _ease(other) < _ease(failure):
                 failure = other
                 break
         else:
@@ -352,13 +357,18 @@ def _found(wrong: Reading) -> str:
     return f"{name_of(wrong.register)}.{what}{after} should be {wrong.want!r}, is {wrong.have!r}"
 
 
+def _telling(script: Script, wrong: Reading) -> tuple[Script, int]:
+    """The part of a script that a wrong number needs, and the register of the number in it."""
+    if wrong.kind != "value":
+        return script, wrong.register
+    filled = registers_of(script)[wrong.register]  # nothing after it matters
+    end = next(k for k, each in enumerate(script) if each is filled)
+    short = pruned(script[: end + 1], [wrong.register])
+    return short, len(registers_of(short)) - 1
+
+
 def _shown(script: Script, spelling: Spelling, wrong: Reading) -> str:
-    register = wrong.register
-    if wrong.kind == "value":  # nothing after it matters
-        filled = registers_of(script)[register]
-        end = next(k for k, each in enumerate(script) if each is filled)
-        short = pruned(script[: end + 1], [register])
-        register, script = len(registers_of(short)) - 1, short
+    script, register = _telling(script, wrong)
     attribute = spelling.grad if wrong.kind == "gradient" else spelling.data
     lines = source(script, spelling)
     comment = f"# should be {wrong.want!r}, is {wrong.have!r}"
