@@ -21,7 +21,7 @@ from tinygrad_bp.testing.faults import (
 )
 from tinygrad_bp.testing.forms import FORMS
 from tinygrad_bp.testing.properties import PROPERTIES
-from tinygrad_bp.testing.scripts import Apply, Back, Outcome, run
+from tinygrad_bp.testing.scripts import Apply, Back, Outcome, right
 from tinygrad_bp.testing.trial import is_near
 
 if TYPE_CHECKING:
@@ -229,13 +229,13 @@ class _Passed:
         for number, each in enumerate(islice(PROPERTIES[name].tries(plan, OURS), max(wanted) + 1)):
             if number in wanted and isinstance(each, Case):
                 case = each._replace(allowed=each.allowed or plan.near)
-                yield case, run(case.script, OURS)
+                yield case, right(case.script)
 
     def all_with(self, suspect: Suspect) -> bool:
         """Whether an engine with a fault would get them right, too."""
         return all(
-            _comes_to(suspect, case, right)
-            for case, right in self.cases
+            _comes_to(suspect, case, outcome)
+            for case, outcome in self.cases
             if suspect.is_about(case.script)
         )
 
@@ -330,6 +330,7 @@ _SENTENCES = {
     "shared node": ORDER_IS_WRONG,
     "repeated operand": "An operand that one operation has twice is not counted twice",
     "equal numbers": "Nodes with equal numbers are taken for one another",
+    "unnamed nodes": "A node is lost when no name holds it, though others are made of it",
     "looking": "A node is changed by what should only look at it",
     "continued graph": "A graph that goes on after a pass has wrong gradients in the next",
 }

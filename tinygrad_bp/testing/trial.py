@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
 from tinygrad_bp.testing.cases import Case, Measure, NotOffered, NotTried, Plan, Property
-from tinygrad_bp.testing.engines import OURS, is_refusal, told
+from tinygrad_bp.testing.engines import is_refusal, told
 from tinygrad_bp.testing.scripts import (
     Apply,
     Back,
@@ -21,6 +21,7 @@ from tinygrad_bp.testing.scripts import (
     numbers_of,
     pruned,
     registers_of,
+    right,
     run,
     smaller,
     source,
@@ -126,9 +127,9 @@ def try_property(
                 failure = _measured(each, engine)
             else:
                 case = each._replace(allowed=each.allowed or plan.near)
-                right = run(case.script, OURS, inner=case.inner)
+                wanted = right(case.script, inner=case.inner)
                 try:
-                    failure = failure_of(case, right, engine, partial(announce, number))
+                    failure = failure_of(case, wanted, engine, partial(announce, number))
                 except NotImplementedError:
                     continue
             if failure:
@@ -239,7 +240,7 @@ def _to_float(operand: object) -> object:
 
 
 def failure_of(
-    case: Case, right: Outcome, engine: Engine, announce: Callable[[int], None] = lambda _: None
+    case: Case, wanted: Outcome, engine: Engine, announce: Callable[[int], None] = lambda _: None
 ) -> Failure | None:
     """What the engine does wrong with a script.
 
@@ -254,24 +255,24 @@ def failure_of(
         text = shown_broken(case.script, engine.spelling, broken.place, str(broken))
         error = type(broken.error).__name__
         return Failure(case, text, str(broken), error=error, place=broken.place, where=broken.where)
-    wrong = wrong_reading(case, right, outcome)
+    wrong = wrong_reading(case, wanted, outcome)
     if wrong is None:
         return None
     return Failure(case, _shown(case.script, engine.spelling, wrong), _found(wrong), wrong, outcome)
 
 
-def wrong_reading(case: Case, right: Outcome, outcome: Outcome) -> Reading | None:
+def wrong_reading(case: Case, wanted: Outcome, outcome: Outcome) -> Reading | None:
     """The first number of an outcome that is too far from the right one."""
     least = case.least
     if least is None:
-        sizes = [abs(x) for x in (*right.values, *right.gradients.values())]
+        sizes = [abs(x) for x in (*wanted.values, *wanted.gradients.values())]
         least = max((x for x in sizes if x < math.inf), default=1.0)
-    for kind, wanted, had in (
-        ("value", enumerate(right.values), outcome.values),
-        ("data", enumerate(right.data), outcome.data),
-        ("gradient", right.gradients.items(), outcome.gradients),
+    for kind, wants, had in (
+        ("value", enumerate(wanted.values), outcome.values),
+        ("data", enumerate(wanted.data), outcome.data),
+        ("gradient", wanted.gradients.items(), outcome.gradients),
     ):
-        for register, want in wanted:
+        for register, want in wants:
             if kind == "gradient" and register not in outcome.gradients:
                 continue
             have = had[register]
@@ -314,8 +315,8 @@ def _smallest(failure: Failure, engine: Engine, tick: Callable[[], None]) -> Fai
             tick()
             try:
                 less = case._replace(script=script, unread=frozenset())
-                right = run(script, OURS, inner=case.inner)
-                other = None if case.unread else failure_of(less, right, engine)
+                wanted = right(script, inner=case.inner)
+                other = None if case.unread else failure_of(less, wanted, engine)
             except Exception:  # noqa: BLE001, S112 - outside the domain
                 continue
             if other and _ease(other) < _ease(failure):
