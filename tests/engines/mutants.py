@@ -13,7 +13,7 @@ import wrong_passes
 from formulas import FORMULAS
 from mutation import MUTANTS, Mutant
 
-from tinygrad_bp.testing.cases import TAILS, Case, Plan, base_of
+from tinygrad_bp.testing.cases import Case, Plan, base_of
 from tinygrad_bp.testing.conformance import TIME_LIMIT, suite_of
 from tinygrad_bp.testing.engines import OURS
 from tinygrad_bp.testing.forms import FORMS
@@ -32,7 +32,7 @@ def finding(mutant: Mutant, seed: int = 0) -> Finding | None:
 
     Those that need few others are tried first.
     """
-    _remember_what_is_right()
+    remember_what_is_right()
     limit = HANG if mutant.hangs else TIME_LIMIT
     with suite_of(mutant.make(), seed=seed, limit=limit) as suite:
         names = sorted(mutant.properties(suite.names), key=lambda name: len(_below(name)))
@@ -50,7 +50,7 @@ def _below(name: str) -> frozenset[str]:
 
 
 @cache
-def _remember_what_is_right() -> None:
+def remember_what_is_right() -> None:
     """Have the right answers in this process, so that they are there in each that is forked from it."""
     plan = Plan(held=frozenset(name for name in PROPERTIES if _is_offered(name)))
     for name in plan.held:
@@ -62,10 +62,10 @@ def _remember_what_is_right() -> None:
 def _is_offered(name: str) -> bool:
     """Whether it is one that most mutants are tried with."""
     base = base_of(name)
-    return not name.endswith(TAILS) and (base not in FORMS or FORMS[base].op in FORMULAS)
+    return base not in FORMS or FORMS[base].op in FORMULAS
 
 
-__all__ = ["MUTANTS", "Mutant", "finding"]
+__all__ = ["MUTANTS", "Mutant", "finding", "remember_what_is_right"]
 del (
     wrong_engines,
     wrong_formulas,

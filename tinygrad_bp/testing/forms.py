@@ -171,8 +171,13 @@ def _rank(pair: tuple[float, float], plains: tuple[float, ...]) -> tuple[int, in
     return MODERATE.index(pair[0]), plains.index(pair[1])
 
 
-def far_points(form: Form) -> Iterator[Point]:
+@cache
+def far_points(form: Form) -> tuple[Point, ...]:
     """A geometric grid over the whole domain, where truth is a float with all its digits."""
+    return tuple(_far_points(form))
+
+
+def _far_points(form: Form) -> Iterator[Point]:
     sizes = _SIZES if form.slots == 1 and all(form.nodes) else _PAIR_SIZES
     signed = [sign * size for size in sizes for sign in (1.0, -1.0)]
     exponents = _FAR_EXPONENTS if form.op == "**" else signed

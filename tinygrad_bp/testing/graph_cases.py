@@ -6,7 +6,7 @@ from itertools import product
 from random import Random
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.testing.cases import Builder, Case, NotOffered
+from tinygrad_bp.testing.cases import JOINS, Builder, Case, NotOffered
 from tinygrad_bp.testing.engines import told
 from tinygrad_bp.testing.forms import FORMS, MODERATE, Form, Point, answer, moderate_points
 from tinygrad_bp.testing.scripts import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def repeated_operand(plan: Plan, _: Engine) -> Iterator[Case]:
     """Both operands are one node: a leaf, and an inner one."""
-    ops = [op for op in "+*" if f"a {op} b" in plan.held] or [plan.join]
+    ops = [FORMS[name].op for name in JOINS if name in plan.held] or [plan.join]
     for op in ops:
         write = Builder(plan)
         a = write.leaf(3.0)
