@@ -6,12 +6,10 @@ them, and leaves those right that were right: the first that failed suggests it,
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tinygrad_bp.table.rules import RULES
 from tinygrad_bp.testing.cases import IN_A_GRAPH, TAILS, Case, Plan, base_of
-from tinygrad_bp.testing.engines import OURS
 from tinygrad_bp.testing.faults import (
     IN_PARTS,
     ORDER_IS_WRONG,
@@ -20,9 +18,8 @@ from tinygrad_bp.testing.faults import (
     suspects_in_several,
 )
 from tinygrad_bp.testing.forms import FORMS
-from tinygrad_bp.testing.properties import PROPERTIES
-from tinygrad_bp.testing.scripts import Apply, Back, Outcome, right
-from tinygrad_bp.testing.trial import is_near
+from tinygrad_bp.testing.scripts import Apply, Back, Outcome
+from tinygrad_bp.testing.trial import is_near, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
 
 _CONFIRMING = 0.9
 """The share of the scripts of a property that a fault has to explain."""
-_SAMPLE = 12
-"""So many of the scripts of a property are run on a suspect."""
 
 
 class Cause(NamedTuple):
@@ -90,7 +85,7 @@ def _causes(tried: Mapping[str, Tried], names: Sequence[str]) -> Iterator[Cause]
     if unsteady:
         yield Cause(_UNSTEADY, left[unsteady[0]][0].text, tuple(unsteady))
         left = {name: several for name, several in left.items() if name not in unsteady}
-    passed = _Passed(tried)
+    passed = [pair for each in tried.values() for pair in each.answer.passed]
     for search in (_of_parts, _of_one, _of_several):
         known = {name: several for name, several in left.items() if _is_told(several)}
         for suspect, explained in _convicted(search(known), passed):
@@ -157,12 +152,14 @@ def _found(several: Iterable[Suspect], failures: _Failures) -> _Found:
     return found
 
 
-def _convicted(found: _Found, passed: _Passed) -> Iterator[tuple[Suspect, list[str]]]:
+def _convicted(
+    found: _Found, passed: Sequence[tuple[Case, Outcome]]
+) -> Iterator[tuple[Suspect, list[str]]]:
     """One suspect after another, the one that explains most of what is left, with what it explains."""
     while found:
         found.sort(key=lambda pair: -len(pair[1]))  # which keeps the narrower first
         suspect, explained = found.pop(0)
-        if passed.all_with(suspect):
+        if all(_comes_to(suspect, *each) for each in passed if suspect.is_about(each[0].script)):
             yield suspect, explained
             left = (
                 (each, [name for name in names if name not in explained]) for each, names in found
@@ -172,7 +169,7 @@ def _convicted(found: _Found, passed: _Passed) -> Iterator[tuple[Suspect, list[s
 
 def _explains(suspect: Suspect, failures: Sequence[Failure]) -> bool:
     told = [each for each in failures if each.outcome is not None]
-    some = told[:: -(-len(told) // _SAMPLE)]  # among them the first, which is the simplest
+    some = sample(told)  # among them the first, which is the simplest
     if not _predicts(suspect, some[0]):
         return False
     wrong = 0
@@ -204,40 +201,6 @@ def _comes_to(suspect: Suspect, case: Case, outcome: Outcome) -> bool:
         *((predicted.gradients[place], number) for place, number in outcome.gradients.items()),
     ]
     return all(is_near(want, have, case.allowed, least) for want, have in pairs)
-
-
-class _Passed:
-    """The scripts that an engine gets right: of each property a few, with what comes of them."""
-
-    def __init__(self, tried: Mapping[str, Tried]) -> None:
-        self.tried = tried
-        self._cases: list[tuple[Case, Outcome]] | None = None
-
-    @property
-    def cases(self) -> list[tuple[Case, Outcome]]:
-        """The scripts, which are drawn when they are first asked for."""
-        if self._cases is None:
-            self._cases = [pair for name in self.tried for pair in self._of(name)]
-        return self._cases
-
-    def _of(self, name: str) -> Iterator[tuple[Case, Outcome]]:
-        plan, answer = self.tried[name]
-        step = -(-len(answer.passed) // _SAMPLE)
-        wanted = {*answer.passed[:: step or 1]}
-        if not wanted:
-            return
-        for number, each in enumerate(islice(PROPERTIES[name].tries(plan, OURS), max(wanted) + 1)):
-            if number in wanted and isinstance(each, Case):
-                case = each._replace(allowed=each.allowed or plan.near)
-                yield case, right(case.script)
-
-    def all_with(self, suspect: Suspect) -> bool:
-        """Whether an engine with a fault would get them right, too."""
-        return all(
-            _comes_to(suspect, case, outcome)
-            for case, outcome in self.cases
-            if suspect.is_about(case.script)
-        )
 
 
 # ---- what is known without a model

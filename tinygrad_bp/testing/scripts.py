@@ -353,7 +353,7 @@ def smaller(script: Script) -> Iterator[Script]:
             places = {old: old - (old > left_out) for old in range(len(filled))}
             places[left_out] = places[other]
             yield tuple(renumbered(each, places) for each in script if each is not what)
-    for simple in (2.0, 3.0):
+    for simple in (2.0, 3.0, -2.0):
         for what in filled:
             if isinstance(what, Leaf) and what.number not in (2.0, 3.0):
                 yield tuple(Leaf(simple) if each is what else each for each in script)

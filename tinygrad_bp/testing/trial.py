@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
 from tinygrad_bp.testing.cases import Case, Measure, NotOffered, NotTried, Plan, Property
@@ -28,13 +28,17 @@ from tinygrad_bp.testing.scripts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tinygrad_bp.testing.engines import Engine, Spelling
+
+_T = TypeVar("_T")
 
 HOLDS, FAILS, NOT_OFFERED, NOT_TRIED = "holds", "fails", "not offered", "not tried"
 ENOUGH = 60
 """So many failures of one property tell as much as more of them."""
+SAMPLE = 12
+"""So many scripts of a property tell what is right with it, or how it is wrong."""
 _AGAIN = 8
 
 
@@ -87,13 +91,13 @@ class Answer(NamedTuple):
         verdict: as in a `Finding`.
         reason: why it is not offered or not tried.
         failures: the most telling first.
-        passed: the numbers of the cases that the engine gets right.
+        passed: some of the cases that the engine gets right, with what came of them.
     """
 
     verdict: str
     reason: str = ""
     failures: tuple[Failure, ...] = ()
-    passed: tuple[int, ...] = ()
+    passed: tuple[tuple[Case, Outcome], ...] = ()
 
 
 NOWHERE = -1
@@ -116,8 +120,8 @@ def try_property(
         announce: told the number of each case, and the place of each statement in it, before it is done.
     """
     failures: list[Failure] = []
-    passed: list[int] = []
-    number = 0
+    passed: list[tuple[Case, Outcome]] = []
+    number = holding = 0
     try:
         if what.offered:
             _require(what.offered, engine)
@@ -132,10 +136,11 @@ def try_property(
                     failure = failure_of(case, wanted, engine, partial(announce, number))
                 except NotImplementedError:
                     continue
+                if not failure:
+                    passed.append((case, wanted))
             if failure:
                 failures.append(failure)
-            else:
-                passed.append(number)
+            holding += not failure
             if len(failures) == ENOUGH or (failure and isinstance(each, Measure)):
                 break
     except NotOffered as reason:
@@ -145,10 +150,15 @@ def try_property(
             return Answer(NOT_TRIED, str(reason))
     if failures:
         told = _told(failures, engine, lambda: announce(number, NOWHERE))
-        return Answer(FAILS, "", told, tuple(passed))
-    if not passed:
+        return Answer(FAILS, "", told, sample(passed))
+    if not holding:
         return Answer(NOT_TRIED, "the engine refuses all of its numbers")
-    return Answer(HOLDS, passed=tuple(passed))
+    return Answer(HOLDS, passed=sample(passed))
+
+
+def sample(several: Sequence[_T]) -> tuple[_T, ...]:
+    """A few of several things, from all over; the first is among them."""
+    return tuple(several[:: -(-len(several) // SAMPLE) or 1])
 
 
 def _told(failures: list[Failure], engine: Engine, tick: Callable[[], None]) -> tuple[Failure, ...]:
@@ -179,9 +189,9 @@ def _weight(statement: Statement) -> int:
 
 
 def _farness(script: Script) -> float:
-    """How far its numbers are from the most telling, which are 2 and 3: orders of magnitude."""
+    """How far its numbers are from the most telling, which are 2 and 3: orders of magnitude, and fractions."""
     sizes = (abs(each.number) for each in numbers_of(script))
-    return sum(abs(math.log10(x / 2.5)) if 0.0 < x < math.inf else 1.0 for x in sizes)
+    return sum(abs(math.log10(x / 2.5)) + (x % 1 > 0) if 0.0 < x < math.inf else 1.0 for x in sizes)
 
 
 def _require(script: Script, engine: Engine) -> None:
