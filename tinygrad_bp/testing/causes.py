@@ -76,7 +76,15 @@ def diagnose(tried: Mapping[str, Tried], names: Sequence[str]) -> tuple[Cause, .
         far = all(name.endswith(TAILS) for name in cause.explains)
         return cause.sentence != _UNSTEADY, far, -len(cause.explains)
 
-    return tuple(sorted(_causes(tried, names), key=rank))
+    causes: dict[str, Cause] = {}
+    for cause in _causes(tried, names):
+        known = causes.setdefault(cause.sentence, cause)
+        if known is not cause:
+            causes[cause.sentence] = known._replace(
+                explains=known.explains + cause.explains,
+                confirmed=known.confirmed + cause.confirmed + 1,
+            )
+    return tuple(sorted(causes.values(), key=rank))
 
 
 def _causes(tried: Mapping[str, Tried], names: Sequence[str]) -> Iterator[Cause]:
@@ -207,7 +215,8 @@ def _comes_to(suspect: Suspect, case: Case, outcome: Outcome) -> bool:
 
 
 _UNSTEADY = (
-    "The engine is not deterministic: the same script comes out differently from time to time"
+    "The engine is not deterministic: the same script comes out differently from time to time, "
+    "or after others"
 )
 
 
@@ -229,7 +238,10 @@ def _kind(name: str, failure: Failure) -> tuple[str, ...]:
         return ("data",)
     if name in _SENTENCES:
         return (_SENTENCES[name],)
-    return base_of(name) if base_of(name) in FORMS else name, name.endswith(TAILS) * TAILS
+    if base_of(name) in FORMS:
+        form = FORMS[base_of(name)]
+        return form.op, form.in_place * "=", name.removeprefix(form.name), _number(failure)
+    return (name,)
 
 
 def _sentence(names: Sequence[str], failure: Failure, failures: Sequence[Failure]) -> str:
@@ -248,15 +260,20 @@ def _sentence(names: Sequence[str], failure: Failure, failures: Sequence[Failure
         return "The number of a node is changed after it was made"
     if name in _SENTENCES:
         return _SENTENCES[name]
-    reading = failure.reading
-    what = "derivative" if reading is not None and reading.kind == "gradient" else "value"
-    if name.endswith(TAILS):
-        return (
-            f"The {what} of {form} is right at moderate numbers, and {_far_out(failures)} far out"
-        )
     if form in FORMS:
-        return f"The {what} of {form} is wrong" + " within a graph" * name.endswith(IN_A_GRAPH)
+        *others, last = map(base_of, names)
+        several = f"s of {', '.join(others)} and {last} are" if others else f" of {last} is"
+        said = f"The {_number(failure)}{several}"
+        if name.endswith(TAILS):
+            return f"{said} right at moderate numbers, and {_far_out(failures)} far out"
+        return f"{said} wrong" + " within a graph" * name.endswith(IN_A_GRAPH)
     return f"{name} fails: {failure.found}"
+
+
+def _number(failure: Failure) -> str:
+    """Which number of an operation is wrong."""
+    reading = failure.reading
+    return "derivative" if reading is not None and reading.kind == "gradient" else "value"
 
 
 def _doer(names: Sequence[str], failure: Failure) -> str:
@@ -276,19 +293,22 @@ def _doer(names: Sequence[str], failure: Failure) -> str:
 def _far_out(failures: Sequence[Failure]) -> str:
     """What becomes of a number far out."""
     had = {_digits(each.reading.have) for each in failures if each.reading is not None}
-    return had.pop() if len(had) == 1 else "loses its digits"
+    return had.pop() if len(had) == 1 else "short of digits"
 
 
 def _digits(number: float) -> str:
     if number == 0.0:
-        return "is 0"
-    return "loses its digits" if abs(number) < float("inf") else "is infinite or nan"
+        return "0"
+    return "short of digits" if abs(number) < float("inf") else "infinite or nan"
 
 
 _SENTENCES = {
     "no cycles": "Nodes are parts of reference cycles, which the cyclic collector alone can free",
     "memory": "Graphs that were dropped are kept: something refers to their nodes for ever",
     "many paths": "The pass walks along each path, and takes a time that doubles with each shared node",
+    "pass from a leaf": "A pass from a leaf does not give it a gradient of 1",
+    "another graph": "What is done in one graph changes the gradients of another",
+    "inner gradients": "Inner nodes have not their own gradients after a pass",
     "gradient before": "A gradient is not 0 before a pass, or where no path leads",
     "shared node": ORDER_IS_WRONG,
     "repeated operand": "An operand that one operation has twice is not counted twice",

@@ -187,7 +187,9 @@ def _far_points(form: Form) -> Iterator[Point]:
         points = [Point((x,), base) for base in _POSITIVE for x in _SIZES]
         points += [Point((-x,), base) for base in _POSITIVE for x in _SIZES]
     elif form.slots == 1 and form.nodes:
-        plains = [e for e in exponents if e == round(e)] if form.plain == EXPONENTS else exponents
+        plains = exponents
+        if form.op == "**" and form.nodes[0]:
+            plains = [e for e in exponents if (e == round(e)) == (form.plain == EXPONENTS)]
         first = form.nodes[0]
         points = [Point((x,), plain) for x in (signed if first else exponents) for plain in (plains if first else signed)]  # fmt: skip
     elif form.slots == 2 and form.nodes:
