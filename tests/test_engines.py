@@ -1,22 +1,21 @@
 """The check of conformance against engines written for it: right ones in many manners, and mutants.
 
-A mutant is the right engine with one planted defect.  By default each defect is tried on one of the
-operations that it is crossed with, and a few of the right engines; where CI is set, all.
+A mutant is the right engine with one planted defect.  By default every fifth defect is tried, on one of the
+operations that it is crossed with, and a few of the right engines; with ``--thorough``, all.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from mutants import MUTANTS, finding
+from depth import depth
+from mutants import MUTANTS, finding, remember_what_is_right
 from right import RIGHT
 from right_lean import LEAN
 
 from tinygrad_bp.testing import conformance
 
-ALL = bool(os.environ.get("CI"))
 PAGE = (Path(__file__).parent.parent / "docs" / "mutants.md").read_text(encoding="utf-8")
 
 
@@ -33,14 +32,17 @@ def one_of_each():
 
 
 @pytest.mark.parametrize(
-    "engine", [*(RIGHT if ALL else RIGHT[1::5]), *LEAN], ids=lambda engine: engine.name
+    "engine",
+    depth([*RIGHT, *LEAN], by_default=[*RIGHT, *LEAN][2::7]),
+    ids=lambda engine: engine.name,
 )
 def test_a_right_engine_conforms(engine):
+    remember_what_is_right()
     report = conformance(engine)
     assert report.holds, report
 
 
-@pytest.mark.parametrize("mutant", MUTANTS if ALL else one_of_each(), ids=str)
+@pytest.mark.parametrize("mutant", depth(MUTANTS, by_default=one_of_each()[::5]), ids=str)
 def test_a_mutant_is_found_by_a_property_that_is_about_it(mutant):
     assert finding(mutant)
 

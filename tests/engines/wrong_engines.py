@@ -167,7 +167,7 @@ def shares_arrays():
     return Arrays
 
 
-@engine("keeps its parents by weak references alone", *ANY)
+@engine("keeps its parents by weak references alone", "unnamed nodes")
 def weak_parents():
     class Weak(Node):
         def __init__(self, data, parents=()):

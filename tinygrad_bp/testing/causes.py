@@ -6,12 +6,10 @@ them, and leaves those right that were right: the first that failed suggests it,
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tinygrad_bp.table.rules import RULES
 from tinygrad_bp.testing.cases import IN_A_GRAPH, TAILS, Case, Plan, base_of
-from tinygrad_bp.testing.engines import OURS
 from tinygrad_bp.testing.faults import (
     IN_PARTS,
     ORDER_IS_WRONG,
@@ -20,9 +18,8 @@ from tinygrad_bp.testing.faults import (
     suspects_in_several,
 )
 from tinygrad_bp.testing.forms import FORMS
-from tinygrad_bp.testing.properties import PROPERTIES
-from tinygrad_bp.testing.scripts import Apply, Back, Outcome, run
-from tinygrad_bp.testing.trial import is_near
+from tinygrad_bp.testing.scripts import Apply, Back, Outcome
+from tinygrad_bp.testing.trial import is_near, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
 
 _CONFIRMING = 0.9
 """The share of the scripts of a property that a fault has to explain."""
-_SAMPLE = 12
-"""So many of the scripts of a property are run on a suspect."""
 
 
 class Cause(NamedTuple):
@@ -81,7 +76,15 @@ def diagnose(tried: Mapping[str, Tried], names: Sequence[str]) -> tuple[Cause, .
         far = all(name.endswith(TAILS) for name in cause.explains)
         return cause.sentence != _UNSTEADY, far, -len(cause.explains)
 
-    return tuple(sorted(_causes(tried, names), key=rank))
+    causes: dict[str, Cause] = {}
+    for cause in _causes(tried, names):
+        known = causes.setdefault(cause.sentence, cause)
+        if known is not cause:
+            causes[cause.sentence] = known._replace(
+                explains=known.explains + cause.explains,
+                confirmed=known.confirmed + cause.confirmed + 1,
+            )
+    return tuple(sorted(causes.values(), key=rank))
 
 
 def _causes(tried: Mapping[str, Tried], names: Sequence[str]) -> Iterator[Cause]:
@@ -90,7 +93,7 @@ def _causes(tried: Mapping[str, Tried], names: Sequence[str]) -> Iterator[Cause]
     if unsteady:
         yield Cause(_UNSTEADY, left[unsteady[0]][0].text, tuple(unsteady))
         left = {name: several for name, several in left.items() if name not in unsteady}
-    passed = _Passed(tried)
+    passed = [pair for each in tried.values() for pair in each.answer.passed]
     for search in (_of_parts, _of_one, _of_several):
         known = {name: several for name, several in left.items() if _is_told(several)}
         for suspect, explained in _convicted(search(known), passed):
@@ -157,12 +160,14 @@ def _found(several: Iterable[Suspect], failures: _Failures) -> _Found:
     return found
 
 
-def _convicted(found: _Found, passed: _Passed) -> Iterator[tuple[Suspect, list[str]]]:
+def _convicted(
+    found: _Found, passed: Sequence[tuple[Case, Outcome]]
+) -> Iterator[tuple[Suspect, list[str]]]:
     """One suspect after another, the one that explains most of what is left, with what it explains."""
     while found:
         found.sort(key=lambda pair: -len(pair[1]))  # which keeps the narrower first
         suspect, explained = found.pop(0)
-        if passed.all_with(suspect):
+        if all(_comes_to(suspect, *each) for each in passed if suspect.is_about(each[0].script)):
             yield suspect, explained
             left = (
                 (each, [name for name in names if name not in explained]) for each, names in found
@@ -172,7 +177,7 @@ def _convicted(found: _Found, passed: _Passed) -> Iterator[tuple[Suspect, list[s
 
 def _explains(suspect: Suspect, failures: Sequence[Failure]) -> bool:
     told = [each for each in failures if each.outcome is not None]
-    some = told[:: -(-len(told) // _SAMPLE)]  # among them the first, which is the simplest
+    some = sample(told)  # among them the first, which is the simplest
     if not _predicts(suspect, some[0]):
         return False
     wrong = 0
@@ -206,45 +211,12 @@ def _comes_to(suspect: Suspect, case: Case, outcome: Outcome) -> bool:
     return all(is_near(want, have, case.allowed, least) for want, have in pairs)
 
 
-class _Passed:
-    """The scripts that an engine gets right: of each property a few, with what comes of them."""
-
-    def __init__(self, tried: Mapping[str, Tried]) -> None:
-        self.tried = tried
-        self._cases: list[tuple[Case, Outcome]] | None = None
-
-    @property
-    def cases(self) -> list[tuple[Case, Outcome]]:
-        """The scripts, which are drawn when they are first asked for."""
-        if self._cases is None:
-            self._cases = [pair for name in self.tried for pair in self._of(name)]
-        return self._cases
-
-    def _of(self, name: str) -> Iterator[tuple[Case, Outcome]]:
-        plan, answer = self.tried[name]
-        step = -(-len(answer.passed) // _SAMPLE)
-        wanted = {*answer.passed[:: step or 1]}
-        if not wanted:
-            return
-        for number, each in enumerate(islice(PROPERTIES[name].tries(plan, OURS), max(wanted) + 1)):
-            if number in wanted and isinstance(each, Case):
-                case = each._replace(allowed=each.allowed or plan.near)
-                yield case, run(case.script, OURS)
-
-    def all_with(self, suspect: Suspect) -> bool:
-        """Whether an engine with a fault would get them right, too."""
-        return all(
-            _comes_to(suspect, case, right)
-            for case, right in self.cases
-            if suspect.is_about(case.script)
-        )
-
-
 # ---- what is known without a model
 
 
 _UNSTEADY = (
-    "The engine is not deterministic: the same script comes out differently from time to time"
+    "The engine is not deterministic: the same script comes out differently from time to time, "
+    "or after others"
 )
 
 
@@ -266,7 +238,10 @@ def _kind(name: str, failure: Failure) -> tuple[str, ...]:
         return ("data",)
     if name in _SENTENCES:
         return (_SENTENCES[name],)
-    return base_of(name) if base_of(name) in FORMS else name, name.endswith(TAILS) * TAILS
+    if base_of(name) in FORMS:
+        form = FORMS[base_of(name)]
+        return form.op, form.in_place * "=", name.removeprefix(form.name), _number(failure)
+    return (name,)
 
 
 def _sentence(names: Sequence[str], failure: Failure, failures: Sequence[Failure]) -> str:
@@ -285,15 +260,20 @@ def _sentence(names: Sequence[str], failure: Failure, failures: Sequence[Failure
         return "The number of a node is changed after it was made"
     if name in _SENTENCES:
         return _SENTENCES[name]
-    reading = failure.reading
-    what = "derivative" if reading is not None and reading.kind == "gradient" else "value"
-    if name.endswith(TAILS):
-        return (
-            f"The {what} of {form} is right at moderate numbers, and {_far_out(failures)} far out"
-        )
     if form in FORMS:
-        return f"The {what} of {form} is wrong" + " within a graph" * name.endswith(IN_A_GRAPH)
+        *others, last = map(base_of, names)
+        several = f"s of {', '.join(others)} and {last} are" if others else f" of {last} is"
+        said = f"The {_number(failure)}{several}"
+        if name.endswith(TAILS):
+            return f"{said} right at moderate numbers, and {_far_out(failures)} far out"
+        return f"{said} wrong" + " within a graph" * name.endswith(IN_A_GRAPH)
     return f"{name} fails: {failure.found}"
+
+
+def _number(failure: Failure) -> str:
+    """Which number of an operation is wrong."""
+    reading = failure.reading
+    return "derivative" if reading is not None and reading.kind == "gradient" else "value"
 
 
 def _doer(names: Sequence[str], failure: Failure) -> str:
@@ -313,23 +293,27 @@ def _doer(names: Sequence[str], failure: Failure) -> str:
 def _far_out(failures: Sequence[Failure]) -> str:
     """What becomes of a number far out."""
     had = {_digits(each.reading.have) for each in failures if each.reading is not None}
-    return had.pop() if len(had) == 1 else "loses its digits"
+    return had.pop() if len(had) == 1 else "short of digits"
 
 
 def _digits(number: float) -> str:
     if number == 0.0:
-        return "is 0"
-    return "loses its digits" if abs(number) < float("inf") else "is infinite or nan"
+        return "0"
+    return "short of digits" if abs(number) < float("inf") else "infinite or nan"
 
 
 _SENTENCES = {
     "no cycles": "Nodes are parts of reference cycles, which the cyclic collector alone can free",
     "memory": "Graphs that were dropped are kept: something refers to their nodes for ever",
     "many paths": "The pass walks along each path, and takes a time that doubles with each shared node",
+    "pass from a leaf": "A pass from a leaf does not give it a gradient of 1",
+    "another graph": "What is done in one graph changes the gradients of another",
+    "inner gradients": "Inner nodes have not their own gradients after a pass",
     "gradient before": "A gradient is not 0 before a pass, or where no path leads",
     "shared node": ORDER_IS_WRONG,
     "repeated operand": "An operand that one operation has twice is not counted twice",
     "equal numbers": "Nodes with equal numbers are taken for one another",
+    "unnamed nodes": "A node is lost when no name holds it, though others are made of it",
     "looking": "A node is changed by what should only look at it",
     "continued graph": "A graph that goes on after a pass has wrong gradients in the next",
 }

@@ -500,22 +500,46 @@ class _WholeTape(Model):
             self.pass_on(node)
 
 
+class _ClearsOperands(Model):
+    sentence = "A new node clears the gradients of the nodes that it is made of"
+
+    def apply(self, statement: Apply) -> _Node:
+        node = super().apply(statement)
+        for parent in node.parents:
+            parent.grad = 0.0
+        return node
+
+
 class _EqualNodes(Model):
     sentence = "Nodes with equal numbers are taken for the same node"
 
+    def known_by(self, node: _Node) -> object:
+        """What a node is taken to be."""
+        return node.value
+
     def order(self, root: _Node) -> list[_Node]:
         found: list[_Node] = []
-        seen: list[float] = []
+        seen = set()
 
         def visit(node: _Node) -> None:
-            if node.value not in seen:
-                seen.append(node.value)
+            if self.known_by(node) not in seen:
+                seen.add(self.known_by(node))
                 for parent in node.parents:
                     visit(parent)
                 found.append(node)
 
         visit(root)
         return found[::-1]
+
+
+class _EqualNodesOfAnOperation(_EqualNodes):
+    def known_by(self, node: _Node) -> object:
+        return node.value, node.statement and node.statement.op
+
+
+class _EqualNodesOfAKind(_EqualNodes):
+    def known_by(self, node: _Node) -> object:
+        return node.value, len(node.parents)
 
 
 class _EqualLeaves(Model):
@@ -592,7 +616,8 @@ _OF_THE_PASS = (
         _EachPath,
         _EachPathAtOnce,
     ),
-    *(_WholeTape, _EqualNodes, _EqualLeaves, _NanToZero),
+    *(_WholeTape, _ClearsOperands, _NanToZero),
+    *(_EqualNodes, _EqualNodesOfAnOperation, _EqualNodesOfAKind, _EqualLeaves),
 )
 _QUOTIENTS = (None, False, True)
 _LOW = tuple(10.0**-n for n in (8, 6, 7, 9, 10, 12, 15, 16, 20, 30))

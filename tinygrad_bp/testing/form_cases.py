@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tinygrad_bp.testing.cases import FAR, IN_A_GRAPH, JOINS, Builder, Case, NotOffered, NotTried
-from tinygrad_bp.testing.engines import DOUBLE, OURS, is_any, is_refusal, is_unimplemented
+from tinygrad_bp.testing.engines import DOUBLE, is_any, is_refusal, is_unimplemented
 from tinygrad_bp.testing.forms import FORMS, Form, Point, answer, far_points, moderate_points
-from tinygrad_bp.testing.scripts import Plain, run
+from tinygrad_bp.testing.scripts import Plain, right
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,10 +81,10 @@ def in_a_graph(form: Form, plan: Plan, _: Engine) -> Iterator[Case]:
 def _is_moderate(case: Case) -> bool:
     """Whether its numbers can be told from one another, and are in the domain."""
     try:
-        right = run(case.script, OURS)
+        wanted = right(case.script)
     except Exception:  # noqa: BLE001 - outside the domain there is no right answer
         return False
-    return all(abs(number) < _LARGE for number in (*right.values, *right.gradients.values()))
+    return all(abs(number) < _LARGE for number in (*wanted.values, *wanted.gradients.values()))
 
 
 def _below_a_factor(form: Form, at: Point, write: Builder) -> Iterator[Case]:

@@ -171,8 +171,13 @@ def _rank(pair: tuple[float, float], plains: tuple[float, ...]) -> tuple[int, in
     return MODERATE.index(pair[0]), plains.index(pair[1])
 
 
-def far_points(form: Form) -> Iterator[Point]:
+@cache
+def far_points(form: Form) -> tuple[Point, ...]:
     """A geometric grid over the whole domain, where truth is a float with all its digits."""
+    return tuple(_far_points(form))
+
+
+def _far_points(form: Form) -> Iterator[Point]:
     sizes = _SIZES if form.slots == 1 and all(form.nodes) else _PAIR_SIZES
     signed = [sign * size for size in sizes for sign in (1.0, -1.0)]
     exponents = _FAR_EXPONENTS if form.op == "**" else signed
@@ -182,7 +187,9 @@ def far_points(form: Form) -> Iterator[Point]:
         points = [Point((x,), base) for base in _POSITIVE for x in _SIZES]
         points += [Point((-x,), base) for base in _POSITIVE for x in _SIZES]
     elif form.slots == 1 and form.nodes:
-        plains = [e for e in exponents if e == round(e)] if form.plain == EXPONENTS else exponents
+        plains = exponents
+        if form.op == "**" and form.nodes[0]:
+            plains = [e for e in exponents if (e == round(e)) == (form.plain == EXPONENTS)]
         first = form.nodes[0]
         points = [Point((x,), plain) for x in (signed if first else exponents) for plain in (plains if first else signed)]  # fmt: skip
     elif form.slots == 2 and form.nodes:

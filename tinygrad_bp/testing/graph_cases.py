@@ -6,8 +6,8 @@ from itertools import product
 from random import Random
 from typing import TYPE_CHECKING
 
-from tinygrad_bp.testing.cases import Builder, Case, NotOffered
-from tinygrad_bp.testing.engines import OURS, told
+from tinygrad_bp.testing.cases import JOINS, Builder, Case, NotOffered
+from tinygrad_bp.testing.engines import told
 from tinygrad_bp.testing.forms import FORMS, MODERATE, Form, Point, answer, moderate_points
 from tinygrad_bp.testing.scripts import (
     LOOKS,
@@ -19,6 +19,7 @@ from tinygrad_bp.testing.scripts import (
     Move,
     Script,
     registers_of,
+    right,
     run,
 )
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def repeated_operand(plan: Plan, _: Engine) -> Iterator[Case]:
     """Both operands are one node: a leaf, and an inner one."""
-    ops = [op for op in "+*" if f"a {op} b" in plan.held] or [plan.join]
+    ops = [FORMS[name].op for name in JOINS if name in plan.held] or [plan.join]
     for op in ops:
         write = Builder(plan)
         a = write.leaf(3.0)
@@ -46,10 +47,23 @@ def repeated_operand(plan: Plan, _: Engine) -> Iterator[Case]:
 
 
 def shared_node(plan: Plan, _: Engine) -> Iterator[Case]:
-    """Inner nodes that several paths lead to, short and long, made early and late; no operand is repeated."""
+    """Inner nodes that several paths lead to, short and long, made early and late.
+
+    No operand is repeated, unless that is known to be right.
+    """
+    if "repeated operand" in plan.held:
+        yield _twice_and_later(Builder(plan))
     for late, turned in product((False, True), repeat=2):
         for build in (_short_and_long, _wide):
             yield from build(_Turned(plan, turned=turned), late=late)
+
+
+def _twice_and_later(write: Builder) -> Case:
+    """A node that one operation has twice, and another, which the pass comes to later, has once."""
+    b = write.scale(write.leaf(2.0), 0.7)
+    twice = write.join(b, b)
+    later = write.scale(write.scale(b, 1.3), 0.6)
+    return write.case(write.join(twice, later))
 
 
 class _Turned(Builder):
@@ -158,7 +172,7 @@ def random_programs(plan: Plan, _: Engine) -> Iterator[Case]:
     """A pass from the last register of random scripts."""
     for write in random_builders(plan, plan.examples):
         case = write.case(write.size - 1)
-        if all(abs(slope) < 1e6 for slope in run(case.script, OURS).gradients.values()):
+        if all(abs(slope) < 1e6 for slope in right(case.script).gradients.values()):
             yield case
 
 

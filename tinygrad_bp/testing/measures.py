@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_bp.engine.collector import collector_paused
 from tinygrad_bp.testing.cases import Builder, Measure, NotOffered, NotTried
-from tinygrad_bp.testing.engines import COMPARISONS
+from tinygrad_bp.testing.engines import COMPARISONS, OURS
 from tinygrad_bp.testing.form_cases import alone
 from tinygrad_bp.testing.forms import FORMS
 from tinygrad_bp.testing.scripts import name_of, run, source
@@ -92,6 +92,25 @@ def comparisons(_: Plan, engine: Engine) -> Iterator[Measure]:
 
 def _compared(engine: Engine, compare: Callable[[Any, Any], Any], x: float, y: float) -> bool:
     return bool(compare(engine.make(x), engine.make(y)))
+
+
+def unnamed_nodes(plan: Plan, engine: Engine) -> Iterator[Measure]:
+    """A graph of which no name holds more than its leaves and its root."""
+    join, times = plan.join, "*" if "a * b in a graph" in plan.held else plan.join
+
+    def derive(engine: Engine) -> float:
+        a, b = map(engine.make, (2.0, 3.0))
+        v = engine.operations[times](a, b)
+        for _ in range(3):
+            v = engine.operations[join](v, a)
+        engine.run_back(v)
+        return engine.gradient(a)
+
+    text = (
+        f"a = Value(2.0)\nb = Value(3.0)\nv = a {times} b\nfor _ in range(3):\n"
+        f"    v = v {join} a\nv.backward()\nprint(a.grad)"
+    )
+    yield Measure(partial(spelled, text), derive(OURS), partial(derive, engine))
 
 
 def spelled(text: str, spelling: Spelling) -> str:

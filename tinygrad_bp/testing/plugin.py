@@ -6,8 +6,8 @@ what the engine does not offer is skipped, as is what would tell nothing.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,13 @@ class Conformance:
             engines = settings  # unless other tests were named
         worker = getattr(config, "workerinput", {})
         shared = Path(worker[_SHARED]) if _SHARED in worker else None
-        self.shared: Path | None = None
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.ended = threading.Event()
+        if not worker and getattr(config.option, "dist", "no") != "no":
+            self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+            shared = Path(self.folder.name)
+            for number in range(len({*engines, *self._paths})):
+                (shared / str(number)).mkdir()
         self.suites = {
             path: Suite(
                 path,
@@ -58,12 +64,9 @@ class Conformance:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Let the workers of pytest-xdist share what they find, so that nothing is tried twice."""
-        if self.shared is None:
-            self.shared = Path(tempfile.mkdtemp())
-            for number in range(len(self.suites)):
-                (self.shared / str(number)).mkdir()
-        node.workerinput[_SHARED] = str(self.shared)
+        """Let the workers of pytest-xdist share what is found, so that nothing is tried twice."""
+        if self.folder is not None:
+            node.workerinput[_SHARED] = self.folder.name
 
     @pytest.hookimpl(trylast=True)  # the workers of pytest-xdist start meanwhile
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -75,6 +78,16 @@ class Conformance:
                 suite.greeting  # noqa: B018 - it starts the engine
             except ArgumentError as error:
                 raise pytest.UsageError(f"scalar engine: {error}") from None
+        if self.folder is not None:
+            threading.Thread(target=self._begin, daemon=True).start()
+
+    def _begin(self) -> None:
+        """Try the properties for the workers of pytest-xdist, which take a while to start."""
+        for suite in self.suites.values():
+            for name in suite.names:
+                if self.ended.is_set():
+                    return
+                suite.check(name)
 
     @pytest.hookimpl(tryfirst=True)  # before -k and --deselect choose among them
     def pytest_collection_modifyitems(
@@ -95,10 +108,11 @@ class Conformance:
 
     def pytest_sessionfinish(self) -> None:
         """End the processes of the engines."""
+        self.ended.set()
         for suite in self.suites.values():
             suite.close()
-        if self.shared is not None:
-            shutil.rmtree(self.shared, ignore_errors=True)
+        if self.folder is not None:
+            self.folder.cleanup()
 
 
 class Properties(pytest.Collector):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tinygrad_bp.testing.scripts import Script
 
 _JOINED = tuple(name + IN_A_GRAPH for name in JOINS)
-_SHAPES = ("repeated operand", "shared node", "equal numbers")
+_SHAPES = ("repeated operand", "shared node", "equal numbers", "unnamed nodes")
 """The properties of graphs that all that are larger depend on."""
 _GRAPHS = (_JOINED, SCALES)
 _LARGE_GRAPHS = (*_GRAPHS, *_SHAPES)
@@ -95,12 +95,19 @@ def _of_graphs() -> Iterator[Property]:
         "A node passes its gradient on when all of it has come in",
         graph_cases.shared_node,
         _GRAPHS,
-        _PARTS,
+        (*_PARTS, "repeated operand"),
     )
     yield Property(
         "equal numbers",
         "Nodes with equal numbers are different nodes",
         graph_cases.equal_numbers,
+        _GRAPHS,
+        _PARTS,
+    )
+    yield Property(
+        "unnamed nodes",
+        "A node counts though no name holds it any more",
+        measures.unnamed_nodes,
         _GRAPHS,
         _PARTS,
     )
@@ -168,6 +175,7 @@ def _of_the_rest() -> Iterator[Property]:
         "Python's own sum works, which begins with 0",
         graph_cases.builtin_sum,
         ("a + b",),
+        spoiled_by=("2 + a", "unnamed nodes"),
         offered=graph_cases.BUILTIN_SUM,
     )
     yield Property(
@@ -243,6 +251,7 @@ def _of_the_rest() -> Iterator[Property]:
         measures.many_paths,
         (("a + b", "a * b"), "repeated operand"),
         ("a + b", "a * b"),
+        ("unnamed nodes",),
     )
     yield Property(
         "deep graph",
@@ -250,6 +259,7 @@ def _of_the_rest() -> Iterator[Property]:
         measures.deep_graph,
         (("a + b in a graph", "a * b in a graph"),),
         ("a + b", "a * b"),
+        ("unnamed nodes",),
     )
     yield Property(
         "same every time",

@@ -9,10 +9,11 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from tinygrad_bp.table.rules import RULES
-from tinygrad_bp.testing.engines import COMPARISONS, IN_PLACE, place_of, told
+from tinygrad_bp.testing.engines import COMPARISONS, IN_PLACE, OURS, place_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -186,6 +187,20 @@ def run(
         raise Broken(error, place) from error
 
 
+@lru_cache(100_000)  # the same scripts are tried on one engine after another
+def right(script: Script, *, inner: bool = False) -> Outcome:
+    """What should come of a script: what our own engine makes of it.
+
+    Args:
+        script: the statements.
+        inner: whether the gradients of inner nodes are read too.
+
+    Raises:
+        Broken: it leads out of a domain.
+    """
+    return run(script, OURS, inner=inner)
+
+
 def _apply(statement: Apply, registers: Sequence[Any], engine: Engine) -> Any:
     def read(operand: Any) -> Any:
         if type(operand) is int:
@@ -338,7 +353,7 @@ def smaller(script: Script) -> Iterator[Script]:
             places = {old: old - (old > left_out) for old in range(len(filled))}
             places[left_out] = places[other]
             yield tuple(renumbered(each, places) for each in script if each is not what)
-    for simple in (2.0, 3.0):
+    for simple in (2.0, 3.0, -2.0):
         for what in filled:
             if isinstance(what, Leaf) and what.number not in (2.0, 3.0):
                 yield tuple(Leaf(simple) if each is what else each for each in script)

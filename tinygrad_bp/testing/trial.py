@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tinygrad_bp.table.rules import FUNCTION_NAMES, RULES
 from tinygrad_bp.testing.cases import Case, Measure, NotOffered, NotTried, Plan, Property
-from tinygrad_bp.testing.engines import OURS, is_refusal, told
+from tinygrad_bp.testing.engines import is_refusal, told
 from tinygrad_bp.testing.scripts import (
     Apply,
     Back,
@@ -21,19 +21,24 @@ from tinygrad_bp.testing.scripts import (
     numbers_of,
     pruned,
     registers_of,
+    right,
     run,
     smaller,
     source,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tinygrad_bp.testing.engines import Engine, Spelling
+
+_T = TypeVar("_T")
 
 HOLDS, FAILS, NOT_OFFERED, NOT_TRIED = "holds", "fails", "not offered", "not tried"
 ENOUGH = 60
 """So many failures of one property tell as much as more of them."""
+SAMPLE = 12
+"""So many scripts of a property tell what is right with it, or how it is wrong."""
 _AGAIN = 8
 
 
@@ -86,13 +91,13 @@ class Answer(NamedTuple):
         verdict: as in a `Finding`.
         reason: why it is not offered or not tried.
         failures: the most telling first.
-        passed: the numbers of the cases that the engine gets right.
+        passed: some of the cases that the engine gets right, with what came of them.
     """
 
     verdict: str
     reason: str = ""
     failures: tuple[Failure, ...] = ()
-    passed: tuple[int, ...] = ()
+    passed: tuple[tuple[Case, Outcome], ...] = ()
 
 
 NOWHERE = -1
@@ -115,8 +120,8 @@ def try_property(
         announce: told the number of each case, and the place of each statement in it, before it is done.
     """
     failures: list[Failure] = []
-    passed: list[int] = []
-    number = 0
+    passed: list[tuple[Case, Outcome]] = []
+    number = holding = 0
     try:
         if what.offered:
             _require(what.offered, engine)
@@ -126,15 +131,16 @@ def try_property(
                 failure = _measured(each, engine)
             else:
                 case = each._replace(allowed=each.allowed or plan.near)
-                right = run(case.script, OURS, inner=case.inner)
+                wanted = right(case.script, inner=case.inner)
                 try:
-                    failure = failure_of(case, right, engine, partial(announce, number))
+                    failure = failure_of(case, wanted, engine, partial(announce, number))
                 except NotImplementedError:
                     continue
+                if not failure:
+                    passed.append((case, wanted))
             if failure:
                 failures.append(failure)
-            else:
-                passed.append(number)
+            holding += not failure
             if len(failures) == ENOUGH or (failure and isinstance(each, Measure)):
                 break
     except NotOffered as reason:
@@ -144,10 +150,15 @@ def try_property(
             return Answer(NOT_TRIED, str(reason))
     if failures:
         told = _told(failures, engine, lambda: announce(number, NOWHERE))
-        return Answer(FAILS, "", told, tuple(passed))
-    if not passed:
+        return Answer(FAILS, "", told, sample(passed))
+    if not holding:
         return Answer(NOT_TRIED, "the engine refuses all of its numbers")
-    return Answer(HOLDS, passed=tuple(passed))
+    return Answer(HOLDS, passed=sample(passed))
+
+
+def sample(several: Sequence[_T]) -> tuple[_T, ...]:
+    """A few of several things, from all over; the first is among them."""
+    return tuple(several[:: -(-len(several) // SAMPLE) or 1])
 
 
 def _told(failures: list[Failure], engine: Engine, tick: Callable[[], None]) -> tuple[Failure, ...]:
@@ -161,8 +172,13 @@ def _told(failures: list[Failure], engine: Engine, tick: Callable[[], None]) -> 
 
 
 def _ease(failure: Failure) -> tuple[bool, int, float, int]:
-    """Wrong numbers are told before errors, then short scripts, usual operations, and numbers near 1."""
+    """Wrong numbers are told before errors, then short scripts, usual operations, and numbers near 1.
+
+    What counts is the part of a script that is shown: for a wrong value there is no pass in it.
+    """
     script = failure.case.script if failure.case else ()
+    if failure.reading is not None:
+        script, _ = _telling(script, failure.reading)
     return bool(failure.error), sum(map(_weight, script)), _farness(script), len(failure.text)
 
 
@@ -173,9 +189,9 @@ def _weight(statement: Statement) -> int:
 
 
 def _farness(script: Script) -> float:
-    """How far its numbers are from the most telling, which are 2 and 3: orders of magnitude."""
+    """How far its numbers are from the most telling, which are 2 and 3: orders of magnitude, and fractions."""
     sizes = (abs(each.number) for each in numbers_of(script))
-    return sum(abs(math.log10(x / 2.5)) if 0.0 < x < math.inf else 1.0 for x in sizes)
+    return sum(abs(math.log10(x / 2.5)) + (x % 1 > 0) if 0.0 < x < math.inf else 1.0 for x in sizes)
 
 
 def _require(script: Script, engine: Engine) -> None:
@@ -234,7 +250,7 @@ def _to_float(operand: object) -> object:
 
 
 def failure_of(
-    case: Case, right: Outcome, engine: Engine, announce: Callable[[int], None] = lambda _: None
+    case: Case, wanted: Outcome, engine: Engine, announce: Callable[[int], None] = lambda _: None
 ) -> Failure | None:
     """What the engine does wrong with a script.
 
@@ -249,24 +265,24 @@ def failure_of(
         text = shown_broken(case.script, engine.spelling, broken.place, str(broken))
         error = type(broken.error).__name__
         return Failure(case, text, str(broken), error=error, place=broken.place, where=broken.where)
-    wrong = wrong_reading(case, right, outcome)
+    wrong = wrong_reading(case, wanted, outcome)
     if wrong is None:
         return None
     return Failure(case, _shown(case.script, engine.spelling, wrong), _found(wrong), wrong, outcome)
 
 
-def wrong_reading(case: Case, right: Outcome, outcome: Outcome) -> Reading | None:
+def wrong_reading(case: Case, wanted: Outcome, outcome: Outcome) -> Reading | None:
     """The first number of an outcome that is too far from the right one."""
     least = case.least
     if least is None:
-        sizes = [abs(x) for x in (*right.values, *right.gradients.values())]
+        sizes = [abs(x) for x in (*wanted.values, *wanted.gradients.values())]
         least = max((x for x in sizes if x < math.inf), default=1.0)
-    for kind, wanted, had in (
-        ("value", enumerate(right.values), outcome.values),
-        ("data", enumerate(right.data), outcome.data),
-        ("gradient", right.gradients.items(), outcome.gradients),
+    for kind, wants, had in (
+        ("value", enumerate(wanted.values), outcome.values),
+        ("data", enumerate(wanted.data), outcome.data),
+        ("gradient", wanted.gradients.items(), outcome.gradients),
     ):
-        for register, want in wanted:
+        for register, want in wants:
             if kind == "gradient" and register not in outcome.gradients:
                 continue
             have = had[register]
@@ -299,7 +315,7 @@ def _is_steady(failure: Failure, engine: Engine, tick: Callable[[], None]) -> bo
 
 
 def _smallest(failure: Failure, engine: Engine, tick: Callable[[], None]) -> Failure:
-    """The same failure with a register less, for as long as there is one."""
+    """The same failure in a script that is easier to read, for as long as there is one."""
     while True:
         case = failure.case
         assert case is not None  # noqa: S101 - a measure is not made smaller
@@ -309,11 +325,11 @@ def _smallest(failure: Failure, engine: Engine, tick: Callable[[], None]) -> Fai
             tick()
             try:
                 less = case._replace(script=script, unread=frozenset())
-                right = run(script, OURS, inner=case.inner)
-                other = None if case.unread else failure_of(less, right, engine)
+                wanted = right(script, inner=case.inner)
+                other = None if case.unread else failure_of(less, wanted, engine)
             except Exception:  # noqa: BLE001, S112 - outside the domain
                 continue
-            if other and bool(other.error) <= bool(failure.error):
+            if other and _ease(other) < _ease(failure):
                 failure = other
                 break
         else:
@@ -352,13 +368,18 @@ def _found(wrong: Reading) -> str:
     return f"{name_of(wrong.register)}.{what}{after} should be {wrong.want!r}, is {wrong.have!r}"
 
 
+def _telling(script: Script, wrong: Reading) -> tuple[Script, int]:
+    """The part of a script that a wrong number needs, and the register of the number in it."""
+    if wrong.kind != "value":
+        return script, wrong.register
+    filled = registers_of(script)[wrong.register]  # nothing after it matters
+    end = next(k for k, each in enumerate(script) if each is filled)
+    short = pruned(script[: end + 1], [wrong.register])
+    return short, len(registers_of(short)) - 1
+
+
 def _shown(script: Script, spelling: Spelling, wrong: Reading) -> str:
-    register = wrong.register
-    if wrong.kind == "value":  # nothing after it matters
-        filled = registers_of(script)[register]
-        end = next(k for k, each in enumerate(script) if each is filled)
-        short = pruned(script[: end + 1], [register])
-        register, script = len(registers_of(short)) - 1, short
+    script, register = _telling(script, wrong)
     attribute = spelling.grad if wrong.kind == "gradient" else spelling.data
     lines = source(script, spelling)
     comment = f"# should be {wrong.want!r}, is {wrong.have!r}"

@@ -145,6 +145,8 @@ def serve(receive: IO[bytes], send: IO[bytes], counter: str, find: Callable[[], 
             except EOFError:
                 return
             announce(0, NOWHERE)
+            gc.collect()
+            gc.freeze()  # which keeps what is remembered of former properties out of collections
             try:
                 reply(try_property(PROPERTIES[name], engine, plan, announce))
             except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt, of the engine's own
