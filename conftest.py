@@ -73,7 +73,7 @@ def pytest_configure(config):
     )
     settings.load_profile("tests")
     os.environ.setdefault("FUZZ_SEED", seed or "1986")  # test_fuzz.py runs by itself too
-    os.environ.setdefault("FUZZ_INPUTS", depth.depth("20000", by_default="600"))
+    os.environ.setdefault("FUZZ_INPUTS", depth.depth("20000", by_default="300"))
 
 
 def pytest_sessionstart(session):

@@ -43,7 +43,9 @@ from tinygrad_bp.terminal import demo
 from tinygrad_bp.testing.strategies import RATIONAL, programs
 from viz.explorer import MAX_SIZE, explore
 
-FEW = settings(max_examples=depth(6, by_default=2), phases=[Phase.generate])  # a browser is slow, and shrinking slower
+FEW = settings(
+    max_examples=depth(6, by_default=2), phases=[Phase.generate]
+)  # a browser is slow, and shrinking slower
 VIEWS = ("network", "graph", "why")
 
 

@@ -222,7 +222,9 @@ class Arithmetic:
         except OverflowError:  # of an exact number that is too large, whatever the condition
             raise
         except (ArithmeticError, ValueError):
-            if rule.in_table:  # it is the number type that cannot say, as a Decimal of its remainder
+            if (
+                rule.in_table
+            ):  # it is the number type that cannot say, as a Decimal of its remainder
                 raise
             return False  # a condition of the user's that cannot be asked is not met
         return bool(met) if not self.symbolic else met != False  # noqa: E712 - undecided is inside
