@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import depth
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 
 def pytest_addoption(parser):
@@ -23,6 +24,7 @@ def pytest_addoption(parser):
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist and Hypothesis read their options
 def pytest_cmdline_main(config):
     """Choose the seed of a thorough run, and a process for each core unless a file is named."""
+    keep_bytecode(config.rootpath / ".pytest_cache" / "bytecode")
     option = config.option
     if hasattr(config, "workerinput"):  # one of these processes
         option.hypothesis_seed = config.workerinput["hypothesis_seed"]
@@ -34,6 +36,18 @@ def pytest_cmdline_main(config):
     if xdist and folders and option.numprocesses is None and option.dist == "no":
         option.numprocesses, option.dist = "logical", "worksteal"
         option.maxprocesses = option.maxprocesses or 4  # large graphs take memory
+
+
+def keep_bytecode(folder):
+    """Where Python is told to leave no bytecode beside its sources, leave it elsewhere.
+
+    Else each test file would be compiled again in each process, and the package for each program that a test
+    starts: a third of the time of all tests.
+    """
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
@@ -52,11 +66,14 @@ def pytest_configure(config):
         derandomize=seed is None,
         deadline=None,
         database=None,
+        phases=[
+            each for each in Phase if each is not Phase.explain
+        ],  # `find` would, at ten times the cost
         print_blob=True,
     )
     settings.load_profile("tests")
     os.environ.setdefault("FUZZ_SEED", seed or "1986")  # test_fuzz.py runs by itself too
-    os.environ.setdefault("FUZZ_INPUTS", depth.depth("20000", by_default="600"))
+    os.environ.setdefault("FUZZ_INPUTS", depth.depth("20000", by_default="300"))
 
 
 def pytest_sessionstart(session):

@@ -22,7 +22,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 @ROWS
 def test_every_bound_holds(rule):
-    for each in worst(rule, measure(rule, depth(100, by_default=25))):
+    for each in worst(rule, measure(rule, depth(100, by_default=12))):
         assert each.off <= each.bound, str(each)
 
 
@@ -69,7 +69,7 @@ EVERY_RESULT = {
 
 
 def test_the_command_prints_every_row_and_its_reasons():
-    done = command("--points", "20")
+    done = command("--points", depth("20", by_default="5"))
     assert (done.returncode, done.stderr) == (0, "")
     assert rows_of(done.stdout) == EVERY_RESULT
     for name, oracle in ORACLES.items():

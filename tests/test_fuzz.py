@@ -17,6 +17,7 @@ import random
 import re
 import resource
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -452,12 +453,26 @@ def too_slow(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def folder_with(files: dict[str, bytes]):
-    """A new current folder with these files in it."""
+def new_folder():
+    """A new current folder; one for many cases, for to make and remove it takes longer than most of them."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for name, data in files.items():
-            Path(name).write_bytes(data)
         yield
+
+
+@contextlib.contextmanager
+def only(files: dict[str, bytes]):
+    """The current folder, which is empty, with these files in it; afterwards it is empty again."""
+    assert not any(Path.cwd().iterdir())  # what is removed below was made here
+    for name, data in files.items():
+        Path(name).write_bytes(data)
+    try:
+        yield
+    finally:
+        for each in Path.cwd().iterdir():
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each)
+            else:
+                each.unlink()
 
 
 def attempt(case: Case) -> str | None:
@@ -465,7 +480,7 @@ def attempt(case: Case) -> str | None:
     from tinygrad_bp.terminal import cli
 
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
-    with folder_with(case.files):
+    with only(case.files):
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
@@ -491,14 +506,14 @@ def work(seed: str, first: int, past: int) -> None:
     """Try cases one after the other, and print what is wrong as JSON."""
     resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES * 2**20,) * 2)
     signal.signal(signal.SIGPROF, too_slow)
-    for number in range(first, past):
-        faulthandler.dump_traceback_later(
-            10 * SECONDS, exit=True
-        )  # within C no signal comes through
-        case = drawn(seed, number)
-        wrong = attempt(case) or labelled(seed, number)
-        if wrong:
-            print(json.dumps([number, wrong, shlex.join(case.arguments)[:300]]), flush=True)
+    with new_folder():
+        for number in range(first, past):
+            # within C no signal comes through
+            faulthandler.dump_traceback_later(10 * SECONDS, exit=True)
+            case = drawn(seed, number)
+            wrong = attempt(case) or labelled(seed, number)
+            if wrong:
+                print(json.dumps([number, wrong, shlex.join(case.arguments)[:300]]), flush=True)
     print(json.dumps("done"), flush=True)
 
 
@@ -535,7 +550,7 @@ def test_as_programs(shard):
             continue
         if any(b"\0" in each or len(each) > _LONGEST_ARGUMENT for each in arguments):  # nor these
             continue
-        with folder_with(case.files):
+        with new_folder(), only(case.files):
             done = subprocess.run(
                 [sys.executable, "-m", "tinygrad_bp", *arguments],
                 capture_output=True,

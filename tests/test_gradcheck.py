@@ -85,7 +85,7 @@ def on_arguments(rule, derivatives=None):
 
 
 @ROWS
-@settings(max_examples=depth(60, by_default=10), suppress_health_check=[*HealthCheck])
+@settings(max_examples=depth(60, by_default=6), suppress_health_check=[*HealthCheck])
 @given(data=st.data())
 def test_a_right_row_never_differs_over_its_whole_domain(rule, data):
     at = flat(data.draw(operands(rule)))
@@ -108,7 +108,7 @@ def wrongs(rule):
 
 
 @ROWS
-@settings(max_examples=depth(12, by_default=4), suppress_health_check=[*HealthCheck])
+@settings(max_examples=depth(12, by_default=2), suppress_health_check=[*HealthCheck])
 @given(data=st.data())
 def test_a_wrong_row_differs_wherever_the_values_can_tell(rule, data):
     at = flat(data.draw(operands(rule)))
@@ -123,7 +123,7 @@ def test_a_wrong_row_differs_wherever_the_values_can_tell(rule, data):
                 assert told or bad.error > min(0.01 * larger, apart), (derivatives, bad)
 
 
-@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("place", range(depth(3, by_default=1)))
 @ROWS
 def test_each_kind_of_wrong_row_is_found_at_an_ordinary_point(rule, place):
     at = [(0.6, 0.8), (0.3, -0.4), (1.7, 0.9)][place]
@@ -154,7 +154,7 @@ def test_conventions_at_two_kinks_that_make_a_smooth_function_differ():
     assert verdicts(lambda x: relu(x) - relu(-x), 0.0) == ["differs"]  # it is x, and they give 0
 
 
-@settings(max_examples=depth(200, by_default=40), suppress_health_check=[*HealthCheck])
+@settings(max_examples=depth(200, by_default=20), suppress_health_check=[*HealthCheck])
 @given(programs())
 def test_no_program_differs_and_its_gradient_made_wrong_does(program):
     assume(program.instructions)

@@ -247,9 +247,9 @@ def test_row_1_2_double_layer_in_symbols():
     assert sympy.simplify(net.w(1, 1, 1).data - (w1 - eta * right_hand_side)) == 0
 
 
-@pytest.mark.parametrize("depth", [3, 4])
-def test_row_1_3_multi_layer_in_symbols(depth):
-    w, b, x, t, unknown, net, run = chain_of(depth)
+@pytest.mark.parametrize("layers", depth([3, 4], by_default=[3]))
+def test_row_1_3_multi_layer_in_symbols(layers):
+    w, b, x, t, unknown, net, run = chain_of(layers)
     outputs, net_inputs = [x], []
     for each, bias, (_, f, _) in zip(w, b, unknown, strict=True):
         net_inputs.append(each * outputs[-1] - bias)
@@ -258,8 +258,8 @@ def test_row_1_3_multi_layer_in_symbols(depth):
     e = (t - outputs[-1]) ** 2
     eta = sympy.Symbol("eta")
     sides = []
-    for i in range(1, depth + 1):
-        bracket = math.prod(slopes[k - 1] * w[k - 1] for k in range(i + 1, depth + 1))
+    for i in range(1, layers + 1):
+        bracket = math.prod(slopes[k - 1] * w[k - 1] for k in range(i + 1, layers + 1))
         right_hand_side = 2 * (outputs[-1] - t) * bracket * slopes[i - 1] * outputs[i - 1]
         sides.append(right_hand_side)
         assert sympy.simplify(net.w(i, 1, 1).grad - right_hand_side) == 0

@@ -517,7 +517,7 @@ def comb(x, size):
 
 def test_a_long_chain_is_one_path():
     x = Value(1.0)
-    size = 100_000
+    size = depth(100_000, by_default=20_000)
     e = chain(x, size)
     (listed,) = paths(e, x)
     (largest,) = largest_paths(e, x)
@@ -529,14 +529,14 @@ def test_a_long_chain_is_one_path():
 
 def test_a_long_comb_has_its_shortest_teeth_largest():
     x = Value(1.0)
-    size = 50_000
+    size = depth(50_000, by_default=10_000)
     e = comb(x, size)
     assert path_count(e, x) == size + 1
     assert [path.product for path in largest_paths(e, x, 3)] == [1.0, 0.5, 0.25]
     assert path_sum(e, x).gross == flow(e, x)[e, 0].gross + 1.0 == 2.0
     for a_tie in (lambda v: v + x, lambda v: x - v):
         v = x
-        for _ in range(2_000):
+        for _ in range(depth(2_000, by_default=500)):
             v = a_tie(v)
         assert largest_paths(v, x, 2) == sorted(paths(v, x), key=lambda path: path.slots)[:2]
 

@@ -107,7 +107,7 @@ def test_the_oracles_derivatives_are_those_of_its_value(rule):
 # ---- accuracy
 
 ACCURACY = settings(
-    max_examples=depth(120, by_default=20),
+    max_examples=depth(120, by_default=8),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 

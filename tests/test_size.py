@@ -13,7 +13,7 @@ from depth import depth
 
 from tinygrad_bp import Value, fsum, gradients, path_count, tanh
 
-SIZE = depth(1_000_000, by_default=100_000)
+SIZE = depth(1_000_000, by_default=20_000)
 # Python 3.13 frees a chain by C recursion some ten thousand deep before it goes on iteratively.
 SMALL_STACK = (256 if sys.version_info < (3, 13) else 2048) * 1024
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from depth import depth
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
@@ -55,7 +56,7 @@ def size(program):
 # ---- programs
 
 
-@settings(max_examples=200)
+@settings(max_examples=depth(200, by_default=30))
 @given(programs())
 def test_a_program_runs_as_pasted(program):
     assert pasted(repr(program)) == program
@@ -67,7 +68,7 @@ def test_a_program_runs_as_pasted(program):
     assert scope[f"v{len(program.leaves) + size(program) - 1}"] == last
 
 
-@settings(max_examples=200)
+@settings(max_examples=depth(200, by_default=30))
 @given(programs())
 def test_everything_in_a_program_leads_to_its_last_register(program):
     leaves = [*map(Value, program.leaves)]
@@ -79,7 +80,7 @@ def test_everything_in_a_program_leads_to_its_last_register(program):
 def test_each_rational_operation_is_drawn_with_registers_and_numbers():
     drawn = set()
 
-    @settings(max_examples=600)
+    @settings(max_examples=depth(600, by_default=200))
     @given(programs())
     def draw(program):
         for op, read in program.instructions:
@@ -192,7 +193,7 @@ DEFECTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(depth(2, by_default=1)))
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_failing_program_shrinks_to_a_few_instructions_in_hundreds_of_calls(defect, seed):
     contribution, fewest = DEFECTS[defect]
@@ -233,7 +234,7 @@ def test_a_pass_that_recurses_without_an_order_is_shown_by_two_instructions():
 # ---- expressions
 
 
-@settings(max_examples=200)
+@settings(max_examples=depth(200, by_default=30))
 @given(expressions())
 def test_an_expression_runs_as_pasted_and_in_the_terminals_notation(expression):
     assert pasted(repr(expression)) == expression
@@ -246,7 +247,7 @@ def test_an_expression_runs_as_pasted_and_in_the_terminals_notation(expression):
     assert expression.at
 
 
-@settings(max_examples=200)
+@settings(max_examples=depth(200, by_default=30))
 @given(expressions())
 def test_no_local_derivative_in_an_expression_is_large(expression):
     out = expression(*map(Value, expression.at.values()))
@@ -257,7 +258,7 @@ def test_no_local_derivative_in_an_expression_is_large(expression):
 def test_every_row_on_numbers_is_drawn_and_no_other():
     drawn = set()
 
-    @settings(max_examples=1000)
+    @settings(max_examples=depth(1000, by_default=100))
     @given(expressions())
     def draw(expression):
         out = expression(*map(Value, expression.at.values()))
@@ -274,7 +275,7 @@ def test_every_row_on_numbers_is_drawn_and_no_other():
         )
 
 
-@settings(max_examples=60, suppress_health_check=[*HealthCheck])
+@settings(max_examples=depth(60, by_default=20), suppress_health_check=[*HealthCheck])
 @given(expressions(max_leaves=4))
 def test_no_gradient_of_an_expression_is_wrong(expression):
     point = [*expression.at.values()]
@@ -288,7 +289,7 @@ def test_no_gradient_of_an_expression_is_wrong(expression):
         gradcheck(expression, *point)
 
 
-@settings(max_examples=50)
+@settings(max_examples=depth(50, by_default=20))
 @given(expressions(["+", "tanh"], names=["w", "b"], max_leaves=3))
 def test_operations_and_names_are_those_asked_for(expression):
     assert {*expression.at} <= {"w", "b"}
@@ -322,7 +323,7 @@ def test_an_expression_evaluates_nothing_but_the_table():
 
 @pytest.mark.parametrize("kind", [float, int, Fraction])
 def test_a_network_runs_as_pasted_and_every_input_has_an_output(kind):
-    @settings(max_examples=100, suppress_health_check=[*HealthCheck])
+    @settings(max_examples=depth(100, by_default=20), suppress_health_check=[*HealthCheck])
     @given(networks(kind), st.data())
     def runs(net, data):
         again = pasted(repr(net))
@@ -342,7 +343,7 @@ def test_a_network_runs_as_pasted_and_every_input_has_an_output(kind):
 
 
 def test_sizes_and_activations_are_those_asked_for():
-    @settings(max_examples=50)
+    @settings(max_examples=depth(50, by_default=20))
     @given(networks(activations=["tanh"], max_layers=2, max_nodes=4))
     def holds(net):
         assert net.depth <= 2
@@ -383,7 +384,12 @@ def test_a_program_made_by_hand_shows_itself_too():
 
 def test_the_page_runs_as_printed():
     # In a process of its own, for what is drawn here depends on the seed of the run.
-    program = f"import doctest; print(doctest.testfile({str(PAGE)!r}, False, optionflags=doctest.ELLIPSIS))"
+    program = (
+        "import doctest; from hypothesis import Phase, settings;"
+        "settings.register_profile('quick', phases={*Phase} - {Phase.explain});"  # as in conftest.py
+        "settings.load_profile('quick');"
+        f"print(doctest.testfile({str(PAGE)!r}, False, optionflags=doctest.ELLIPSIS))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

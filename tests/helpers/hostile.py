@@ -72,4 +72,4 @@ TEXT = [
 ]  # fmt: skip
 
 _ALL = [*BACKSLASHES, *REPLACEMENTS, *MARKUP, *GRAPHS, *TEX, *INVISIBLE, *TEXT]
-LABELS = depth(_ALL, by_default=_ALL[::5])
+LABELS = depth(_ALL, by_default=_ALL[::10])

@@ -226,6 +226,7 @@ _TEX_COMMANDS = _words("""
     eta sum tfrac mathopen mathclose hspace approx allowbreak definecolor noindent useasboundingbox path
     node fontsize selectfont bfseries infty
 """)
+_ENVIRONMENT = re.compile(r"\{(\w+\*?)\}")
 _TEX = re.compile(
     r"""\\(?P<letter>[A-Za-z]+)\{\} | \\(?P<accent>[`'^~=."uHvrc])\{(?P<under>[A-Za-z])\}
     | \\(?P<special>[{}$&#_%]) | \{(?P<braced>[-`',\[\]*])\} | \$(?P<sign>\S+?)\$
@@ -292,7 +293,7 @@ def read_tex(source):
         command = found.groupdict().get("command")
         if command:
             assert command in _TEX_COMMANDS or _is_greek(command), command
-            environment = re.match(r"\{(\w+\*?)\}", source[found.end() :])
+            environment = _ENVIRONMENT.match(source, found.end())
             if command == "begin":
                 opened.append(environment[1])
             elif command == "end":

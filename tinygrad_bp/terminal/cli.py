@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -133,6 +134,7 @@ def _only_looks_like_an_option(text: str) -> bool:
     return text.startswith("-") and not re.fullmatch(r"-[ho](=.*)?|--|--[a-z][a-z-]+(=.*)?", text)
 
 
+@cache  # for who runs many commands in one process
 def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tinygrad-bp",
