@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-IS_ID = re.compile(r"[A-Za-z_][\w.]+:[\w.]+::.+")
+_IS_ID = re.compile(r"[A-Za-z_][\w.]+:[\w.]+::.+")
 """How the plugin calls its tests: ``engine:Value::second pass``; two letters at least, a drive has one."""
 
 
@@ -27,7 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Load the plugin itself where an engine is asked for, or a test by the name that it has printed."""
     asked = config.getoption("--scalar-engine") or config.getini("scalar_engine")
-    if asked or any(map(IS_ID.fullmatch, config.args)):
+    ids = [each for each in config.args if _IS_ID.fullmatch(each)]
+    if asked or ids:
         from tinygrad_bp.testing.plugin import Conformance
 
-        config.pluginmanager.register(Conformance(config))
+        config.pluginmanager.register(Conformance(config, ids))

@@ -133,7 +133,7 @@ def test_the_note_stands_by_itself():
 @EACH
 def test_a_third_party_package_is_imported_only_where_it_may_be(name, path):
     packages = {each.partition(".")[0] for each in imports(path)}
-    for package in packages - STANDARD - {"tinygrad_bp", "pytest_tinygrad_bp", "viz"}:
+    for package in packages - STANDARD - {"tinygrad_bp", "viz"}:
         assert part_of(name) in OPTIONAL.get(package, set()), f"{name} imports {package}"
 
 

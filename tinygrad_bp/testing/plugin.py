@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_tinygrad_bp import IS_ID
 from tinygrad_bp.errors import ArgumentError
 from tinygrad_bp.testing.conformance import Suite
 from tinygrad_bp.testing.trial import FAILS, HOLDS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tinygrad_bp.testing.conformance import Finding
 
 
@@ -30,15 +31,16 @@ class Conformance:
 
     Args:
         config: pytest's; tests of engines that are named there are taken from its arguments.
+        ids: the arguments that have the form of these tests' names.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, ids: Collection[str]) -> None:
         engines: list[str] = config.getoption("--scalar-engine") or []
         settings: list[str] = config.getini("scalar_engine")
         self.named = [
             each
             for each in config.args
-            if each.partition("::")[0] in (*engines, *settings) or IS_ID.fullmatch(each)
+            if each in ids or each.partition("::")[0] in (*engines, *settings)
         ]
         self._paths = [each.partition("::")[0] for each in self.named]
         config.args[:] = [each for each in config.args if each not in self.named]
