@@ -919,7 +919,7 @@ def test_the_plugin_tries_each_property_as_a_test(tmp_path):
     assert done.returncode == 1, done.stdout
     assert "1 failed, 4 passed, 5 skipped" in done.stdout
     assert "FAILED mine:Wrong::relu - " in done.stdout
-    assert "a = Wrong(-1.3)\nb = a.relu()\nprint(b.data)  # should be 0.0, is -1.3" in done.stdout
+    assert "a = Wrong(-2.0)\nb = a.relu()\nprint(b.data)  # should be 0.0, is -2.0" in done.stdout
     assert "not offered: there is no dot" in done.stdout
 
 
