@@ -27,6 +27,22 @@ from tinygrad_bp.testing.conformance import Engine, Suite
 from tinygrad_bp.testing.engines import OURS, load
 
 
+SUITES = []
+
+
+def opened(*arguments, **settings):
+    """A suite, whose process is ended with the test."""
+    SUITES.append(Suite(*arguments, **settings))
+    return SUITES[-1]
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    while SUITES:
+        SUITES.pop().close()
+
+
 class Scalar:
     """A scalar engine as people write them, right in all that is tried; each fault below changes one thing."""
 
@@ -183,7 +199,7 @@ class Shuffled(Scalar):
 
 
 def test_the_order_in_which_an_engine_adds_does_not_matter():
-    suite = Suite(Shuffled)
+    suite = opened(Shuffled)
     for name in ("random programs", "second pass"):
         assert suite.check(name).verdict == "holds", suite.check(name)
 
@@ -205,11 +221,11 @@ class Single(Scalar):
 
 
 def test_an_engine_of_single_precision_conforms_with_its_bits_and_not_without():
-    suite = Suite(Engine(Single, bits=24), examples=depth(120, by_default=30))
+    suite = opened(Engine(Single, bits=24), examples=depth(120, by_default=30))
     for name in ("random programs", "second pass", "a / b", "tanh", "log"):
         assert suite.check(name).verdict == "holds", suite.check(name)
     assert suite.check("tanh: tails").verdict == "not offered"
-    assert Suite(Single).check("tanh").verdict == "fails"
+    assert opened(Single).check("tanh").verdict == "fails"
 
 
 # ---- wrong engines
@@ -484,13 +500,13 @@ FAULTS = {
 
 @pytest.mark.parametrize("engine", FAULTS, ids=[each.__name__ for each in FAULTS])
 def test_each_kind_of_wrong_engine_is_found_by_the_property_of_its_name(engine):
-    suite = Suite(engine, examples=100)
+    suite = opened(engine, examples=100)
     for name in FAULTS[engine]:
         assert suite.check(name).verdict == "fails", suite.check(name)
 
 
 def test_a_fault_is_found_only_where_it_is():
-    suite = Suite(WrongReflected, examples=40)
+    suite = opened(WrongReflected, examples=40)
     for name in ("2 - a", "a - b", "a - 2", "2 + a", "random programs", "shared node"):
         assert suite.check(name).verdict == ("fails" if name == "2 - a" else "holds")
 
@@ -517,14 +533,14 @@ def printed_by(script):
     ],
 )
 def test_the_smallest_script_is_told_and_runs_as_pasted(engine, name, lines):
-    finding = Suite(Engine(engine, f"{__name__}:{engine.__name__}")).check(name)
+    finding = opened(Engine(engine, f"{__name__}:{engine.__name__}")).check(name)
     assert len(finding.example.splitlines()) <= lines, finding.example
     printed, said = printed_by(finding.example)
     assert printed.strip() == said
 
 
 def test_a_pass_that_moves_data_is_told():
-    finding = Suite(MovesItsData).check("a + b")
+    finding = opened(MovesItsData).check("a + b")
     assert finding.found == "b.data at the end should be 4.0, is 5.0"
 
 
@@ -536,7 +552,7 @@ def test_a_second_pass_may_be_refused():
             super().backward()
             self.parents = None
 
-    finding = Suite(Frees, examples=20).check("second pass")
+    finding = opened(Frees, examples=20).check("second pass")
     assert (finding.verdict, finding.found) == (
         "not offered",
         "refused: RuntimeError: backward through the graph a second time",
@@ -552,7 +568,7 @@ class FailsSometimes(Scalar):
 
 
 def test_an_engine_that_is_wrong_only_sometimes_is_found_all_the_same():
-    finding = Suite(FailsSometimes).check("relu")
+    finding = opened(FailsSometimes).check("relu")
     assert finding.verdict == "fails"
     assert ".relu()" in finding.example
 
@@ -568,7 +584,7 @@ class BreaksOnTheWay(Scalar):
 
 
 def test_an_error_on_the_way_to_a_property_is_a_failure_and_no_crash():
-    finding = Suite(BreaksOnTheWay).check("second pass")
+    finding = opened(BreaksOnTheWay).check("second pass")
     assert (finding.verdict, finding.found) == ("fails", "KeyError: 'again'")
     assert finding.example.endswith(".backward()  # KeyError: 'again'")
 
@@ -615,7 +631,7 @@ class HangsTwice(Scalar):
 )
 def test_what_never_comes_back_is_stopped_and_told(engine, name, last):
     before = signal.getsignal(signal.SIGALRM)
-    finding = Suite(engine, limit=0.2).check(name)
+    finding = opened(engine, limit=0.2).check(name)
     assert (finding.verdict, finding.found) == ("fails", "no answer in 0.2 seconds")
     assert f"{last}" in finding.example
     assert "no answer in 0.2 seconds" in finding.example
@@ -625,7 +641,7 @@ def test_what_never_comes_back_is_stopped_and_told(engine, name, last):
 
 def test_an_engine_can_be_tried_in_another_thread():
     found = []
-    thread = threading.Thread(target=lambda: found.append(Suite(Scalar).check("relu").verdict))
+    thread = threading.Thread(target=lambda: found.append(opened(Scalar).check("relu").verdict))
     thread.start()
     thread.join()
     assert found == ["holds"]
@@ -638,11 +654,11 @@ class Sleeps(Scalar):
 
 
 def test_a_slow_engine_is_given_its_time_for_each_case():
-    assert Suite(Sleeps, limit=0.5).check("relu").verdict == "holds"  # of twelve cases
+    assert opened(Sleeps, limit=0.5).check("relu").verdict == "holds"  # of twelve cases
 
 
 def test_what_would_tell_nothing_is_not_tried():
-    suite = Suite(Misspelt, examples=10)
+    suite = opened(Misspelt, examples=10)
     finding = suite.check("a * b in a graph")
     assert (finding.verdict, finding.found) == ("not tried", "a * b fails")
     assert "\nnot tried, since a * b fails: " in str(suite.report())
@@ -660,7 +676,7 @@ def test_a_refusal_of_some_operands_is_not_held_against_an_engine():
             slopes = 1.0 / other.data, -self.data / other.data**2
             return self.result(self.data / other.data, (self, slopes[0]), (other, slopes[1]))
 
-    suite = Suite(OnlyPositivePowers, examples=40)
+    suite = opened(OnlyPositivePowers, examples=40)
     for name, verdict in (("a ** n", "holds"), ("a / b", "holds"), ("powers of 0", "holds")):
         assert suite.check(name).verdict == verdict, suite.check(name)
 
@@ -682,7 +698,7 @@ def test_right_formulas_of_other_kinds_hold():
         def cos(self):
             return (self + math.pi / 2).sin()
 
-    suite = Suite(Other, examples=60)
+    suite = opened(Other, examples=60)
     for name in ("a ** b", "2 ** a", "cos", "sin"):
         assert suite.check(name).verdict == "holds", suite.check(name)
 
@@ -699,7 +715,7 @@ def test_an_engine_with_numbers_of_its_own_trains():
                 for parent, local in node.parents:
                     parent.grad += node.grad * Fraction(local)
 
-    assert Suite(Exact, examples=20).check("training").verdict == "holds"
+    assert opened(Exact, examples=20).check("training").verdict == "holds"
 
 
 def test_what_an_engine_prints_is_dropped(capsys):
@@ -708,7 +724,7 @@ def test_what_an_engine_prints_is_dropped(capsys):
             print("backward!")
             super().backward()
 
-    assert Suite(Prints, examples=10).check("a + b").verdict == "holds"
+    assert opened(Prints, examples=10).check("a + b").verdict == "holds"
     assert capsys.readouterr().out == ""
 
 
@@ -724,7 +740,7 @@ def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(ArgumentError, match=message):
         Engine(Scalar, **settings)
     with pytest.raises(ArgumentError, match="there have to be examples, not 0"):
-        Suite(Scalar, 0)
+        opened(Scalar, 0)
 
 
 def test_a_function_is_first_tried_where_it_has_a_value():
@@ -734,8 +750,8 @@ def test_a_function_is_first_tried_where_it_has_a_value():
             slope = 1.0 / math.sqrt((1.0 - self.data) * (1.0 + self.data))
             return self.result(math.asin(self.data), (self, slope))
 
-    assert Suite(Asserts).check("arcsin").verdict == "holds"
-    assert Suite(Asserts).check("arcsin: tails").verdict == "holds"
+    assert opened(Asserts).check("arcsin").verdict == "holds"
+    assert opened(Asserts).check("arcsin: tails").verdict == "holds"
 
 
 def test_data_that_cannot_be_assigned_is_not_offered():
@@ -745,7 +761,7 @@ def test_data_that_cannot_be_assigned_is_not_offered():
                 raise AttributeError("data is read-only")
             super().__setattr__(name, value)
 
-    suite = Suite(Fixed, examples=20)
+    suite = opened(Fixed, examples=20)
     for name in ("training", "recording"):
         assert suite.check(name).verdict == "not offered"
         assert "data is read-only" in suite.check(name).found
@@ -760,13 +776,13 @@ def test_other_names_and_functions_are_said_with_an_engine():
     engine = Engine(
         Node, "node", data="value", grad="derivative", backward="run", functions={"exp": exp_of}
     )
-    suite = Suite(engine, examples=40)
+    suite = opened(engine, examples=40)
     for name in ("a * b", "exp", "exp: tails", "random programs", "gradient before"):
         assert suite.check(name).verdict == "holds", suite.check(name)
 
 
 def test_a_leaf_is_no_result():
-    suite = Suite(LeafPassFails)
+    suite = opened(LeafPassFails)
     for name in ("random programs", "two results"):
         assert suite.check(name).verdict == "holds", suite.check(name)
 
@@ -807,22 +823,25 @@ def test_what_cannot_be_loaded_is_said(path, message):
 
 def test_what_makes_no_nodes_is_said():
     with pytest.raises(ArgumentError) as caught:
-        Suite(Fraction).check("a + b")
+        opened(Fraction).check("a + b")
     assert str(caught.value) == (
         "Fraction makes no node of a float with a number in 'data', its gradient in 'grad' and a "
         "method 'backward': AttributeError: 'Fraction' object has no attribute 'data'; say what they "
         "are called, or write an Engine"
     )
     with pytest.raises(ArgumentError, match="'speed' is no property: "):
-        Suite(Value).check("speed")
+        opened(Value).check("speed")
 
 
 ENGINES = """
-from right import Scalar as Right
+from wrong_engines import Node
+
+class Right(Node):
+    pass
 
 class Wrong(Right):
     def __rsub__(self, other):
-        return self.apply("-", self, other)
+        return self - other
 """
 
 
@@ -906,10 +925,21 @@ class Wrong(Value):
 """
 
 
-def pytest_on(folder, *options):
+def pytest_on(folder, *options, alone=True):
+    """What pytest says in a folder; with our plugin alone it starts quickly."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    environment = {**os.environ}
+    if alone:
+        command += ["-p", "pytest_tinygrad_bp"]
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     return subprocess.run(
-        [*command, *options], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [*command, *options],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -952,4 +982,4 @@ def test_the_plugin_says_what_is_wrong_with_an_engine(tmp_path):
 
 def test_the_plugin_does_nothing_unless_asked(tmp_path):
     (tmp_path / "test_one.py").write_text("def test_one():\n    pass\n")
-    assert "1 passed" in pytest_on(tmp_path).stdout
+    assert "1 passed" in pytest_on(tmp_path, alone=False).stdout
