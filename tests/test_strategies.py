@@ -118,6 +118,7 @@ def test_a_row_that_is_not_rational_refuses_a_fraction(op):
         ("v0 = 3; v0 * v0", "not an assignment: v0 \\* v0"),
         ("v0 = 3; v1 = v2 + 1", "not an operation: v1 = v2 \\+ 1"),
         ("v0 = 3; v1 = exit(v0)", "not an operation"),
+        ("v0 = 3; v1 = +v0", "not an operation"),
         ("v0 = 3; v1 = v0 % 2", "not an operation"),
         ("v0 = three", "not an operation"),
         ("v0 = 'three'", "not an operation"),
@@ -127,6 +128,18 @@ def test_a_row_that_is_not_rational_refuses_a_fraction(op):
 def test_a_text_that_is_no_program_is_refused(text, message):
     with pytest.raises(ExpressionError, match=message):
         Program.read(text)
+
+
+def test_a_text_may_be_typed_by_a_person():
+    typed = Program.read("x = 3; x = x * x\ny = -x")
+    assert typed == Program((Fraction(3),), (Instruction("*", (0, 0)), Instruction("neg", (1,))))
+    assert str(typed) == "v0 = 3; v1 = v0 * v0; v2 = -v1"
+
+
+@pytest.mark.parametrize("op", ["tanh", "spam"])
+def test_operations_that_are_not_exact_are_refused(op):
+    with pytest.raises(ArgumentError, match="programs have operations that are exact on fractions"):
+        programs(["+", op])
 
 
 # ---- shrinking

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hypothesis import strategies as st
 
 from tinygrad_bp.arithmetic import FLOAT
-from tinygrad_bp.errors import ArgumentError, BackpropError, ExactnessError, ExpressionError
+from tinygrad_bp.errors import ArgumentError, BackpropError, ExpressionError
 from tinygrad_bp.network import ACTIVATIONS, Network
 from tinygrad_bp.operations import FUNCTIONS
 from tinygrad_bp.quoting import quoted
@@ -167,9 +167,7 @@ def _is_rational(rule: Rule) -> bool:
         for x in (Fraction(1, 3), Fraction(-1, 3)):
             at = (x, Fraction(2))[: rule.arity]
             OPERATIONS[rule.name](*([[each] for each in at] if rule.variadic else at))
-    except ExactnessError:
-        return False
-    except BackpropError:  # outside the domain of what is not rational
+    except BackpropError:  # it is inexact, or not even in the domain
         return False
     return True
 
@@ -266,7 +264,7 @@ class Program(NamedTuple):
                             leaves.append(_read_operand(value, places))
                     except (ValueError, KeyError):
                         raise ExpressionError(f"not an operation: {ast.unparse(line)}") from None
-                    places[name] = len(places)
+                    places[name] = len(leaves) + len(instructions) - 1
                 case _:
                     raise ExpressionError(f"not an assignment: {ast.unparse(line)}")
         return cls(tuple(leaves), tuple(instructions))
@@ -275,8 +273,8 @@ class Program(NamedTuple):
         lines = [f"v{place} = {leaf}" for place, leaf in enumerate(self.leaves)]
         for place, (op, operands) in enumerate(self.instructions, len(lines)):
             shown = [*map(_show, operands)]
-            call = f" {op} ".join(shown) if not op.isidentifier() else f"{op}({', '.join(shown)})"
-            lines.append(f"v{place} = {call}")
+            call = f" {op} ".join(shown) if op in _SIGNS else f"{op}({', '.join(shown)})"
+            lines.append(f"v{place} = {f'-{shown[0]}' if op == 'neg' else call}")
         return "; ".join(lines)
 
     def __repr__(self) -> str:
@@ -307,6 +305,8 @@ def _read_instruction(tree: ast.expr, places: Mapping[str, int]) -> Instruction:
         case ast.BinOp(left=left, op=sign, right=right):
             (op,) = (op for op, each in _SIGNS.items() if type(each) is type(sign))
             operands = [left, right]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            op, operands = "neg", [operand]
         case ast.Call(func=ast.Name(id=op), args=operands) if op in OPERATIONS:
             pass
         case _:
@@ -332,13 +332,22 @@ def programs(
     All that is in a program leads to its last register, so that a failing one shrinks to what fails.
 
     Args:
-        operations: those to choose from, by name.
+        operations: those to choose from, by name; all of them are in `RATIONAL`.
         max_size: the largest number of instructions.
+
+    Raises:
+        ArgumentError: an operation takes rational numbers to others.
 
     >>> from hypothesis import find
     >>> find(programs(["neg"]), lambda program: len(program.instructions) == 2)
-    Program.read('v0 = 0; v1 = neg(v0); v2 = neg(v1)')
+    Program.read('v0 = 0; v1 = -v0; v2 = -v1')
     """
+    for op in operations:
+        if op not in RATIONAL:
+            raise ArgumentError(
+                f"programs have operations that are exact on fractions, not {op!r}: "
+                f"{', '.join(RATIONAL)}; expressions() have every operation on numbers"
+            )
     # Each instruction is drawn by itself, in a choice or two more than it has operands, and a register
     # is told by how far back it is: so Hypothesis, which tries without a few choices that follow each
     # other, can leave any one out.  Mostly a late register is read, for what nothing leads on from is pruned.
