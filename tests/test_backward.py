@@ -106,6 +106,7 @@ DUALS = {
     "abs": lambda a: scaled(a, (a.value > 0) - (a.value < 0)),
     "square": lambda a: times(a, a),
     "reciprocal": lambda a: over(Dual(Fraction(1)), a),
+    "identity": lambda a: a,
     "relu": lambda a: scaled(a, int(a.value > 0)),
     "leaky_relu": lambda a: scaled(a, 1 if a.value > 0 else Fraction(1, 100)),
     "maximum": lambda a, b: chosen(a, b, first=a.value > b.value),

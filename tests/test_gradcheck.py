@@ -7,6 +7,7 @@ import doctest
 import math
 import operator
 import pickle
+import re
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -173,6 +174,184 @@ def test_no_program_differs_and_its_gradient_made_wrong_does(program):
             assert again.verdict == "differs", again
 
 
+# ---- wrong by little, in one place only, or in a manner that people err in
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+def powers(x, y):
+    return x**y
+
+
+def layer(x, y, z):
+    """Three outputs of a layer with weights of its own."""
+    return [math.tanh(x - 2.0 * y), math.tanh(y * z), x * y * z]
+
+
+def jacobian_of_layer(x, y, z, wrong=0.0, row=0, column=0):
+    a, b = 1.0 / math.cosh(x - 2.0 * y) ** 2, 1.0 / math.cosh(y * z) ** 2
+    rows = [[a, -2.0 * a, 0.0], [0.0, z * b, y * b], [y * z, x * z, x * y]]
+    rows[row][column] = rows[row][column] * (1.0 + wrong) or wrong
+    return rows
+
+
+WRONG = [
+    ("off by a millionth", math.sin, (0.7,), lambda x: math.cos(x) * (1.0 + 1e-6)),
+    ("off by 1e-7", math.exp, (-20.0,), lambda x: math.exp(x) * (1.0 - 1e-7)),
+    ("off by 1e-8", math.log, (3.0,), lambda x: (1.0 + 1e-8) / x),
+    ("off by 1e-9", lambda x: x**3, (1.7,), lambda x: 3.0 * x * x * (1.0 + 1e-9)),
+    ("off by 1e-9 in millions", lambda x: x**3, (1e6,), lambda x: 3.0 * x * x * (1.0 - 1e-9)),
+    ("zero", lambda x: 4e-7 * x**2, (3.0,), lambda x: 0.0),
+    ("all below 1e-8 dropped", lambda x: 1e-9 * x, (2.0,), lambda x: 0.0),
+    ("a tail cut off", sigmoid, (-60.0,), lambda x: 0.0 if x < -50.0 else sigmoid(x) * sigmoid(-x)),
+    ("a tail held", math.exp, (65.0,), lambda x: math.exp(min(x, 60.0))),
+    ("a tail that cancels", lambda x: math.tanh(x) + 1.0, (-8.0,), lambda x: 4.0 * math.exp(2.0 * x)
+     * (1.0 + 1e-2)),
+    ("the sign below 0", abs, (-2.0,), lambda x: 1.0),
+    ("the sign in one region", lambda x: x * abs(x), (-1.5,), lambda x: 2.0 * x),
+    ("half of a tie near it", lambda x: max(x, 1.0), (1.0 + 1e-9,), lambda x: 0.5),
+    ("the other branch near a kink", lambda x: max(x, 0.0), (-1e-12,), lambda x: 1.0),
+    ("leak forgotten", lambda x: x if x > 0.0 else 0.01 * x, (-1e-3,), lambda x: 0.0),
+    ("upstream forgotten", lambda x: math.sin(x * x), (0.9,), lambda x: math.cos(x * x)),
+    ("one use of two", lambda x: x * math.tanh(x), (0.9,), math.tanh),
+    ("a sum halved", lambda x, y: (x - y) ** 2, (3.0, 1.0), lambda x, y: (x - y, y - x)),
+    ("operands exchanged", powers, (2.0, 3.0), lambda x, y: (x**y * math.log(x), y * x ** (y - 1.0))),
+    ("exponent off by one", powers, (2.0, 3.0), lambda x, y: (y * x**y, x**y * math.log(x))),
+    ("sign of the divisor", lambda x, y: x / y, (2.0, 3.0), lambda x, y: (1.0 / y, x / (y * y))),
+    ("divisor squared to 0", lambda x, y: x / y, (1e-170, 2e-170),
+     lambda x, y: (1.0 / y, -x / max(y * y, 5e-324))),
+    ("one entry of many", layer, (0.3, 0.8, -1.2),
+     lambda *at: jacobian_of_layer(*at, wrong=1e-7, row=1, column=2)),
+    ("one entry that is 0", layer, (0.3, 0.8, -1.2),
+     lambda *at: jacobian_of_layer(*at, wrong=1e-9, row=0, column=2)),
+    ("transposed", layer, (0.3, 0.8, -1.2),
+     lambda *at: [*zip(*jacobian_of_layer(*at), strict=True)]),
+    ("nan", math.sin, (0.7,), lambda x: math.nan),
+    ("infinite", math.sqrt, (1e-300,), lambda x: math.inf),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "gradient"), [each[1:] for each in WRONG], ids=[each[0] for each in WRONG]
+)
+def test_none_of_the_usual_wrong_gradients_is_accepted(f, at, gradient):  # fmt: skip
+    with pytest.raises(GradientError):
+        gradcheck(f, *at, gradient=gradient)
+
+
+def test_the_layer_itself_is_right():
+    assert gradcheck(layer, 0.3, 0.8, -1.2, gradient=jacobian_of_layer).verdict == "agrees"
+
+
+# ---- right, and rounded
+
+
+def by_horner(coefficients):
+    def f(x):
+        total = 0.0 * x
+        for each in coefficients:
+            total = total * x + each
+        return total
+
+    return f
+
+
+def expanded(coefficients):
+    return lambda x: sum(each * x**power for power, each in enumerate(reversed(coefficients)))
+
+
+def derived(coefficients):
+    degree = len(coefficients) - 1
+    return [each * (degree - place) for place, each in enumerate(coefficients[:-1])]
+
+
+def e_to(x):
+    return math.e**x  # takes complex numbers, where math.exp does not
+
+
+def cancelling(x):
+    """The derivative of ``(exp(x) - 1) / x``, from its series near 0."""
+    if abs(x) > 0.1:
+        return (x * math.exp(x) - math.expm1(x)) / x**2
+    return sum(k * x ** (k - 1) / math.factorial(k + 1) for k in range(1, 12))
+
+
+POLYNOMIALS = [
+    [1.0, -3.0, 3.0, -1.0],
+    [1.0, -6.0, 11.0, -6.0],
+    [1.0, -5.0, 10.0, -10.0, 5.0, -1.0],
+    [0.1, -0.3, 0.3, -0.1],
+]
+
+RIGHT = [
+    *((f"cube root at {x}", lambda x: x ** (1 / 3), lambda x: x ** (-2 / 3) / 3.0, x) for x in (1e-30, 1e-300, 8.0, 1e200)),
+    *((f"sigmoid at {x}", lambda x: 1.0 / (1.0 + e_to(-x)), lambda x: sigmoid(x) * (1.0 - sigmoid(x)), x)
+      for x in (-30.0, -8.0, 0.0, 8.0, 15.0, 30.0, 36.0, 40.0)),
+    *((f"softplus at {x}", lambda x: math.log(1.0 + math.exp(x)), sigmoid, x) for x in (-40.0, -30.0, -10.0, 0.0, 36.0)),
+    *((f"tanh at {x}", cmath.tanh, lambda x: 1.0 - math.tanh(x) ** 2, x) for x in (-20.0, 1.0, 10.0, 18.0, 20.0)),
+    *((f"tanh from powers of e at {x}", lambda x: (e_to(2.0 * x) - 1.0) / (e_to(2.0 * x) + 1.0),
+       lambda x: 1.0 / math.cosh(x) ** 2, x) for x in (1e-9, 8.0, 15.0, 20.0)),
+    *((f"(e**x - 1) / x at {x}", lambda x: (e_to(x) - 1.0) / x, cancelling, x) for x in (1e-3, -1e-5, 1e-8, 1.2e-14, -9e-13)),
+    *((f"expm1(x) / x at {x}", lambda x: math.expm1(x) / x, cancelling, x) for x in (1e-3, -1e-5, 1e-8, 1.2e-14)),
+    *((f"log(1 + x) at {x}", lambda x: cmath.log(1.0 + x), lambda x: 1.0 / (1.0 + x), x) for x in (1e-4, -1e-8, 1e-12, 1e-16)),
+    *((f"(1 - cos x) / x**2 at {x}", lambda x: (1.0 - math.cos(x)) / x**2, lambda x: -x / 12.0, x)
+      for x in (1e-4, 1e-7, 5.7e-8, -2e-7)),
+    *((f"{name} {coefficients} at {x}", form(coefficients), slope(derived(coefficients)), x)
+      for coefficients in POLYNOMIALS for x in (1.0 + 1e-3, 1.0 + 1e-7, 2.00001, 0.5)
+      for name, form, slope in (("expanded", expanded, expanded), ("Horner", by_horner, by_horner),
+                                ("expanded, by Horner", expanded, by_horner))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("f", "gradient", "x"), [each[1:] for each in RIGHT], ids=[each[0] for each in RIGHT]
+)
+def test_no_right_gradient_is_called_wrong_because_it_is_rounded(f, gradient, x):  # fmt: skip
+    gradcheck(f, x, gradient=gradient)
+
+
+@pytest.mark.parametrize("at", [(2.0, 30.0), (-5.0, 40.0), (0.0, 37.0), (300.0, 1.0)])
+def test_no_right_gradient_of_logsumexp_is_called_wrong(at):
+    def softmax(x, y):
+        return 1.0 / (1.0 + math.exp(y - x)), 1.0 / (1.0 + math.exp(x - y))
+
+    gradcheck(lambda x, y: cmath.log(e_to(x) + e_to(y)), *at, gradient=softmax)
+    gradcheck(lambda x, y: math.log(math.exp(x) + math.exp(y)), *at, gradient=softmax)
+
+
+@pytest.mark.parametrize(
+    "at", [(2.0, 3.0), (1e-5, 3.0), (2.5, -7.3), (1e5, 20.0), (1.0001, 1e4), (1e-30, 1 / 3)]
+)
+def test_a_power_agrees_for_both_operands(at):  # fmt: skip
+    def by_hand(x, y):
+        return y * x ** (y - 1.0), x**y * math.log(x)
+
+    assert report(powers, *at, gradient=by_hand).verdict == "agrees"
+    assert report(powers, *at).verdict == "agrees"
+
+
+@settings(max_examples=25)
+@given(st.floats(-15.5, -2.0), st.sampled_from([1.0, -1.0]))
+def test_where_a_sum_loses_its_digits_a_right_gradient_is_never_wrong(exponent, sign):
+    gradcheck(lambda x: (math.exp(x) - 1.0) / x, sign * 10.0**exponent, gradient=cancelling)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "wrong"),
+    [
+        (lambda x: math.tanh(1e8 * x), 1e-9, 0.0),
+        (lambda x: x + 1e-9 * math.tanh((x - 1.0) * 1e12), 1.0, 1.0),
+        (lambda x: x + 1e-6 * math.tanh((x - 1.0) * 1e6), 1.0, 1.0),
+        (lambda x: x + max(0.0, x - 1.0), 1.0 + 1e-9, 1.5),
+        (lambda x: math.sin(1e8 * x), 1e-9, 0.9e8),
+    ],
+)
+def test_what_a_function_does_within_little_is_not_taken_for_rounding(f, x, wrong):
+    assert verdicts(f, x, gradient=lambda x: wrong) == ["differs"]
+
+
 # ---- small, zero, and near a kink
 
 
@@ -324,6 +503,48 @@ def test_no_grad_is_touched_and_values_are_read():
 def test_methods_of_values_may_be_called():
     assert gradcheck(lambda x: x.tanh() * x, 0.5).verdict == "agrees"
     assert gradcheck(lambda x: np.tanh(x) * np.float64(2.0), np.float32(0.5)).verdict == "agrees"
+
+
+# ---- arrays
+
+W = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("f", "right", "wrong"),
+    [
+        (lambda *x: W @ np.array(x), lambda *x: W, lambda *x: W.T),
+        (lambda *x: np.array(x) @ W @ np.array(x), lambda *x: (W + W.T) @ np.array(x), lambda *x: 2.0 * W @ np.array(x)),
+        (lambda x, y: np.array([x * y, x - y]), lambda x, y: np.array([[y, x], [1.0, -1.0]]), lambda x, y: [[y, x], [1.0, 1.0]]),
+        (lambda *x: np.sum(np.tanh(np.array(x))), lambda *x: 1.0 - np.tanh(np.array(x)) ** 2, lambda *x: np.tanh(np.array(x))),
+        (lambda x, y: (x * y, [3.0 * x][0]), lambda x, y: ((y, x), (3.0, 0.0)), lambda x, y: ((y, x), (0.0, 3.0))),
+    ],
+)  # fmt: skip
+def test_functions_that_return_arrays_get_right_verdicts(f, right, wrong):
+    at = 0.5, -1.5
+    assert gradcheck(f, *at).verdict == "agrees"
+    assert gradcheck(f, *at, gradient=right).verdict == "agrees"
+    with pytest.raises(GradientError) as caught:
+        gradcheck(f, *at, gradient=wrong)
+    assert "np." not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "f", "spread"),
+    [
+        (np.array([1.0, 2.0]), lambda x: (x**2).sum(), "lambda *x: f(numpy.array(x)), *array)"),
+        (W, lambda x: (x @ x).sum(), "f(numpy.array(x).reshape(2, 2)), *array.ravel())"),
+        ([1.0, 2.0], lambda x: x[0] * x[1], "f(list(x)), *numbers)"),
+        ((1.0, 2.0), lambda x: x[0] * x[1], "f(tuple(x)), *numbers)"),
+    ],
+)
+def test_an_array_as_an_argument_is_refused_with_the_call_that_works(argument, f, spread):
+    with pytest.raises(DataError) as caught:
+        gradcheck(f, argument)
+    assert spread in str(caught.value)
+    call = re.search(r"gradcheck\(lambda .*?\), \*[\w.]+(\(\))?\)", str(caught.value))[0]
+    scope = {"gradcheck": gradcheck, "f": f, "numpy": np, "array": argument, "numbers": argument}
+    assert eval(call, scope).verdict == "agrees"
 
 
 # ---- number types

@@ -60,23 +60,57 @@ def difference_and_step(
     f: Callable[[Sequence[float]], float], at: Sequence[float], index: int
 ) -> tuple[Estimate, float]:
     """What `finite_difference` gives, and the step it took: ``f`` is smooth within; 0 if it is nowhere."""
-    x = at[index]
-
-    def value(moved: float) -> float:
-        return _value_or_nan(f, [*at[:index], moved, *at[index + 1 :]])
-
+    x, value = at[index], _along(f, at, index)
     unknown = _UNKNOWN, 0.0
     if not math.isfinite(x) or not math.isfinite(value(x)):
         return unknown
     (best, step), smooth = unknown, False
-    # A small argument may be near 0 by chance, or say how fine f is there: both scales are tried.
-    for scale in sorted({abs(x), max(abs(x), 0.01)} - {0.0}):
+    for scale in _scales(x):
         for estimate, step_there, smooth_there in _estimates(value, x, scale):
             if abs(estimate.value - best.value) > estimate.error + best.error:
                 break
             if estimate.error < best.error:
                 best, step, smooth = estimate, step_there, smooth_there
     return (best, step) if smooth else unknown
+
+
+def coarser_estimates(
+    f: Callable[[Sequence[float]], float], at: Sequence[float], index: int, step: float
+) -> Iterator[Estimate]:
+    """The estimates that `finite_difference` has from larger steps than this one."""
+    value = _along(f, at, index)
+    for scale in _scales(at[index]):
+        yield from (each for each, wider, _ in _estimates(value, at[index], scale) if wider > step)
+
+
+def scatter_beside(f: Callable[[Sequence[float]], float], at: Sequence[float], index: int) -> float:
+    """How far rounding moves the values of ``f`` on either side of the point.
+
+    Where a sum has lost its digits, as in ``(exp(x) - 1) / x`` near 0, values lie on smooth pieces
+    between jumps, and the piece on which the point is shows none.  There are jumps on both sides, and
+    seen from further away they are of one size, which no kink and no bend is.
+
+    >>> scatter_beside(lambda at: (math.exp(at[0]) - 1.0) / at[0], [1e-14], 0) > 1e-3
+    True
+    >>> scatter_beside(lambda at: math.tanh(1e8 * at[0]), [1e-9], 0) < 1e-6
+    True
+    """
+    x = at[index]
+    rest = [0.0] * len(at)
+    largest = before = 0.0
+    wide = max(abs(x), 1.0) * 2.0**-20  # within it what varies is not what was written
+    while wide > 16.0 * math.ulp(x):
+        sides = (
+            scatter(
+                f,
+                [*at[:index], x + side * wide, *at[index + 1 :]],
+                [*rest[:index], wide, *rest[index + 1 :]],
+            )
+            for side in (-3.0, 3.0)
+        )
+        here = min(sides)
+        largest, before, wide = max(largest, min(before, here)), here, wide / 4.0
+    return largest
 
 
 def scatter(
@@ -124,6 +158,18 @@ def _sixth_difference(
         row = [ahead - behind for behind, ahead in pairwise(row)]
     found = max((abs(each) for each in row if math.isfinite(each)), default=0.0)
     return found / math.sqrt(math.comb(2 * _ORDER, _ORDER))
+
+
+def _along(
+    f: Callable[[Sequence[float]], float], at: Sequence[float], index: int
+) -> Callable[[float], float]:
+    """``f`` as a function of one of its arguments; nan where it has no value."""
+    return lambda moved: _value_or_nan(f, [*at[:index], moved, *at[index + 1 :]])
+
+
+def _scales(x: float) -> list[float]:
+    """A small argument may be near 0 by chance, or say how fine ``f`` is there: both are tried."""
+    return sorted({abs(x), max(abs(x), 0.01)} - {0.0})
 
 
 def _value_or_nan(f: Callable[[Sequence[float]], float], at: Sequence[float]) -> float:

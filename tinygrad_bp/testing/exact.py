@@ -78,7 +78,7 @@ def exact_programs(draw: st.DrawFn, forms: Sequence[Form], max_size: int = 10) -
 
     >>> from hypothesis import find
     >>> find(exact_programs(FORMS), lambda program: len(program.instructions) == 2)
-    Program(v0 = 0; v1 = v0 + v0; v2 = v1 + v0)
+    Program.read('v0 = 0; v1 = v0 + v0; v2 = v1 + v0')
     """
     leaves = tuple(draw(st.lists(_DYADIC, min_size=1, max_size=3)))
     registers = [*map(Value, leaves)]
@@ -241,7 +241,7 @@ def pruned(program: Program, results: Iterable[int]) -> Program:
 
     >>> two = Program((Fraction(3),), (Instruction("neg", (0,)), Instruction("square", (0,))))
     >>> pruned(two, [-1])
-    Program(v0 = 3; v1 = square(v0))
+    Program.read('v0 = 3; v1 = square(v0)')
     """
     count = len(program.leaves)
     size = count + len(program.instructions)
@@ -261,8 +261,8 @@ def smaller(program: Program) -> Iterator[Program]:
     For an instruction that is one of its operands, for a leaf an earlier one of the same number.
 
     >>> one, two = Fraction(1), Instruction("+", (0, 1))
-    >>> [*smaller(Program((one, one), (two,)))]
-    [Program(v0 = 1; v1 = v0 + v0), Program(v0 = 1; v1 = 1), Program(v0 = 1; v1 = 1)]
+    >>> [str(each) for each in smaller(Program((one, one), (two,)))]
+    ['v0 = 1; v1 = v0 + v0', 'v0 = 1; v1 = 1', 'v0 = 1; v1 = 1']
     """
     leaves, instructions = program
     size = len(leaves) + len(instructions)

@@ -18,7 +18,13 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tinygrad_bp.arithmetic import arithmetic_of, check_number
-from tinygrad_bp.differences import Estimate, difference_and_step, scatter
+from tinygrad_bp.differences import (
+    Estimate,
+    coarser_estimates,
+    difference_and_step,
+    scatter,
+    scatter_beside,
+)
 from tinygrad_bp.differentiate import jacobian
 from tinygrad_bp.errors import DataError, GradientError, NumberRangeError
 from tinygrad_bp.modules import make_callable
@@ -245,6 +251,8 @@ def _judged(
         return estimate, method, verdict_of(given, estimate)
     if abs(given - value) <= error + doubtful:
         return Estimate(value, error + doubtful), method, INCONCLUSIVE
+    if _between_jumps(subject, place, estimate, steps[index]):
+        return Estimate(value, abs(given - value)), method, INCONCLUSIVE
     return estimate, method, DIFFERS
 
 
@@ -268,18 +276,25 @@ def _rounding(
     # A constant as 0.1 is off by the same everywhere, which no scatter shows; and of values that are 0
     # all around it is not seen what was lost, and beside what.
     unseen = noise / max(abs(x), step) + (0.0 if f(at) else math.ulp(max(abs(x), 1.0)))
-    doubtful = own + unseen + _far(derivative, at) + _far(f, at) / step
-    return _SURE * min(own, noise / step), _SURE * doubtful
+    return _SURE * min(own, noise / step), _SURE * (own + unseen)
 
 
-def _far(f: Callable[[Sequence[float]], float], at: Sequence[float]) -> float:
-    """The scatter of steps of any size, up to a sixteenth of the arguments; 0 if it is not of one size.
+def _between_jumps(
+    subject: _Subject, place: tuple[int, int], estimate: Estimate, step: float
+) -> bool:
+    """Whether the derivative is that of larger steps, and the estimate one of a piece between two jumps.
 
-    Rounding is of one size whatever the step, and what a function does is not.  Within a step of a few
-    floats rounding may seem a slope, and only from afar it is seen to be none.
+    Then the values that it was found by are right in none of the digits that it is about.
     """
-    found = [scatter(f, at, [abs(x) / part for x in at]) for part in (2.0**4, 2.0**10, 2.0**16)]
-    return min(found) if max(found) < 16.0 * min(found) else 0.0
+    result, index = place
+    f, given = partial(subject.value, result), _float(subject.given[result][index])
+    apart = abs(given - estimate.value)
+    if not any(
+        abs(given - value) <= error <= _SHARP * apart
+        for value, error in coarser_estimates(f, subject.at, index, step)
+    ):
+        return False
+    return apart * step <= _SURE * scatter_beside(f, subject.at, index)
 
 
 def _message(report: Report, arguments: int, *, by_hand: bool) -> str:
@@ -388,9 +403,10 @@ def _number(offered: Any) -> Any:
     """An argument as a plain number: those of NumPy, which may be of single precision, as floats."""
     number = _unwrapped(data_of(offered))
     if _is_sequence(number):
+        built, numbers = _one_by_one(number)
         raise DataError(
             f"an argument of gradcheck is {_shown(number)}: give its numbers one by one, as in "
-            "gradcheck(lambda *x: f(x), *numbers), or by keyword if it is data"
+            f"gradcheck(lambda *x: f({built}), *{numbers}), a gradient likewise; or by keyword if it is data"
         )
     check_number(number, where="an argument of gradcheck")
     name = arithmetic_of([number]).name
@@ -401,6 +417,16 @@ def _number(offered: Any) -> Any:
     except OverflowError:
         raise NumberRangeError(f"{format_number(number):.60} is too large for a float") from None
     return as_float if name == "numpy" else number
+
+
+def _one_by_one(sequence: Any) -> tuple[str, str]:
+    """How the numbers ``*x`` are made the sequence again, and how they are taken out of it."""
+    shape = getattr(sequence, "shape", None)
+    if shape is None:
+        return f"{'tuple' if isinstance(sequence, tuple) else 'list'}(x)", "numbers"
+    if len(shape) == 1:
+        return "numpy.array(x)", "array"
+    return f"numpy.array(x).reshape{tuple(shape)}", "array.ravel()"
 
 
 def _like(number: Any, moved: float) -> Any:
@@ -444,12 +470,8 @@ def _results(returned: Any) -> list[Any]:
 
 
 def _unwrapped(number: Any) -> Any:
-    """The number in an array of no axis."""
-    return (
-        number.item()
-        if getattr(number, "shape", None) == () and hasattr(number, "__iter__")
-        else number
-    )
+    """The number in an array of no axis, or of a type of NumPy's, as Python's own."""
+    return number.item() if getattr(number, "shape", None) == () else number
 
 
 def _given_rows(given: Any, returned: Any, arguments: int) -> tuple[tuple[Any, ...], ...]:
