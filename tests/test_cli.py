@@ -16,6 +16,7 @@ from fractions import Fraction
 import pexpect
 import pytest
 from commands import PROGRAM, run
+from depth import depth
 
 from tinygrad_bp import Network, Value, cli, tanh
 from tinygrad_bp.quoting import MESSAGE
