@@ -1,31 +1,10 @@
-"""How Hypothesis runs, and terminals for the tests that need one.
-
-The same examples everywhere, so that a run says something of the code alone;
-``pytest --hypothesis-profile=search`` looks for new ones instead.
-"""
+"""Terminals for the tests that need one."""
 
 import os
 import signal
 
 import pexpect
 import pytest
-from hypothesis import settings
-
-settings.register_profile("same", deadline=None, derandomize=True, database=None)
-settings.register_profile("search", deadline=None)
-settings.load_profile("same")
-
-
-os.environ.setdefault("FUZZ_SEED", "1986")
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Say with which seed test_fuzz.py drew its inputs, however the processes share the work."""
-    reports = [each for some in terminalreporter.stats.values() for each in some]
-    if any("test_fuzz.py" in getattr(each, "nodeid", "") for each in reports):
-        seed = os.environ["FUZZ_SEED"]
-        terminalreporter.write_line(f"inputs of test_fuzz.py drawn with FUZZ_SEED={seed}")
-
 
 _THEIRS = ("COLUMNS", "LINES", "NO_COLOR")  # of the terminal in which the tests run
 

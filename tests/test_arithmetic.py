@@ -11,6 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -106,7 +107,7 @@ def ulps(got, truth):
     return abs(mpf(got) - truth) / mpf(math.ulp(float(truth)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=depth(300, by_default=50))
 @given(st.floats(-26.5, 26.5))
 def test_gaussian_is_right_where_exp_of_the_square_is_not(x):
     with mpmath.workdps(50):
@@ -118,7 +119,7 @@ def test_the_naive_gaussian_would_fail():
         assert ulps(math.exp(-26.3 * 26.3), mp.exp(-(mpf(26.3) ** 2))) > 50
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=depth(300, by_default=50))
 @given(st.floats(-37.5, 8.0))
 def test_ndtr_and_gelu_are_right_in_the_tail(x):
     with mpmath.workdps(50):
@@ -128,7 +129,7 @@ def test_ndtr_and_gelu_are_right_in_the_tail(x):
             assert ulps(gelu(x), x * truth) < 7
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=depth(300, by_default=50))
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_cbrt_is_right_to_an_ulp(x):
     with mpmath.workdps(50):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ from tinygrad_bp.backward import backward as backward_function
 from tinygrad_bp.graph import topological_order
 from tinygrad_bp.testing.strategies import RATIONAL, Program, numbers, programs
 
-EXACT = settings(max_examples=120, deadline=None)
+EXACT = settings(max_examples=depth(120, by_default=25))
 
 
 # ---- the oracle: dual numbers, which know nothing of graphs or of the table
@@ -145,7 +146,7 @@ def test_the_pass_equals_forward_mode_exactly(program):
 
 
 @pytest.mark.parametrize("op", RATIONAL)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=depth(25, by_default=8))
 @given(data=st.data())
 def test_each_operation_is_exact_in_programs_of_its_own(op, data):
     program = data.draw(programs([op], max_size=4))
@@ -411,7 +412,7 @@ def test_a_neuron_by_hand():
     assert t.grad == 2 * (t.data - o.data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(st.lists(numbers(float), min_size=1, max_size=6))
 def test_a_sum_of_nodes_gives_each_its_own_slope(xs):
     leaves = [*map(Value, xs)]

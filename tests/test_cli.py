@@ -15,24 +15,13 @@ from fractions import Fraction
 
 import pexpect
 import pytest
+from commands import PROGRAM, run
+from depth import depth
 
 from tinygrad_bp import Network, Value, cli, tanh
 from tinygrad_bp.quoting import MESSAGE
 
 NOTE_1_1 = ["(t - tanh(w*x - b))**2", "w=0.5", "x=2", "b=0.1", "t=1"]
-COMMAND = [sys.executable, "-m", "tinygrad_bp"]
-
-
-def run(*arguments, cwd=None, **environment):
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=cwd,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
-        timeout=60,
-    )
 
 
 @pytest.fixture
@@ -233,7 +222,7 @@ def test_letters_that_the_terminal_has_not_are_spelled_out():
 
 def through_shell(arguments, redirected, cwd=None):
     return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", f"{shlex.join([*COMMAND, *arguments])} {redirected}"],
+        ["bash", "-o", "pipefail", "-c", f"{shlex.join([*PROGRAM, *arguments])} {redirected}"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -242,19 +231,18 @@ def through_shell(arguments, redirected, cwd=None):
     )
 
 
+COMMANDS = [
+    ["explain", *NOTE_1_1],
+    ["step", *NOTE_1_1],
+    ["step", *NOTE_1_1, "--json"],
+    ["draw", *NOTE_1_1, "-o", "a.dot"],
+    ["explore", *NOTE_1_1, "-o", "a.html"],
+    ["train", "iris", "--epochs", "1"],
+    ["repl", *NOTE_1_1, "--plain"],
+    ["explain", "--help"],
+]
 EVERY_COMMAND = pytest.mark.parametrize(
-    "arguments",
-    [
-        ["explain", *NOTE_1_1],
-        ["step", *NOTE_1_1],
-        ["step", *NOTE_1_1, "--json"],
-        ["draw", *NOTE_1_1, "-o", "a.dot"],
-        ["explore", *NOTE_1_1, "-o", "a.html"],
-        ["train", "iris", "--epochs", "1"],
-        ["repl", *NOTE_1_1, "--plain"],
-        ["explain", "--help"],
-    ],
-    ids=" ".join,
+    "arguments", depth(COMMANDS, by_default=COMMANDS[::3]), ids=" ".join
 )
 
 
@@ -643,7 +631,7 @@ def test_draw_refuses_a_large_graph_but_not_as_dot(tmp_path):
 
 def test_demo_in_a_terminal_shows_progress_accuracy_and_where(tmp_path):
     child = pexpect.spawn(
-        COMMAND[0], [*COMMAND[1:], "demo"], cwd=tmp_path, encoding="utf-8", timeout=60,
+        PROGRAM[0], [*PROGRAM[1:], "demo"], cwd=tmp_path, encoding="utf-8", timeout=60,
         dimensions=(50, 160), env={**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"},
     )  # fmt: skip
     child.expect("120 flowers to train on, 30 held out")
@@ -823,7 +811,7 @@ def test_train_says_that_a_rate_is_too_large_and_writes_nothing(table):
 
 def test_an_interrupt_of_train_keeps_what_was_learned(table, pseudo_terminal):
     child = pseudo_terminal(
-        [*COMMAND, "train", "xor.csv", "--epochs", "1000000", "-o", "net.json"], cwd=table
+        [*PROGRAM, "train", "xor.csv", "--epochs", "1000000", "-o", "net.json"], cwd=table
     )
     child.expect("training .*[1-9][0-9]*%|0:0[0-9]")
     time.sleep(1)

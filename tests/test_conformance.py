@@ -19,6 +19,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from depth import depth
 from hypothesis import given
 
 from tinygrad_bp import ArgumentError, Value, functions
@@ -139,7 +140,7 @@ def verdicts(report):
 
 
 def test_a_right_engine_conforms():
-    report = conformance(Scalar, examples=60)
+    report = conformance(Scalar, examples=depth(60, by_default=15))
     assert report.holds, report
     found = verdicts(report)
     for name in ("a / b", "2 / a", "relu", "kinks", "tanh", "tanh, everywhere", "random programs"):
@@ -151,7 +152,7 @@ def test_a_right_engine_conforms():
 
 
 def test_ours_conforms_in_every_property():
-    report = conformance(OURS, examples=20)
+    report = conformance(OURS, examples=depth(20, by_default=8))
     assert {*verdicts(report).values()} == {"holds"}, report
 
 
@@ -194,7 +195,7 @@ class Shuffled(Scalar):
 
 
 def test_programs_are_exact_in_whatever_order_an_engine_adds():
-    suite = Suite(Shuffled, examples=150)
+    suite = Suite(Shuffled, examples=depth(150, by_default=30))
     assert suite.check("random programs").verdict == "holds"
     assert suite.check("second pass").verdict == "holds"
 
@@ -216,7 +217,7 @@ class Single(Scalar):
 
 
 def test_an_engine_of_single_precision_conforms_with_its_bits_and_not_without():
-    suite = Suite(Engine(Single, bits=24), examples=120)
+    suite = Suite(Engine(Single, bits=24), examples=depth(120, by_default=30))
     for name in ("random programs", "second pass", "a / b", "tanh", "log"):
         assert suite.check(name).verdict == "holds", suite.check(name)
     assert suite.check("tanh, everywhere").verdict == "not offered"
@@ -495,7 +496,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("engine", FAULTS, ids=[each.__name__ for each in FAULTS])
 def test_each_kind_of_wrong_engine_is_found_by_the_property_of_its_name(engine):
-    suite = Suite(engine, examples=100)
+    suite = Suite(engine, examples=depth(100, by_default=40))
     for name in FAULTS[engine]:
         assert suite.check(name).verdict == "fails", suite.check(name)
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,7 +74,7 @@ def graphs(draw):
 
 
 @WAYS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(pool=graphs())
 def test_a_graph_comes_back_the_same(again, pool):
     pool[-1].backward()
@@ -81,7 +82,7 @@ def test_a_graph_comes_back_the_same(again, pool):
 
 
 @WAYS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(pool=graphs(), order=st.randoms())
 def test_what_several_results_share_stays_shared(again, pool, order):
     nodes = [*pool, *pool]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import sympy
+from depth import depth
 from hostile import TEX
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,7 +97,7 @@ def net_of(*sizes, seed=7):
 # ---- what it computes
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(cases())
 def test_every_kind_is_the_notes_formula_exactly(case):
     run, given_, (i, j, k) = case
@@ -114,7 +115,7 @@ def test_every_kind_is_the_notes_formula_exactly(case):
     assert all(leaf.grad == 0 for leaf in run.network.parameters())
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(cases(), st.integers(1, 5))
 def test_the_terms_and_the_rest_are_the_total_exactly(case, most):
     run, _, place = case
@@ -130,7 +131,7 @@ def test_the_terms_and_the_rest_are_the_total_exactly(case, most):
         assert term.factors == by_indices[term.indices].factors
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(cases())
 def test_the_nested_brackets_with_numbers_evaluate_to_the_gradient_exactly(case):
     run, _, (i, j, k) = case
@@ -140,7 +141,7 @@ def test_the_nested_brackets_with_numbers_evaluate_to_the_gradient_exactly(case)
             assert evaluate(line) == derived.gradient
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(cases())
 def test_brackets_and_deltas_are_what_they_are_said_to_be(case):
     run, given_, (i, j, k) = case
@@ -168,7 +169,7 @@ def graphs(draw):
     return nodes[-1], draw(st.sampled_from(order[: len(program.leaves) + 1])), chosen
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(graphs())
 def test_the_product_of_jacobians_is_the_gradient_exactly_whatever_the_landmarks(graph):
     e, w, landmarks = graph
@@ -191,7 +192,7 @@ def test_the_product_of_jacobians_is_the_gradient_exactly_whatever_the_landmarks
         assert evaluate(line) == gradient
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(graphs())
 def test_without_landmarks_the_terms_are_the_paths(graph):
     e, w, _ = graph
@@ -385,7 +386,7 @@ def test_bars_go_left_where_a_term_takes_away_and_are_as_long_as_its_share():
         assert (len(left), len(right)) == ((length, 0) if term.value < 0 else (0, length))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(cases(), st.integers(60, 100))
 def test_ascii_is_ascii_and_within_the_width(case, width):
     run, _, place = case
@@ -666,7 +667,7 @@ def test_the_lines_in_symbols_are_the_notes():
     assert derivation(run, run.t(2)).formula == "2(t[2] − o[3][2])"
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(cases())
 def test_the_lines_in_symbols_evaluate_to_the_gradient(case):
     """Each symbol read off the run, each sum carried out: the lines say what they mean."""

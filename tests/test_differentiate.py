@@ -14,6 +14,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -144,7 +145,7 @@ RATIONAL = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=depth(25, by_default=8))
 @given(RATIONAL, st.fractions(-2, 2, max_denominator=5))
 def test_fifth_derivatives_of_rational_functions_are_sympys_exactly(text, at):
     symbol = sympy.Symbol("x")

@@ -19,6 +19,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -228,7 +229,7 @@ def near(got, truth, spread):
     return abs(mpf(got) - truth) <= (8 + spread) * EPS * truth + mpf(2) ** -1074
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=depth(80, by_default=20))
 @given(LISTS)
 def test_the_gradient_of_logsumexp_is_softmax(xs):
     with mpmath.workdps(50):
@@ -241,7 +242,7 @@ def test_the_gradient_of_logsumexp_is_softmax(xs):
             assert near(leaf.grad, share, max(xs) - x)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=depth(80, by_default=20))
 @given(LISTS)
 def test_softmax_and_its_gradient(xs):
     with mpmath.workdps(50):

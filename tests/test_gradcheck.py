@@ -16,6 +16,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -84,7 +85,7 @@ def on_arguments(rule, derivatives=None):
 
 
 @ROWS
-@settings(max_examples=60, suppress_health_check=[*HealthCheck])
+@settings(max_examples=depth(60, by_default=10), suppress_health_check=[*HealthCheck])
 @given(data=st.data())
 def test_a_right_row_never_differs_over_its_whole_domain(rule, data):
     at = flat(data.draw(operands(rule)))
@@ -107,7 +108,7 @@ def wrongs(rule):
 
 
 @ROWS
-@settings(max_examples=12, suppress_health_check=[*HealthCheck])
+@settings(max_examples=depth(12, by_default=4), suppress_health_check=[*HealthCheck])
 @given(data=st.data())
 def test_a_wrong_row_differs_wherever_the_values_can_tell(rule, data):
     at = flat(data.draw(operands(rule)))
@@ -151,7 +152,7 @@ def test_conventions_at_two_kinks_that_make_a_smooth_function_differ():
     assert verdicts(lambda x: relu(x) - relu(-x), 0.0) == ["differs"]  # it is x, and they give 0
 
 
-@settings(max_examples=200, suppress_health_check=[*HealthCheck])
+@settings(max_examples=depth(200, by_default=40), suppress_health_check=[*HealthCheck])
 @given(programs())
 def test_no_program_differs_and_its_gradient_made_wrong_does(program):
     assume(program.instructions)
@@ -468,7 +469,7 @@ def test_each_result_and_argument_has_its_row():
     assert found.verdict == "agrees"
 
 
-@settings(max_examples=20)
+@settings(max_examples=depth(20, by_default=8))
 @given(st.floats(0.2, 2.0), st.floats(-2.0, 2.0))
 def test_it_nests(x, y):
     def f(x, y):

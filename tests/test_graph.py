@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from tinygrad_bp import Value, dot, fsum, primitive, tanh
 from tinygrad_bp.graph import names, topological_order
 from tinygrad_bp.testing.strategies import programs
 
-MANY = settings(max_examples=150, deadline=None)
+MANY = settings(max_examples=depth(150, by_default=30))
 
 
 def recursive_order(e):

@@ -13,6 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +73,7 @@ def places(sizes):
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=depth(60, by_default=15))
 @given(layered(FRACTIONS, sorted(RATIONAL)))
 def test_engine_equals_terms_equals_closed_forms_exactly(case):
     sizes, weights, biases, names, x, t = case
@@ -106,7 +107,7 @@ def test_engine_equals_terms_equals_closed_forms_exactly(case):
         assert run.x(k).grad == note.input_gradient(*layers, k)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=depth(30, by_default=10))
 @given(layered(FRACTIONS, sorted(RATIONAL)), FRACTIONS)
 def test_descend_is_the_notes_update_exactly(case, eta):
     sizes, weights, biases, names, x, t = case
@@ -144,7 +145,7 @@ def magnitudes(smallest):
     return st.floats(smallest, 1.5)  # far from underflow, where roundoff is not relative
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=depth(60, by_default=15))
 @given(layered(magnitudes(1e-3) | magnitudes(1e-3).map(lambda x: -x), sorted(SMOOTH)))
 def test_the_pass_is_within_rounding_of_its_paths_at_50_digits(case):
     _sizes, weights, biases, names, x, t = case
@@ -160,7 +161,7 @@ def test_the_pass_is_within_rounding_of_its_paths_at_50_digits(case):
             assert abs(leaf.grad - mpmath.fsum(products)) <= PASS_BOUND * UNIT_ROUNDOFF * gross
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=depth(60, by_default=15))
 @given(
     layered(magnitudes(1e-3), sorted(SMOOTH)), st.lists(st.sampled_from([-1.5, 2.5]), min_size=3)
 )
@@ -330,7 +331,7 @@ COMPOSED = {
 }
 
 
-@settings(max_examples=40)
+@settings(max_examples=depth(40, by_default=10))
 @given(layered(FRACTIONS, sorted(COMPOSED), max_depth=3), st.data())
 def test_terms_are_the_recorded_paths_grouped_by_the_outputs_they_pass(case, data):
     sizes, weights, biases, names, x, t = case
@@ -350,7 +351,7 @@ def test_terms_are_the_recorded_paths_grouped_by_the_outputs_they_pass(case, dat
         assert all(math.prod(term.factors) == term.value for term in terms)
 
 
-@settings(max_examples=40)
+@settings(max_examples=depth(40, by_default=10))
 @given(layered(FRACTIONS, sorted(COMPOSED)), st.integers(-1, 30), st.data())
 def test_largest_terms_and_the_rest_are_all_terms_exactly(case, n, data):
     sizes, weights, biases, names, x, t = case
@@ -661,7 +662,7 @@ def test_saved_file_says_its_format(tmp_path):
 # ---- the derivation
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=depth(25, by_default=8))
 @given(layered(FRACTIONS, sorted(RATIONAL)))
 def test_derivation_total_is_backwards_value_exactly(case):
     sizes, weights, biases, names, x, t = case

@@ -16,6 +16,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,7 +163,7 @@ def test_the_fixed_case_hides_nothing():
 
 # --- every form, every weight ---------------------------------------------------------------------
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=depth(80, by_default=20))
 etas = st.fractions(-3, 3, max_denominator=9)
 
 

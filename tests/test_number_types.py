@@ -17,6 +17,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -734,7 +735,7 @@ def test_whole_numbers_too_large_for_a_float_have_the_derivatives_of_their_quoti
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 def test_a_graph_of_numpy_s_float64_is_that_of_floats_in_its_type(data):
     rule = data.draw(st.sampled_from([r for r in RULES.values() if not r.variadic]))
     at = data.draw(operands(rule))

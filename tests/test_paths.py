@@ -12,6 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -117,7 +118,7 @@ def by_size(found, size=lambda locals_: abs(math.prod(locals_))):
 # ---- against the oracle, exactly
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(recorded())
 def test_sum_of_products_equals_grad_exactly(graph):
     e, w = graph
@@ -126,7 +127,7 @@ def test_sum_of_products_equals_grad_exactly(graph):
     assert path_sum(e, w).total == gradient
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(recorded())
 def test_count_total_gross_and_dead_equal_every_path(graph):
     e, w = graph
@@ -149,7 +150,7 @@ def test_count_total_gross_and_dead_equal_every_path(graph):
     assert counts == sorted(counts, reverse=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(recorded())
 def test_paths_are_listed_operands_from_left_to_right(graph):
     e, w = graph
@@ -161,7 +162,7 @@ def test_paths_are_listed_operands_from_left_to_right(graph):
             assert above.parents[slot] is below
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(recorded())
 def test_flow_equals_every_path_through_each_edge_exactly(graph):
     e, w = graph
@@ -180,7 +181,7 @@ def test_flow_equals_every_path_through_each_edge_exactly(graph):
         assert sum(out_of_e) == sum(into_w) == path_sum(e, w).total
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(recorded(), st.integers(0, 40))
 def test_largest_paths_equal_the_sorted_list_exactly(graph, n):
     e, w = graph
@@ -191,7 +192,7 @@ def test_largest_paths_equal_the_sorted_list_exactly(graph, n):
 EXACT = st.sampled_from([Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 3), Fraction(2)])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=depth(150, by_default=30))
 @given(weighted(EXACT | st.integers(-2, 2)), st.integers(1, 40))
 def test_ties_and_zeros_stand_in_the_order_of_paths(graph, n):
     e, w = graph
@@ -202,7 +203,7 @@ def test_ties_and_zeros_stand_in_the_order_of_paths(graph, n):
 # ---- in floats
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(recorded(float))
 def test_total_is_to_the_last_bit_what_backward_gives(graph):
     e, w = graph
@@ -221,7 +222,7 @@ def test_total_is_to_the_last_bit_what_backward_gives_in_networks():
 MODERATE = st.floats(1e-3, 1e3) | st.sampled_from([0.1, 0.3, 0.7, 1.1, 3.0, 1.0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=depth(150, by_default=30))
 @given(weighted(MODERATE | MODERATE.map(lambda x: -x)), st.integers(1, 30))
 def test_largest_products_in_floats_are_those_of_the_sorted_list(graph, n):
     e, w = graph
@@ -247,7 +248,7 @@ def test_products_equal_but_for_rounding_stand_as_their_products_do():
 EXTREME = st.sampled_from([1e-300, 1e-200, -1e-100, 5e-324, 1.0, 1e100, -1e200, 1.7e308, 0.0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=depth(150, by_default=30))
 @given(weighted(EXTREME), st.integers(1, 30))
 def test_sizes_beyond_the_range_of_floats_are_in_the_true_order(graph, n):
     e, w = graph
@@ -634,7 +635,7 @@ def test_a_path_sum_is_a_line_that_a_student_can_read():
 # ---- contraction
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(recorded(), st.data())
 def test_contracted_paths_give_the_gradient_exactly(graph, data):
     e, w = graph

@@ -18,6 +18,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from depth import depth
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -100,8 +101,7 @@ def test_the_oracles_derivatives_are_those_of_its_value(rule):
 # ---- accuracy
 
 ACCURACY = settings(
-    max_examples=120,
-    deadline=None,
+    max_examples=depth(120, by_default=20),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 
@@ -151,7 +151,7 @@ def assert_caught(wrong: Rule, rule: Rule, slot: int) -> None:
     find(
         operands(rule),
         lambda drawn: not passes(wrong, drawn, slot),
-        settings=settings(phases=[Phase.generate], database=None, deadline=None),
+        settings=settings(phases=[Phase.generate], max_examples=100),
     )
 
 
@@ -467,7 +467,7 @@ def fraction(number):
 
 
 @ROWS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=10))
 @given(data=st.data())
 def test_a_fraction_is_exact_or_refused_never_a_float(rule, data):
     drawn = data.draw(exact_operands(rule, Fraction))
@@ -489,7 +489,7 @@ def test_a_fraction_is_exact_or_refused_never_a_float(rule, data):
             function_of(rule)(*operand)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth(60, by_default=15))
 @given(numbers(Fraction), st.integers(-6, 6))
 def test_a_whole_power_of_a_fraction_is_exact(x, n):
     assume(x != 0 or n >= 0)
@@ -507,7 +507,7 @@ CLOSED_ON_INTS = {
 
 
 @ROWS
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=depth(40, by_default=8))
 @given(data=st.data())
 def test_an_int_stays_an_int_where_python_keeps_it(rule, data):
     drawn = data.draw(exact_operands(rule, int))
@@ -524,8 +524,7 @@ def test_an_int_stays_an_int_where_python_keeps_it(rule, data):
 
 
 SLOW_TO_OVERFLOW = settings(
-    max_examples=25,
-    deadline=None,
+    max_examples=depth(25, by_default=6),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import doctest
 import io
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pexpect
 import pytest
+from depth import depth
 from hypothesis import given, settings
 from rich.cells import cell_len
 
@@ -24,22 +25,14 @@ from tinygrad_bp.stepper import Screen, tree
 from tinygrad_bp.steps import naive, show, steps
 from tinygrad_bp.testing.strategies import programs
 
-COMMAND = [sys.executable, "-m", "tinygrad_bp", "step"]
+COMMAND = [*commands.PROGRAM, "step"]
 SHARED = ["b = a * x; c = b * b + tanh(b)", "a=-2", "x=-3"]
 DOUBLED = ["b = a + a; c = b + b", "a=1"]
 DOCS = Path(__file__).parent.parent / "docs" / "steps.md"
 
 
 def run(*arguments, **environment):
-    clean = {name: each for name, each in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env={**clean, "PYTHONIOENCODING": "utf-8", **environment},
-        timeout=60,
-    )
+    return commands.run("step", *arguments, **environment)
 
 
 @pytest.fixture
@@ -69,7 +62,7 @@ def ended(child):
 # ---- the tree
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=depth(25, by_default=8))
 @given(programs(max_size=6))
 def test_the_tree_has_one_row_for_each_edge_and_each_node_once(program):
     e = program.run([Value(each) for each in program.leaves])[-1]
@@ -88,7 +81,7 @@ def test_the_tree_has_one_row_for_each_edge_and_each_node_once(program):
         assert not rows[row.above].again
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(programs(max_size=6))
 def test_every_screen_shows_the_numbers_of_its_step(program):
     e = program.run([Value(each, f"x{k}") for k, each in enumerate(program.leaves)])[-1]

@@ -13,6 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ from tinygrad_bp.paths import path_count
 from tinygrad_bp.steps import Answer, Steps, naive, order, show, steps
 from tinygrad_bp.testing.strategies import programs
 
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=depth(40, by_default=10))
 
 
 @st.composite

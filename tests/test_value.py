@@ -15,6 +15,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -468,7 +469,7 @@ def test_every_function_is_a_method(name):
     assert FUNCTIONS[name].__doc__.startswith(f"{shown}: {RULES[name].meaning}.\n\nValue: ")
 
 
-@settings(max_examples=50)
+@settings(max_examples=depth(50, by_default=15))
 @given(st.floats(0.1, 5.0))
 def test_functions_of_plain_numbers_are_plain_numbers(x):
     assert type(exp(x)) is type(log(x)) is type(maximum(x, 1.0)) is float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from depth import depth
+
 SCRIPT = "<script>alert(1)</script>"
 URL = "http://hostile.invalid/x"
 
@@ -69,4 +71,5 @@ TEXT = [
     *("w[1][2,1]", "-x", "--help", "../x", "~/x", "a,b;c", "=1+1", "@x", "+1", "nan", "1e999", "True", "None"),
 ]  # fmt: skip
 
-LABELS = [*BACKSLASHES, *REPLACEMENTS, *MARKUP, *GRAPHS, *TEX, *INVISIBLE, *TEXT]
+_ALL = [*BACKSLASHES, *REPLACEMENTS, *MARKUP, *GRAPHS, *TEX, *INVISIBLE, *TEXT]
+LABELS = depth(_ALL, by_default=_ALL[::5])

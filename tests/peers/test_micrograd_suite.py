@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import exact_torch
 import pytest
+from depth import depth
 from hypothesis import assume, given, settings
 from shims import StandIn, cases_of, load
 
@@ -83,7 +84,7 @@ def test_agrees_with_micrograd_on_random_programs(micrograd_source):
         "relu": lambda a: a.relu(),
     }
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=depth(120, by_default=25))
     @given(programs(SHARED))
     def agrees(program):
         # at a power of 0 it divides by the base

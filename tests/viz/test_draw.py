@@ -7,6 +7,7 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
+from depth import depth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,7 +87,7 @@ def graphs(draw):
     return pool[-1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=depth(40, by_default=10))
 @given(graphs(), st.booleans())
 def test_every_number_is_the_engines(read, card, e, after_backward):
     if after_backward:

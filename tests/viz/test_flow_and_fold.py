@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 
 import pytest
+from depth import depth
 from hypothesis import given, settings
 
 import viz
@@ -46,7 +47,7 @@ def drawn(picture):
     return halos, lines
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=depth(25, by_default=8))
 @given(graphs())
 def test_widths_signs_and_numbers_are_those_of_the_flow(read, e):
     order = topological_order(e)

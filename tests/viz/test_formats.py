@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import pytest
+from depth import depth
 from hostile import TEX
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,7 +78,7 @@ def test_mermaid_shows_widths_signs_and_dashes_of_a_network():
             assert ("dasharray" in looks[place]) == dash
 
 
-@settings(max_examples=200)
+@settings(max_examples=depth(200, by_default=40))
 @given(st.text(st.characters(codec=None), max_size=40))
 def test_any_text_is_inert_in_mermaid(text):
     written = mermaid_escaped(text)

@@ -37,7 +37,7 @@ def graphs(draw):
     return pool[-1]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(graphs())
 def test_every_number_of_every_frame_is_that_of_the_record(read, card, e):
     film, record = viz.frames(e), steps(e)

@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import sympy
+from depth import depth
 from hostile import LABELS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -426,7 +427,7 @@ def test_nothing_runs_in_the_explorer(page, tmp_path, place):
 # ---- the two that make text safe
 
 
-@settings(max_examples=300)
+@settings(max_examples=depth(300, by_default=50))
 @given(st.text(st.characters(codec=None), max_size=40))
 def test_any_text_is_read_back_from_latex(text):
     written = for_latex(text)
@@ -435,7 +436,7 @@ def test_any_text_is_read_back_from_latex(text):
     assert spelled(read_tex_words(written)) == spelled(wanted)
 
 
-@settings(max_examples=300)
+@settings(max_examples=depth(300, by_default=50))
 @given(st.text(st.characters(codec=None), max_size=40))
 def test_any_text_is_read_back_from_html_and_xml(text):
     written = for_html(text)

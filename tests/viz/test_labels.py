@@ -6,6 +6,7 @@ import time
 import unicodedata
 
 import pytest
+from depth import depth
 from hostile import LABELS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ def check(svg, expected):
             assert element.get("id") in ("graph0", "node1")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=depth(300, by_default=50))
 @given(anything.filter(bool))
 def test_any_label_is_shown_and_nothing_more(read, text):
     picture = viz.draw(Value(1.0, text))
@@ -49,7 +50,7 @@ def test_any_label_is_shown_and_nothing_more(read, text):
     check(read(picture), shown(text))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=depth(200, by_default=40))
 @given(anything)
 @example("<b>")
 @example("&amp;")

@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import combinations, pairwise
 
 import pytest
+from depth import depth
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -114,7 +115,7 @@ def test_widths_colours_and_dashes_are_those_of_the_sum(read, weight, activation
     assert all(beneath[edge]["stroke"] == GREY for edge in beneath if edge not in expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=depth(25, by_default=8))
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=5), st.integers(0, 9), st.data())
 def test_every_number_is_the_engines(read, sizes, seed, data):
     run = example(sizes, seed)
