@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -1037,7 +1038,7 @@ def test_the_settings_are_those_of_the_root_and_leave_named_tests_alone(tmp_path
     (inner / "test_one.py").write_text("def test_one():\n    pass\n")
     done = pytest_on(inner, "-k", "sum or test_one")
     assert "2 passed" in done.stdout, done.stdout
-    assert "collected 113 items / 110 deselected / 3 selected" in done.stdout
+    assert re.search(r"collected \d+ items / \d+ deselected / 3 selected", done.stdout)
     assert "1 passed" in pytest_on(inner, "test_one.py").stdout
 
 

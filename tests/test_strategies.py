@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import doctest
 import math
 import random
 import re
@@ -265,7 +264,10 @@ def test_every_row_on_numbers_is_drawn_and_no_other():
         drawn.update(node.op for node in topological_order(out) if node.op)
 
     draw()
-    assert drawn == {op for op, rule in RULES.items() if not rule.variadic}
+    on_numbers = {op for op, rule in RULES.items() if not rule.variadic}
+    assert drawn <= on_numbers
+    for op in on_numbers - drawn:  # by chance
+        find(expressions([op]), lambda expression: expression.text not in expression.at)
 
 
 @settings(max_examples=60, suppress_health_check=[*HealthCheck])
@@ -376,6 +378,9 @@ def test_a_program_made_by_hand_shows_itself_too():
 
 
 def test_the_page_runs_as_printed():
-    found = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.ELLIPSIS)
-    assert found.attempted > 10
-    assert found.failed == 0
+    # In a process of its own, for what is drawn here depends on the seed of the run.
+    program = f"import doctest; print(doctest.testfile({str(PAGE)!r}, False, optionflags=doctest.ELLIPSIS))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert re.search(r"failed=0, attempted=[1-9]\d", done.stdout), done.stdout

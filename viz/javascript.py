@@ -67,7 +67,8 @@ _RAISING = "raising_"
 """Before the name of a function that raises where Python's does."""
 
 
-def expression(text: str, names: Iterable[str] = _OPERANDS, *, raising: bool = False) -> str:
+@cache
+def expression(text: str, names: tuple[str, ...] = _OPERANDS, *, raising: bool = False) -> str:
     """An expression of the table in JavaScript, with the same operations in the same order.
 
     Args:
