@@ -497,7 +497,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("engine", FAULTS, ids=[each.__name__ for each in FAULTS])
 def test_each_kind_of_wrong_engine_is_found_by_the_property_of_its_name(engine):
-    suite = Suite(engine, examples=depth(100, by_default=40))
+    suite = Suite(engine, examples=100)
     for name in FAULTS[engine]:
         assert suite.check(name).verdict == "fails", suite.check(name)
 

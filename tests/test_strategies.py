@@ -267,7 +267,11 @@ def test_every_row_on_numbers_is_drawn_and_no_other():
     on_numbers = {op for op, rule in RULES.items() if not rule.variadic}
     assert drawn <= on_numbers
     for op in on_numbers - drawn:  # by chance
-        find(expressions([op]), lambda expression: expression.text not in expression.at)
+        find(
+            expressions([op]),
+            lambda expression: expression.text not in expression.at,
+            settings=settings(max_examples=1000),
+        )
 
 
 @settings(max_examples=60, suppress_health_check=[*HealthCheck])
