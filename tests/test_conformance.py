@@ -26,7 +26,6 @@ from tinygrad_bp.testing import conformance
 from tinygrad_bp.testing.conformance import Engine, Suite
 from tinygrad_bp.testing.engines import OURS, load
 
-
 SUITES = []
 
 
