@@ -747,6 +747,11 @@ class Unhashable(Scalar):
         raise TypeError("a node is neither true nor false")
 
 
+LOG = logging.getLogger(__name__)
+LOG.addHandler(logging.StreamHandler())
+LOG.propagate = False  # pytest keeps each record that reaches the root, which is memory left behind
+
+
 class Noisy(Scalar):
     """Tells what it does, in every way there is."""
 
@@ -756,7 +761,7 @@ class Noisy(Scalar):
         os.write(1, b"and once more\n")
         print("an aside", file=sys.stderr)
         warnings.warn(f"{op} is computed", stacklevel=2)
-        logging.getLogger(__name__).warning("%s was computed", op)
+        LOG.warning("%s was computed", op)
         return super().apply(op, *operands)
 
 
